@@ -1,0 +1,177 @@
+//! What a kernel's `cpu` function sees of its buffers: host memory, typed.
+
+use std::sync::Arc;
+
+use crate::recording::Buffer;
+use crate::shape::Element;
+
+/// Bytes of a weight that many holders may share: a piece of a mapped file, or memory of its own. Aligned for its element.
+pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// Host memory of one place.
+pub(crate) enum Storage {
+    F32(Vec<f32>),
+    U32(Vec<u32>),
+    /// Read only. Parts follow each other along the first axis.
+    Weight {
+        element: Element,
+        parts: Vec<Bytes>,
+    },
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Storage::F32(Vec::new())
+    }
+}
+
+/// One matrix of weights in the type it is stored in.
+#[derive(Clone, Copy)]
+pub(crate) enum Weight<'a> {
+    F32(&'a [f32]),
+    /// Bit patterns of IEEE half precision.
+    F16(&'a [u16]),
+    /// Upper halves of f32 bit patterns.
+    Bf16(&'a [u16]),
+}
+
+impl<'a> Weight<'a> {
+    fn of(element: Element, bytes: &'a [u8]) -> Weight<'a> {
+        match element {
+            Element::F16 => Weight::F16(bytemuck::cast_slice(bytes)),
+            Element::Bf16 => Weight::Bf16(bytemuck::cast_slice(bytes)),
+            Element::F32 | Element::U32 => Weight::F32(bytemuck::cast_slice(bytes)),
+        }
+    }
+
+    /// Elements `start..start + len`.
+    pub(crate) fn slice(self, start: usize, len: usize) -> Weight<'a> {
+        match self {
+            Weight::F32(w) => Weight::F32(&w[start..start + len]),
+            Weight::F16(w) => Weight::F16(&w[start..start + len]),
+            Weight::Bf16(w) => Weight::Bf16(&w[start..start + len]),
+        }
+    }
+
+    /// Converts elements `start..start + out.len()` to f32.
+    pub(crate) fn read(self, start: usize, out: &mut [f32]) {
+        let end = start + out.len();
+        match self {
+            Weight::F32(w) => out.copy_from_slice(&w[start..end]),
+            Weight::F16(w) => {
+                out.iter_mut().zip(&w[start..end]).for_each(|(o, &v)| *o = half::f16::from_bits(v).to_f32());
+            }
+            Weight::Bf16(w) => {
+                out.iter_mut()
+                    .zip(&w[start..end])
+                    .for_each(|(o, &v)| *o = f32::from_bits(u32::from(v) << 16));
+            }
+        }
+    }
+}
+
+/// The inputs of a command.
+pub(crate) struct Inputs<'a> {
+    pub(crate) slots: Vec<(Buffer, &'a Storage)>,
+}
+
+impl<'a> Inputs<'a> {
+    /// The handle that was bound at `i`.
+    pub(crate) fn buffer(&self, i: usize) -> Buffer {
+        self.slots[i].0
+    }
+
+    /// The elements of an f32 buffer.
+    pub(crate) fn f32(&self, i: usize) -> &'a [f32] {
+        let (buffer, storage) = self.slots[i];
+        let range = buffer.offset..buffer.offset + buffer.shape.len();
+        match storage {
+            Storage::F32(values) => &values[range],
+            Storage::Weight { element: Element::F32, parts } => {
+                &bytemuck::cast_slice((*parts[0]).as_ref())[range]
+            }
+            _ => unreachable!("record() checked that input {i} is f32"),
+        }
+    }
+
+    /// The elements of a u32 buffer.
+    pub(crate) fn u32(&self, i: usize) -> &'a [u32] {
+        let (buffer, storage) = self.slots[i];
+        match storage {
+            Storage::U32(values) => &values[buffer.offset..buffer.offset + buffer.shape.len()],
+            _ => unreachable!("record() checked that input {i} is u32"),
+        }
+    }
+
+    /// A weight matrix, whole.
+    pub(crate) fn weight(&self, i: usize) -> Weight<'a> {
+        let (buffer, storage) = self.slots[i];
+        let whole = match storage {
+            Storage::F32(values) => Weight::F32(values),
+            Storage::Weight { element, parts } => Weight::of(*element, (*parts[0]).as_ref()),
+            Storage::U32(_) => unreachable!("record() checked that input {i} is a weight"),
+        };
+        whole.slice(buffer.offset, buffer.shape.len())
+    }
+
+    /// Matrix `index` of a stack `[count, rows, row]`.
+    pub(crate) fn stacked(&self, i: usize, index: usize) -> Weight<'a> {
+        let (buffer, storage) = self.slots[i];
+        let each = buffer.shape.len() / buffer.shape.axes()[0];
+        match storage {
+            Storage::Weight { element, parts } if parts.len() > 1 => {
+                Weight::of(*element, (*parts[index]).as_ref()).slice(0, each)
+            }
+            _ => self.weight(i).slice(index * each, each),
+        }
+    }
+}
+
+/// One output of a command.
+pub(crate) struct Slot<'a> {
+    pub(crate) buffer: Buffer,
+    pub(crate) storage: &'a mut Storage,
+}
+
+impl<'a> Slot<'a> {
+    /// The elements of an f32 buffer.
+    pub(crate) fn f32(self) -> &'a mut [f32] {
+        match self.storage {
+            Storage::F32(values) => {
+                &mut values[self.buffer.offset..self.buffer.offset + self.buffer.shape.len()]
+            }
+            _ => unreachable!("record() checked that the output is f32"),
+        }
+    }
+
+    /// The elements of a u32 buffer.
+    pub(crate) fn u32(self) -> &'a mut [u32] {
+        match self.storage {
+            Storage::U32(values) => {
+                &mut values[self.buffer.offset..self.buffer.offset + self.buffer.shape.len()]
+            }
+            _ => unreachable!("record() checked that the output is u32"),
+        }
+    }
+}
+
+/// The outputs of a command: never the same place as an input.
+pub(crate) struct Outputs<'a> {
+    pub(crate) slots: Vec<Slot<'a>>,
+}
+
+impl<'a> Outputs<'a> {
+    /// The only output.
+    pub(crate) fn one(self) -> Slot<'a> {
+        let [slot] = self.all();
+        slot
+    }
+
+    /// All `N` outputs, in the order of their binding.
+    pub(crate) fn all<const N: usize>(self) -> [Slot<'a>; N] {
+        match self.slots.try_into() {
+            Ok(slots) => slots,
+            Err(_) => unreachable!("record() bound {N} outputs"),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Root-mean-square normalisation of each row: `out = x / sqrt(mean(x²) + eps) · weight`.
+//!
+//! Bindings: x `[rows, row]` f32, weight `[row]` f32 → out `[rows, row]` f32. Sums in f32 over sixteen lanes; tolerance 1e-5.
+
+use super::Kernel;
+use super::bindings::{Inputs, Outputs};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+use crate::shape::Element;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    pub(crate) eps: f32,
+}
+
+/// Records the normalisation of `x` `[rows, row]` by `weight` `[row]`; the result has the shape of `x`.
+pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, eps: f32) -> Result<Buffer> {
+    check(x.element == Element::F32 && weight.element == Element::F32, "rms_norm", || {
+        format!("x and weight must be f32, found {:?} and {:?}", x.element, weight.element)
+    })?;
+    check(weight.shape.len() == x.row(), "rms_norm", || {
+        format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
+    })?;
+    let out = rec.f32(x.shape);
+    rec.push(Kernel::RmsNorm(Params { eps }), &[x, weight], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let (x, weight) = (inputs.f32(0), inputs.f32(1));
+    let row = weight.len();
+    for (x, out) in x.chunks_exact(row).zip(outputs.one().f32().chunks_exact_mut(row)) {
+        let mut lanes = [0.0f32; 16];
+        for (i, v) in x.iter().enumerate() {
+            lanes[i % 16] += v * v;
+        }
+        let scale = 1.0 / (lanes.iter().sum::<f32>() / row as f32 + p.eps).sqrt();
+        for ((o, v), w) in out.iter_mut().zip(x).zip(weight) {
+            *o = v * scale * w;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+
+    /// Plain loops in f64.
+    fn oracle(x: &[f32], weight: &[f32], eps: f64) -> Vec<f32> {
+        let row = weight.len();
+        let mut out = Vec::new();
+        for x in x.chunks(row) {
+            let mean = x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / row as f64;
+            out.extend(
+                x.iter()
+                    .zip(weight)
+                    .map(|(&v, &w)| (f64::from(v) / (mean + eps).sqrt() * f64::from(w)) as f32),
+            );
+        }
+        out
+    }
+
+    #[test]
+    fn matches_oracle_on_odd_rows() {
+        for (rows, row) in [(1, 1), (3, 5), (2, 24), (5, 48), (1, 2048)] {
+            let (x, w) = (random(rows * row, 1), random(row, 2));
+            let mut rec = Recording::new();
+            let (bx, bw) = (rec.constant_f32([rows, row], x.clone()), rec.constant_f32([row], w.clone()));
+            let out = record(&mut rec, bx, bw, 1e-6).unwrap();
+            let got = Cpu::run_once(&rec, out);
+            assert_close(&got, &oracle(&x, &w, 1e-6), 1e-5);
+        }
+    }
+
+    #[test]
+    fn refuses_a_weight_of_another_length() {
+        let mut rec = Recording::new();
+        let (x, w) = (rec.f32([2, 4]), rec.f32([5]));
+        assert!(record(&mut rec, x, w, 1e-6).unwrap_err().to_string().contains("[5]"));
+    }
+}

@@ -1,0 +1,30 @@
+//! The little that model code needs of an executor's memory: to place weights and states, and to exchange small values.
+
+use crate::error::Result;
+use crate::kernels::bindings::Bytes;
+use crate::recording::Buffer;
+use crate::shape::{Element, Shape};
+
+/// Resident memory of an executor.
+pub(crate) trait Memory {
+    /// Places a weight. `parts` follow each other along the first axis and are aligned for `element`.
+    fn upload(&mut self, shape: Shape, element: Element, parts: Vec<Bytes>) -> Result<Buffer>;
+
+    /// Places a state: zeros.
+    fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer>;
+
+    /// Gives the memory back. The handle and its views must not be used again.
+    fn free(&mut self, buffer: Buffer);
+
+    /// Replaces the elements of a view.
+    fn write_f32(&mut self, buffer: Buffer, values: &[f32]) -> Result<()>;
+
+    /// Replaces the elements of a view.
+    fn write_u32(&mut self, buffer: Buffer, values: &[u32]) -> Result<()>;
+
+    /// Copies the elements of a view to the host.
+    fn read_f32(&mut self, buffer: Buffer) -> Result<Vec<f32>>;
+
+    /// Copies the elements of a view to the host.
+    fn read_u32(&mut self, buffer: Buffer) -> Result<Vec<u32>>;
+}
