@@ -1,13 +1,27 @@
 //! The engine of Colloquy: Qwen3-Omni from speech, pictures and text to text and speech.
 #![warn(missing_docs)]
 
+mod audio;
 mod cancel;
+mod engine;
 mod error;
+mod event;
 mod executor;
+mod image;
 mod kernels;
 mod memory;
+mod message;
 mod recording;
+mod session;
+mod settings;
 mod shape;
 
+pub use audio::Audio;
 pub use cancel::Cancel;
+pub use engine::{Engine, Info};
 pub use error::{Error, Result};
+pub use event::{Ending, Event, Summary, Timing};
+pub use image::{Image, Video};
+pub use message::{Content, Message, Role};
+pub use session::Session;
+pub use settings::{Device, Options, Sampling, Settings};

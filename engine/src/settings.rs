@@ -1,0 +1,97 @@
+//! What a user of the engine can choose.
+
+/// Where the model runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Device {
+    /// The best that this machine has.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// A graphics processor; loading fails where none can be used.
+    Gpu,
+}
+
+/// Choices that hold for as long as a checkpoint is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where the model runs.
+    pub device: Device,
+    /// Threads of the CPU executor; 0 takes one for each core.
+    pub threads: usize,
+    /// Most tokens that a conversation may hold; the checkpoint's own limit where `None`.
+    pub context_tokens: Option<usize>,
+}
+
+/// How one kind of token is chosen from its logits.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sampling {
+    /// Divides the logits; 0 takes the most likely token.
+    pub temperature: f32,
+    /// Only so many of the most likely tokens; 0 is all.
+    pub top_k: usize,
+    /// Only the most likely tokens that together reach this probability; 1 is all.
+    pub top_p: f32,
+    /// Logits of tokens already used in this answer are divided (positive) or multiplied (negative) by this; 1 is off.
+    pub repetition_penalty: f32,
+}
+
+impl Sampling {
+    /// Always the most likely token.
+    pub const GREEDY: Sampling = Sampling { temperature: 0.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0 };
+}
+
+/// Choices that hold for a conversation and may change between answers. `None` takes the checkpoint's own default.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the assistant is told about itself before the first turn.
+    pub system: Option<String>,
+    /// Name of the voice, in any case; see [`crate::Info::voices`].
+    pub voice: Option<String>,
+    /// Whether answers are spoken.
+    pub speech: bool,
+    /// How text tokens are chosen.
+    pub text_sampling: Option<Sampling>,
+    /// How the first code of a speech frame is chosen.
+    pub speech_sampling: Option<Sampling>,
+    /// How the other codes of a speech frame are chosen.
+    pub residual_sampling: Option<Sampling>,
+    /// Start of the random sequence; the same seed gives the same answers.
+    pub seed: u64,
+    /// Most text tokens of an answer.
+    pub max_text_tokens: usize,
+    /// Most codes sampled for an answer's speech: one more than its frames of 80 ms.
+    pub max_frames: Option<usize>,
+    /// Functions that the model may call: a JSON list in the OpenAI form.
+    pub tools: Option<serde_json::Value>,
+    /// Passed to the chat template as `enable_thinking` where set.
+    pub thinking: Option<bool>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            system: None,
+            voice: None,
+            speech: true,
+            text_sampling: None,
+            speech_sampling: None,
+            residual_sampling: None,
+            seed: 0,
+            max_text_tokens: 1024,
+            max_frames: None,
+            tools: None,
+            thinking: None,
+        }
+    }
+}
+
+impl Settings {
+    /// The same settings, but the most likely token everywhere. The repetition penalty of speech stays the checkpoint's.
+    pub fn greedy(mut self) -> Settings {
+        self.text_sampling = Some(Sampling::GREEDY);
+        self.residual_sampling = Some(Sampling::GREEDY);
+        self.speech_sampling = None;
+        self
+    }
+}
