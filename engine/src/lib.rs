@@ -16,7 +16,7 @@ mod session;
 mod settings;
 mod shape;
 
-pub use audio::Audio;
+pub use audio::{Audio, Resampler};
 pub use cancel::Cancel;
 pub use engine::{Engine, Info};
 pub use error::{Error, Result};
