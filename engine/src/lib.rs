@@ -7,6 +7,8 @@ mod engine;
 mod error;
 mod event;
 mod executor;
+#[cfg(test)]
+mod fixtures;
 mod image;
 mod kernels;
 mod memory;
