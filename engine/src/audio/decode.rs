@@ -3,6 +3,7 @@
 //! A damaged packet is passed over and a file that ends early ends there, so a cut file gives a shorter clip.
 
 use std::fs::File;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use symphonia::core::audio::GenericAudioBufferRef;
@@ -21,7 +22,10 @@ pub(super) fn open(path: &Path) -> Result<Audio> {
     if !file.metadata().map_err(io)?.is_file() {
         return Err(Error::Input(format!("{} is not a file; choose a sound file", path.display())));
     }
-    decode(file, path).map_err(|error| match error {
+    // The decoders are not ours: one that trips over a damaged file must not take the program with it.
+    let clip = panic::catch_unwind(AssertUnwindSafe(|| decode(file, path)));
+    let tripped = |_| Err(Error::Input("the file is damaged; save or download it again".into()));
+    clip.unwrap_or_else(tripped).map_err(|error| match error {
         Error::Input(reason) => Error::Input(format!("{}: {reason}", path.display())),
         other => other,
     })

@@ -42,7 +42,7 @@ impl Resampler {
     /// A resampler from `rate_in_hz` to `rate_out_hz`.
     ///
     /// It works in blocks of about 20 ms and looks 10 ms ahead. Two rates without a large common divisor make the
-    /// blocks longer, up to a second.
+    /// blocks longer, up to two seconds.
     ///
     /// # Errors
     /// [`Error::Input`] when a rate is not from 1,000 to 768,000 Hz.
@@ -118,7 +118,10 @@ impl Resampler {
 
 impl Filter {
     fn new(rate_in_hz: u32, rate_out_hz: u32) -> Result<Self> {
-        let size = (rate_in_hz / BLOCKS_PER_SECOND) as usize;
+        let common = gcd(rate_in_hz, rate_out_hz);
+        // Blocks of an even length on both sides, so that half of one, the delay, is a whole number of samples.
+        let unit = 2 * rate_in_hz / common;
+        let size = (rate_in_hz / BLOCKS_PER_SECOND).next_multiple_of(unit) as usize;
         let fft =
             Fft::new(rate_in_hz as usize, rate_out_hz as usize, size, 1, FixedSync::Both).map_err(fault)?;
         let (block, delay) = (vec![0.0; fft.output_frames_next()], fft.output_delay());
@@ -138,6 +141,10 @@ impl Filter {
         self.delay -= skip;
         Ok(&self.block[skip..])
     }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn fault(error: impl std::fmt::Display) -> Error {

@@ -80,7 +80,11 @@ fn a_stream_gives_the_whole_clip_bit_for_bit_at_any_block_size() {
             }
             frames += stream.finish().unwrap();
             assert_eq!(frames, expected.frames);
-            assert_eq!(stream.features(0..frames, stream.max()), expected, "{samples} samples in blocks of {block}");
+            assert_eq!(
+                stream.features(0..frames, stream.max()),
+                expected,
+                "{samples} samples in blocks of {block}"
+            );
         }
     }
 }
