@@ -7,6 +7,8 @@ mod engine;
 mod error;
 mod event;
 mod executor;
+#[cfg(test)]
+mod fixtures;
 mod image;
 mod kernels;
 mod memory;
@@ -16,7 +18,7 @@ mod session;
 mod settings;
 mod shape;
 
-pub use audio::Audio;
+pub use audio::{Audio, Resampler};
 pub use cancel::Cancel;
 pub use engine::{Engine, Info};
 pub use error::{Error, Result};
