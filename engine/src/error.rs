@@ -50,7 +50,9 @@ pub enum Error {
     #[error("{0}")]
     Input(String),
     /// The conversation no longer fits the context. Start a new one or raise the limit.
-    #[error("the conversation needs {needed} tokens but the context holds {limit}; start a new conversation or raise the limit")]
+    #[error(
+        "the conversation needs {needed} tokens but the context holds {limit}; start a new conversation or raise the limit"
+    )]
     Context {
         /// Tokens that the next step would need.
         needed: usize,

@@ -2,5 +2,11 @@
 #![warn(missing_docs)]
 
 mod error;
+#[allow(dead_code, unused_imports, reason = "its callers, the loaders of the model's parts, come above it")]
+mod files;
+#[allow(dead_code, unused_imports, reason = "its callers, the model's parts, come above it")]
+mod model;
+#[allow(dead_code, unused_imports, reason = "its callers, the loaders of the model's parts, come above it")]
+mod weights;
 
 pub use error::{Error, Result};
