@@ -7,16 +7,20 @@ mod engine;
 mod error;
 mod event;
 mod executor;
+mod files;
 #[cfg(test)]
 mod fixtures;
 mod image;
 mod kernels;
+mod layers;
 mod memory;
 mod message;
+mod model;
 mod recording;
 mod session;
 mod settings;
 mod shape;
+mod weights;
 
 pub use audio::{Audio, Resampler};
 pub use cancel::Cancel;
