@@ -7,16 +7,22 @@ mod engine;
 mod error;
 mod event;
 mod executor;
+mod files;
+#[cfg(test)]
+mod fixtures;
 mod image;
 mod kernels;
+mod layers;
 mod memory;
 mod message;
+mod model;
 mod recording;
 mod session;
 mod settings;
 mod shape;
+mod weights;
 
-pub use audio::Audio;
+pub use audio::{Audio, Resampler};
 pub use cancel::Cancel;
 pub use engine::{Engine, Info};
 pub use error::{Error, Result};

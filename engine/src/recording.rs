@@ -126,6 +126,11 @@ impl Recording {
         self.commands.push(Command { kernel, inputs: inputs.to_vec(), outputs: outputs.to_vec() });
     }
 
+    /// Whether taps are kept: model code may then record what only a tap needs.
+    pub(crate) fn is_tapped(&self) -> bool {
+        self.tapped
+    }
+
     /// Names a buffer's contents at this point, for comparison with a reference.
     pub(crate) fn tap(&mut self, name: impl FnOnce() -> String, buffer: Buffer) {
         if self.tapped {

@@ -1,0 +1,187 @@
+//! Weighted sum of table rows: `out_n = add_n + Σ_t weights[n, t] · table[ids[n, t]]`.
+//!
+//! Bindings: ids `[n, t]` or `[n]` u32, table `[V, h]` f32, f16 or bf16, then weights `[n, t]` f32 and add `[n, h]` f32 where
+//! given (weights are 1 otherwise) → out `[n, h]` f32. Sums in f32 from `add` (or zero) on, in the order of t; tolerance 1e-6.
+//! An id of V or more reads row V - 1: nothing outside the table can be read.
+
+use super::Kernel;
+use super::bindings::{Inputs, Outputs, Weight};
+use super::threads::for_each_tile;
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+use crate::shape::Element;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    weights: bool,
+    add: bool,
+}
+
+/// Records the sum of the rows `ids` `[n, t]` (or `[n]`: one row each) of `table` `[V, h]`; the result is `[n, h]`.
+///
+/// # Errors
+/// `Error::Shape` when element types or shapes do not fit.
+pub(crate) fn record(
+    rec: &mut Recording,
+    ids: Buffer,
+    weights: Option<Buffer>,
+    table: Buffer,
+    add: Option<Buffer>,
+) -> Result<Buffer> {
+    let n = rows_of(&ids);
+    check(ids.element == Element::U32 && table.element != Element::U32, "embedding", || {
+        format!(
+            "ids must be u32 and the table f32, f16 or bf16, found {:?} and {:?}",
+            ids.element, table.element
+        )
+    })?;
+    check(!table.shape.axes().contains(&0), "embedding", || format!("the table {} is empty", table.shape))?;
+    if let Some(w) = weights {
+        check(w.element == Element::F32 && w.shape.len() == ids.shape.len(), "embedding", || {
+            format!("weights must be f32 {}, found {:?} {}", ids.shape, w.element, w.shape)
+        })?;
+    }
+    if let Some(a) = add {
+        check(a.element == Element::F32 && a.rows() == n && a.row() == table.row(), "embedding", || {
+            format!("add must be f32 [{n}, {}], found {:?} {}", table.row(), a.element, a.shape)
+        })?;
+    }
+    let inputs: Vec<Buffer> = [Some(ids), Some(table), weights, add].into_iter().flatten().collect();
+    let out = rec.f32([n, table.row()]);
+    let params = Params { weights: weights.is_some(), add: add.is_some() };
+    rec.push(Kernel::Embedding(params), &inputs, &[out]);
+    Ok(out)
+}
+
+/// Sums to make: a list of ids is one row each.
+fn rows_of(ids: &Buffer) -> usize {
+    match *ids.shape.axes() {
+        [n] => n,
+        _ => ids.rows(),
+    }
+}
+
+pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let (ids, table) = (inputs.u32(0), inputs.weight(1));
+    let (rows, h) = (inputs.buffer(1).rows(), inputs.buffer(1).row());
+    let weights = p.weights.then(|| inputs.f32(2));
+    let add = p.add.then(|| inputs.f32(2 + usize::from(p.weights)));
+    let n = rows_of(&inputs.buffer(0));
+    let terms = ids.len() / n.max(1);
+    for_each_tile(outputs.one().f32(), h, (8, h), ids.len() * h, |mut tile| {
+        for row in tile.rows.clone() {
+            let out = tile.row(row);
+            match add {
+                Some(add) => out.copy_from_slice(&add[row * h..][..h]),
+                None => out.fill(0.0),
+            }
+            for at in row * terms..(row + 1) * terms {
+                let id = (ids[at] as usize).min(rows - 1);
+                add_scaled(out, weights.map_or(1.0, |w| w[at]), table.slice(id * h, h));
+            }
+        }
+    });
+}
+
+/// `out += scale · row`.
+fn add_scaled(out: &mut [f32], scale: f32, row: Weight<'_>) {
+    match row {
+        Weight::F32(row) => out.iter_mut().zip(row).for_each(|(o, v)| *o += scale * v),
+        Weight::F16(row) => {
+            out.iter_mut().zip(row).for_each(|(o, &v)| *o += scale * half::f16::from_bits(v).to_f32());
+        }
+        Weight::Bf16(row) => {
+            out.iter_mut().zip(row).for_each(|(o, &v)| *o += scale * f32::from_bits(u32::from(v) << 16));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random, run, stored, upload};
+
+    /// Plain loops in f64.
+    fn oracle(
+        ids: &[u32],
+        weights: Option<&[f32]>,
+        table: &[f32],
+        add: Option<&[f32]>,
+        [n, h]: [usize; 2],
+    ) -> Vec<f32> {
+        let terms = ids.len() / n;
+        (0..n * h)
+            .map(|at| {
+                let mut sum = add.map_or(0.0, |a| f64::from(a[at]));
+                for i in at / h * terms..(at / h + 1) * terms {
+                    let weight = weights.map_or(1.0, |w| f64::from(w[i]));
+                    sum += weight * f64::from(table[ids[i] as usize * h + at % h]);
+                }
+                sum as f32
+            })
+            .collect()
+    }
+
+    fn sum(
+        ids: (&[u32], &[usize]),
+        weights: Option<&[f32]>,
+        (element, table): (Element, &[f32]),
+        add: Option<&[f32]>,
+        [n, h]: [usize; 2],
+    ) -> Vec<f32> {
+        let (mut cpu, mut rec) = (Cpu::new(2).unwrap(), Recording::new());
+        let (ids, shape) = ids;
+        let table = upload(&mut cpu, [table.len() / h, h], element, table);
+        let flat = rec.constant_u32([ids.len()], ids.to_vec());
+        let ids = match *shape {
+            [n, t] => flat.reshape([n, t]),
+            _ => flat,
+        };
+        let weights = weights.map(|w| rec.constant_f32([w.len()], w.to_vec()));
+        let add = add.map(|a| rec.constant_f32([n, h], a.to_vec()));
+        let out = record(&mut rec, ids, weights, table, add).unwrap();
+        assert_eq!(out.shape, [n, h].into());
+        run(&mut cpu, &rec, out)
+    }
+
+    #[test]
+    fn matches_oracle_with_and_without_weights_and_addend() {
+        let rows = 11;
+        for (n, t, h) in [(1, 1, 1), (3, 1, 5), (4, 3, 17), (30, 16, 130)] {
+            let ids: Vec<u32> = (0..n * t).map(|i| (i * 7 % rows) as u32).collect();
+            let (weights, add) = (random(n * t, 1), random(n * h, 2));
+            for element in [Element::F32, Element::F16, Element::Bf16] {
+                let table = stored(element, &random(rows * h, 3));
+                for given in 0..4 {
+                    let weights = (given & 1 != 0).then_some(&weights[..]);
+                    let add = (given & 2 != 0).then_some(&add[..]);
+                    let shape: &[usize] = if t == 1 { &[n] } else { &[n, t] };
+                    let got = sum((&ids, shape), weights, (element, &table), add, [n, h]);
+                    assert_close(&got, &oracle(&ids, weights, &table, add, [n, h]), 1e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_beyond_the_table_reads_its_last_row() {
+        let table = random(3 * 4, 1);
+        let got = sum((&[u32::MAX, 3, 0], &[3]), None, (Element::F32, &table), None, [3, 4]);
+        assert_eq!(got, [&table[8..], &table[8..], &table[..4]].concat());
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit() {
+        let mut rec = Recording::new();
+        let (ids, table) = (rec.scratch([2, 3], Element::U32), rec.f32([7, 4]));
+        let mut refuse = |ids, weights, table, add, word| {
+            let error = record(&mut rec, ids, weights, table, add).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        };
+        refuse(table, None, table, None, "F32");
+        refuse(ids, None, ids, None, "U32");
+        refuse(ids, Some(table), table, None, "weights must be f32 [2, 3]");
+        refuse(ids, None, table, Some(table), "add must be f32 [2, 4]");
+    }
+}

@@ -1,0 +1,207 @@
+//! First half of the experts' feed-forward: for token t and its j-th expert e, `mid[t, j] = silu(gate_e · x_t) ⊙ (up_e · x_t)`.
+//!
+//! Bindings: x `[n, h]` f32, index `[n, k]` u32, gate `[E, w, h]`, up `[E, w, h]` f32, f16 or bf16 → mid `[n · k, w]` f32, row
+//! `t · k + j`. Sums in f32 over sixteen lanes; tolerance 1e-5. Tokens are grouped by expert, so that a call reads each weight
+//! once. An index beyond the stack takes the last expert. Not here: the choice of experts.
+
+use std::cell::RefCell;
+
+use super::Kernel;
+use super::bindings::{Inputs, Outputs};
+use super::simd::{Level, math, with_scratch};
+use super::threads::{for_each_tile, product_tile};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+use crate::shape::Element;
+
+/// Records the first half for `x` `[n, h]` with the experts `index` `[n, k]` of the stacks `gate` and `up` `[E, w, h]`; the
+/// result is `[n · k, w]`.
+///
+/// # Errors
+/// `Error::Shape` when element types or shapes do not fit.
+pub(crate) fn record(
+    rec: &mut Recording,
+    x: Buffer,
+    index: Buffer,
+    gate: Buffer,
+    up: Buffer,
+) -> Result<Buffer> {
+    const NAME: &str = "expert_gate_up";
+    check(x.element == Element::F32 && index.element == Element::U32, NAME, || {
+        format!("x must be f32 and index u32, found {:?} and {:?}", x.element, index.element)
+    })?;
+    check(gate.element != Element::U32 && up.element != Element::U32, NAME, || {
+        format!("gate and up must be f32, f16 or bf16, found {:?} and {:?}", gate.element, up.element)
+    })?;
+    check(index.rows() == x.rows(), NAME, || {
+        format!("index {} does not fit the rows of x {}", index.shape, x.shape)
+    })?;
+    let [experts, w, h] = *gate.shape.axes() else {
+        return check(false, NAME, || format!("gate must be [experts, w, h], found {}", gate.shape))
+            .map(|()| x);
+    };
+    check(experts > 0 && w > 0 && h > 0 && h == x.row(), NAME, || {
+        format!("gate {} does not fit rows of x {}", gate.shape, x.shape)
+    })?;
+    check(up.shape == gate.shape, NAME, || {
+        format!("up {} must be shaped like gate {}", up.shape, gate.shape)
+    })?;
+    let out = rec.f32([index.shape.len(), w]);
+    rec.push(Kernel::ExpertGateUp, &[x, index, gate, up], &[out]);
+    Ok(out)
+}
+
+thread_local! {
+    /// Products with the gate, of one expert's tokens.
+    static GATE: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Tokens of one expert that are taken at once, to bound the scratch.
+const TOKENS: usize = 96;
+
+pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let level = Level::best();
+    let (x, index) = (inputs.f32(0), inputs.u32(1));
+    let [experts, w, h] = *inputs.buffer(2).shape.axes() else { unreachable!("record() checked the axes") };
+    let k = inputs.buffer(1).row();
+    let order = by_expert(index, experts);
+    let x: Vec<&[f32]> = order.iter().map(|&(_, row)| &x[row / k * h..][..h]).collect();
+
+    let rows = index.len();
+    let (_, width) = product_tile(rows, w, h);
+    for_each_tile(outputs.one().f32(), w, (rows.max(1), width), 2 * rows * w * h, |mut tile| {
+        let (first, width) = (tile.columns.start, tile.columns.len());
+        let mut done = 0;
+        for group in order.chunk_by(|a, b| a.0 == b.0).flat_map(|group| group.chunks(TOKENS)) {
+            let x = &x[done..done + group.len()];
+            done += group.len();
+            let [gate, up] = [2, 3].map(|i| inputs.stacked(i, group[0].0).slice(first * h, width * h));
+            with_scratch(&GATE, group.len() * width, |gated| {
+                level.products(gate, x, |c, sums| gated[c * width..][..width].copy_from_slice(sums));
+                level.map(gated, math::silu);
+                level.products(up, x, |c, sums| {
+                    let out = tile.row(group[c].1);
+                    for ((o, g), u) in out.iter_mut().zip(&gated[c * width..]).zip(sums) {
+                        *o = g * u;
+                    }
+                });
+            });
+        }
+    });
+}
+
+/// Pairs (expert, row of the flattened index), ordered; an index beyond the stack becomes the last expert.
+pub(super) fn by_expert(index: &[u32], experts: usize) -> Vec<(usize, usize)> {
+    let mut order: Vec<(usize, usize)> =
+        index.iter().enumerate().map(|(row, &e)| ((e as usize).min(experts - 1), row)).collect();
+    order.sort_unstable();
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, part, random, run, stored};
+    use crate::memory::Memory;
+
+    /// Plain loops in f64.
+    fn oracle(x: &[f32], index: &[u32], gate: &[f32], up: &[f32], [k, w, h]: [usize; 3]) -> Vec<f32> {
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        let mut out = Vec::new();
+        for (row, &e) in index.iter().enumerate() {
+            let x = &x[row / k * h..][..h];
+            for o in 0..w {
+                let at = (e as usize * w + o) * h;
+                let (g, u) = (dot(&gate[at..at + h], x), dot(&up[at..at + h], x));
+                out.push((g / (1.0 + (-g).exp()) * u) as f32);
+            }
+        }
+        out
+    }
+
+    struct Case {
+        x: Vec<f32>,
+        index: Vec<u32>,
+        gate: Vec<f32>,
+        up: Vec<f32>,
+        sizes: [usize; 3],
+    }
+
+    impl Case {
+        fn new(n: usize, experts: usize, [k, w, h]: [usize; 3], element: Element) -> Case {
+            let index = random(n * k, 9).iter().map(|v| (v.abs() * 100.0) as u32 % experts as u32).collect();
+            let [gate, up] = [2, 3].map(|seed| stored(element, &random(experts * w * h, seed)));
+            Case { x: random(n * h, 1), index, gate, up, sizes: [k, w, h] }
+        }
+
+        /// `parts`: how many pieces of memory a stack is made of.
+        fn run(&self, x: &[f32], index: &[u32], element: Element, parts: usize) -> Vec<f32> {
+            let [k, w, h] = self.sizes;
+            let experts = self.gate.len() / (w * h);
+            let (mut cpu, mut rec) = (Cpu::new(2).unwrap(), Recording::new());
+            let [gate, up] = [&self.gate, &self.up].map(|values| {
+                let parts = values.chunks(values.len() / parts).map(|p| part(element, p)).collect();
+                cpu.upload([experts, w, h].into(), element, parts).unwrap()
+            });
+            let n = x.len() / h;
+            let x = rec.constant_f32([n, h], x.to_vec());
+            let index = rec.constant_u32([n, k], index.to_vec());
+            let out = record(&mut rec, x, index, gate, up).unwrap();
+            run(&mut cpu, &rec, out)
+        }
+    }
+
+    #[test]
+    fn matches_oracle_for_stacks_of_one_part_and_of_many() {
+        for (n, experts, sizes) in [(1, 1, [1, 1, 1]), (3, 4, [2, 5, 17]), (40, 6, [3, 33, 48])] {
+            for element in [Element::F32, Element::F16, Element::Bf16] {
+                let case = Case::new(n, experts, sizes, element);
+                let want = oracle(&case.x, &case.index, &case.gate, &case.up, sizes);
+                for parts in [1, experts] {
+                    assert_close(&case.run(&case.x, &case.index, element, parts), &want, 1e-5);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_have_the_same_bits_alone_and_together() {
+        // More tokens than are taken at once for one expert.
+        let (n, sizes @ [k, w, h]) = (250, [2, 20, 64]);
+        let case = Case::new(n, 2, sizes, Element::Bf16);
+        let whole = case.run(&case.x, &case.index, Element::Bf16, 2);
+        for step in [1, 7] {
+            let calls = case.x.chunks(step * h).zip(case.index.chunks(step * k));
+            for ((x, index), want) in calls.zip(whole.chunks(step * k * w)).step_by(5) {
+                assert_eq!(case.run(x, index, Element::Bf16, 2), want);
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_beyond_the_stack_takes_the_last_expert() {
+        let case = Case::new(2, 3, [2, 4, 8], Element::F32);
+        let wild = case.run(&case.x, &[3, 0, u32::MAX, 1], Element::F32, 3);
+        assert_eq!(wild, case.run(&case.x, &[2, 0, 2, 1], Element::F32, 3));
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit() {
+        let mut rec = Recording::new();
+        let (x, index) = (rec.f32([2, 4]), rec.scratch([2, 3], Element::U32));
+        let (gate, other, flat) = (rec.f32([5, 6, 4]), rec.f32([5, 6, 7]), rec.f32([30, 4]));
+        let three = rec.scratch([3, 3], Element::U32);
+        let mut refuse = |index, gate, up, word| {
+            let error = record(&mut rec, x, index, gate, up).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        };
+        refuse(x, gate, gate, "index u32");
+        refuse(three, gate, gate, "[3, 3]");
+        refuse(index, other, other, "[5, 6, 7]");
+        refuse(index, gate, other, "up [5, 6, 7]");
+        refuse(index, flat, flat, "[30, 4]");
+    }
+}

@@ -1,0 +1,249 @@
+//! Product with a weight matrix, and what usually follows one: `out = residual + scale ⊙ activation(x · Wᵀ + bias)`.
+//!
+//! Bindings: x `[n, k]` f32, weight `[o, k]` f32, f16 or bf16, then those of bias `[o]`, scale `[o]` and residual `[n, o]` that
+//! are given, f32 → out `[n, o]` f32. Sums in f32 over sixteen lanes ([`super::simd`]), weights widened exactly; tolerance
+//! 1e-5. Not here: the choice of weights by token ([`super::expert_gate_up`], [`super::embedding`]).
+
+use super::Kernel;
+use super::bindings::{Inputs, Outputs};
+use super::simd::{Level, math};
+use super::threads::{for_each_tile, product_tile};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+use crate::shape::Element;
+
+/// A function of each element.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Activation {
+    #[default]
+    None,
+    /// `v / (1 + e^-v)`.
+    Silu,
+    /// `v · Φ(v)` with the error function.
+    GeluErf,
+    /// `v · Φ(v)` with Φ by the tanh formula.
+    GeluTanh,
+    /// Held to [-1, 1].
+    Clamp,
+}
+
+/// What follows the product; nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Epilogue {
+    /// `[o]` f32, added before the activation.
+    pub(crate) bias: Option<Buffer>,
+    pub(crate) activation: Activation,
+    /// `[o]` f32, multiplies the activation's result.
+    pub(crate) scale: Option<Buffer>,
+    /// `[n, o]` f32, added last.
+    pub(crate) residual: Option<Buffer>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    activation: Activation,
+    bias: bool,
+    scale: bool,
+    residual: bool,
+}
+
+/// Records the product of `x` `[n, k]` (any view with rows of `k`) and `weight` `[o, k]`; the result is `[n, o]`.
+///
+/// # Errors
+/// `Error::Shape` when element types or shapes do not fit.
+pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, epilogue: Epilogue) -> Result<Buffer> {
+    let Epilogue { bias, activation, scale, residual } = epilogue;
+    let (n, k, o) = (x.rows(), x.row(), weight.rows());
+    check(x.element == Element::F32, "linear", || format!("x must be f32, found {:?}", x.element))?;
+    check(weight.element != Element::U32, "linear", || "weight must be f32, f16 or bf16, found U32".into())?;
+    check(k > 0 && o > 0 && weight.row() == k, "linear", || {
+        format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
+    })?;
+    for (name, buffer) in [("bias", bias), ("scale", scale)] {
+        let Some(buffer) = buffer else { continue };
+        check(buffer.element == Element::F32 && buffer.shape.len() == o, "linear", || {
+            format!("{name} must be f32 [{o}], found {:?} {}", buffer.element, buffer.shape)
+        })?;
+    }
+    if let Some(r) = residual {
+        check(r.element == Element::F32 && r.rows() == n && r.row() == o, "linear", || {
+            format!("residual must be f32 [{n}, {o}], found {:?} {}", r.element, r.shape)
+        })?;
+    }
+    let params =
+        Params { activation, bias: bias.is_some(), scale: scale.is_some(), residual: residual.is_some() };
+    let inputs: Vec<Buffer> = [Some(x), Some(weight), bias, scale, residual].into_iter().flatten().collect();
+    let out = rec.f32([n, o]);
+    rec.push(Kernel::Linear(params), &inputs, &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let level = Level::best();
+    let (k, o) = (inputs.buffer(0).row(), inputs.buffer(1).rows());
+    let x: Vec<&[f32]> = inputs.f32(0).chunks_exact(k).collect();
+    let weight = inputs.weight(1);
+    let mut slot = 2..;
+    let mut optional = |given: bool| if given { slot.next().map(|i| inputs.f32(i)) } else { None };
+    let (bias, scale, residual) = (optional(p.bias), optional(p.scale), optional(p.residual));
+
+    let n = x.len();
+    for_each_tile(outputs.one().f32(), o, product_tile(n, o, k), n * o * k, |mut tile| {
+        let columns = tile.columns.clone();
+        let weight = weight.slice(columns.start * k, columns.len() * k);
+        let first = tile.rows.start;
+        level.products(weight, &x[tile.rows.clone()], |c, sums| {
+            let row = first + c;
+            let out = tile.row(row);
+            out.copy_from_slice(sums);
+            if let Some(bias) = bias {
+                out.iter_mut().zip(&bias[columns.clone()]).for_each(|(o, b)| *o += b);
+            }
+            activate(level, p.activation, out);
+            if let Some(scale) = scale {
+                out.iter_mut().zip(&scale[columns.clone()]).for_each(|(o, s)| *o *= s);
+            }
+            if let Some(residual) = residual {
+                let residual = &residual[row * o..][columns.clone()];
+                out.iter_mut().zip(residual).for_each(|(o, r)| *o += r);
+            }
+        });
+    });
+}
+
+fn activate(level: Level, activation: Activation, values: &mut [f32]) {
+    match activation {
+        Activation::None => {}
+        Activation::Silu => level.map(values, math::silu),
+        Activation::GeluErf => level.map(values, math::gelu_erf),
+        Activation::GeluTanh => level.map(values, math::gelu_tanh),
+        Activation::Clamp => level.map(values, |v| v.clamp(-1.0, 1.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random, run, stored, upload};
+
+    /// Plain loops in f64.
+    fn oracle(x: &[f32], w: &[f32], k: usize, activation: Activation) -> Vec<f32> {
+        let activate = |v: f64| match activation {
+            Activation::None => v,
+            Activation::Silu => v / (1.0 + (-v).exp()),
+            Activation::GeluErf => {
+                // Φ by Simpson's rule from 0.
+                let (steps, density) = (2000, |t: f64| (-t * t / 2.0).exp());
+                let at = |i: i32| density(v * f64::from(i) / f64::from(steps));
+                let sum: f64 = (0..steps).step_by(2).map(|i| at(i) + 4.0 * at(i + 1) + at(i + 2)).sum();
+                let area = sum * v / f64::from(3 * steps);
+                v * (0.5 + area / (2.0 * std::f64::consts::PI).sqrt())
+            }
+            Activation::GeluTanh => {
+                let inner = (2.0 / std::f64::consts::PI).sqrt() * (v + 0.044715 * v.powi(3));
+                0.5 * v * (1.0 + inner.tanh())
+            }
+            Activation::Clamp => v.clamp(-1.0, 1.0),
+        };
+        let mut out = Vec::new();
+        for x in x.chunks(k) {
+            for w in w.chunks(k) {
+                let sum: f64 = x.iter().zip(w).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum();
+                out.push(activate(sum) as f32);
+            }
+        }
+        out
+    }
+
+    fn product(x: &[f32], k: usize, w: &[f32], element: Element, activation: Activation) -> Vec<f32> {
+        let (mut cpu, mut rec) = (Cpu::new(2).unwrap(), Recording::new());
+        let weight = upload(&mut cpu, [w.len() / k, k], element, w);
+        let x = rec.constant_f32([x.len() / k, k], x.to_vec());
+        let out = record(&mut rec, x, weight, Epilogue { activation, ..Epilogue::default() }).unwrap();
+        run(&mut cpu, &rec, out)
+    }
+
+    #[test]
+    fn matches_oracle_on_odd_sizes_in_every_type() {
+        for (n, k, o) in [(1, 1, 1), (1, 37, 5), (2, 16, 3), (3, 130, 66), (7, 48, 65), (20, 33, 130)] {
+            for element in [Element::F32, Element::F16, Element::Bf16] {
+                let (x, w) = (random(n * k, 1), stored(element, &random(o * k, 2)));
+                let got = product(&x, k, &w, element, Activation::None);
+                assert_close(&got, &oracle(&x, &w, k, Activation::None), 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn activations_match_their_formulas() {
+        use Activation::*;
+        let (x, w) = (random(9 * 20, 3), random(21 * 20, 4));
+        for activation in [Silu, GeluErf, GeluTanh, Clamp] {
+            let got = product(&x, 20, &w, Element::F32, activation);
+            assert_close(&got, &oracle(&x, &w, 20, activation), 1e-6);
+        }
+    }
+
+    #[test]
+    fn bias_scale_and_residual_apply_in_their_order() {
+        let (n, k, o) = (5, 24, 70);
+        let (x, w) = (random(n * k, 1), random(o * k, 2));
+        let (b, s, r) = (random(o, 3), random(o, 4), random(n * o, 5));
+        let sums = oracle(&x, &w, k, Activation::None);
+        for given in 0..8 {
+            let has = |bit: usize| given & bit != 0;
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([n, k], x.clone());
+            let bw = rec.constant_f32([o, k], w.clone());
+            let epilogue = Epilogue {
+                bias: has(1).then(|| rec.constant_f32([o], b.clone())),
+                activation: Activation::Clamp,
+                scale: has(2).then(|| rec.constant_f32([o], s.clone())),
+                residual: has(4).then(|| rec.constant_f32([n, o], r.clone())),
+            };
+            let out = record(&mut rec, bx, bw, epilogue).unwrap();
+            let want: Vec<f32> = (0..n * o)
+                .map(|i| {
+                    let held = (sums[i] + if has(1) { b[i % o] } else { 0.0 }).clamp(-1.0, 1.0);
+                    held * if has(2) { s[i % o] } else { 1.0 } + if has(4) { r[i] } else { 0.0 }
+                })
+                .collect();
+            assert_close(&Cpu::run_once(&rec, out), &want, 1e-5);
+        }
+    }
+
+    #[test]
+    fn rows_have_the_same_bits_alone_and_together() {
+        // Large enough that the whole is shared among threads and its weights are widened in panels.
+        let (n, k, o) = (23, 200, 150);
+        for element in [Element::F32, Element::F16, Element::Bf16] {
+            let (x, w) = (random(n * k, 1), random(o * k, 2));
+            let whole = product(&x, k, &w, element, Activation::GeluErf);
+            for (rows, want) in [(1, 1), (4, 4), (9, 9)]
+                .into_iter()
+                .flat_map(|(step, _)| x.chunks(step * k).zip(whole.chunks(step * o)))
+            {
+                assert_eq!(product(rows, k, &w, element, Activation::GeluErf), want);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit() {
+        let mut rec = Recording::new();
+        let (x, w) = (rec.f32([2, 4]), rec.f32([3, 4]));
+        let (narrow, ids, five) = (rec.f32([3, 5]), rec.scratch([2, 4], Element::U32), rec.f32([5]));
+        let mut refuse = |x, w, epilogue, word| {
+            let error = record(&mut rec, x, w, epilogue).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        };
+        let none = Epilogue::default();
+        refuse(x, narrow, none, "[3, 5]");
+        refuse(ids, w, none, "U32");
+        refuse(x, ids, none, "U32");
+        refuse(x, w, Epilogue { bias: Some(five), ..none }, "bias must be f32 [3]");
+        refuse(x, w, Epilogue { scale: Some(five), ..none }, "scale must be f32 [3]");
+        refuse(x, w, Epilogue { residual: Some(w), ..none }, "residual must be f32 [2, 3]");
+    }
+}

@@ -1,0 +1,275 @@
+//! The shards of a checkpoint as one table of tensors, and scopes that ask it by name and shape.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io::ErrorKind,
+    path::{Component, Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::{Map, Value};
+
+use super::{
+    shard::{Shard, ShardTensor},
+    tensor::Tensor,
+};
+use crate::{
+    error::{Error, Result},
+    files::{damaged, io_error, read_json_optional},
+};
+
+const INDEX: &str = "model.safetensors.index.json";
+const SINGLE: &str = "model.safetensors";
+
+/// How many names a report lists before it only counts.
+const LISTED: usize = 5;
+
+/// The open shards of a checkpoint.
+pub(crate) struct Checkpoint {
+    dir: PathBuf,
+    shards: Vec<Shard>,
+    tensors: HashMap<String, Entry>,
+}
+
+/// Where a tensor lies, and whether a model part has asked for it.
+struct Entry {
+    shard: usize,
+    tensor: usize,
+    asked: AtomicBool,
+}
+
+impl Checkpoint {
+    /// Maps every shard that `model.safetensors.index.json` names, or the single `model.safetensors`, and checks the
+    /// headers against the files, the index and each other. Reads no weight yet.
+    ///
+    /// # Errors
+    /// `Error::Io` when a file cannot be read; `Error::Checkpoint` when a shard is missing or damaged;
+    /// `Error::Tensor` when a tensor is listed twice, out of place, of an unknown type or outside its file.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        std::fs::metadata(dir).map_err(|source| io_error(dir, source))?;
+        let mut checkpoint = Self { dir: dir.to_owned(), shards: Vec::new(), tensors: HashMap::new() };
+        let index_path = dir.join(INDEX);
+        if let Some(index) = read_json_optional(&index_path)? {
+            let index = Index::parse(&index_path, &index)?;
+            for file in &index.files {
+                checkpoint.add(open_shard(&dir.join(file), &format!("{INDEX} names it"))?)?;
+            }
+            index.check(&checkpoint)?;
+        } else {
+            let expected = format!("expected here or {INDEX} beside it");
+            checkpoint.add(open_shard(&dir.join(SINGLE), &expected)?)?;
+        }
+        Ok(checkpoint)
+    }
+
+    /// The tensors whose names start with `prefix` and a dot; all of them where it is empty.
+    pub(crate) fn scope(&self, prefix: &str) -> Scope<'_> {
+        Scope { checkpoint: self, prefix: prefix.to_owned() }
+    }
+
+    /// Whether there is a tensor of this full name. Does not count as asking for it.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Size of all tensors together, in bytes as stored.
+    pub(crate) fn total_bytes(&self) -> usize {
+        self.shards.iter().flat_map(|shard| &shard.tensors).map(|t| t.range.len()).sum()
+    }
+
+    /// Names of the tensors that nothing has asked for, sorted.
+    pub(crate) fn unused(&self) -> Vec<String> {
+        let unused = self.tensors.iter().filter(|(_, entry)| !entry.asked.load(Ordering::Relaxed));
+        let mut names: Vec<String> = unused.map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Call after the whole model is loaded: every tensor must have been used.
+    ///
+    /// # Errors
+    /// `Error::Tensor` with the first unused tensors and their file: the checkpoint does not fit its config.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let unused = self.unused();
+        let Some(first) = unused.first() else { return Ok(()) };
+        let (shard, _) = self.locate(&self.tensors[first]);
+        let listed = unused.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        Err(Error::Tensor {
+            name: first.clone(),
+            path: shard.path.clone(),
+            expected: "only tensors that config.json calls for".into(),
+            found: format!("{} extra: {listed}", unused.len())
+                + if unused.len() > LISTED { ", …" } else { "" },
+        })
+    }
+
+    fn add(&mut self, shard: Shard) -> Result<()> {
+        let index = self.shards.len();
+        for (tensor, stored) in shard.tensors.iter().enumerate() {
+            let entry = Entry { shard: index, tensor, asked: AtomicBool::new(false) };
+            if let Some(other) = self.tensors.insert(stored.name.clone(), entry) {
+                return Err(Error::Tensor {
+                    name: stored.name.clone(),
+                    path: shard.path,
+                    expected: "each tensor in one shard".into(),
+                    found: format!("it in {} also", self.shards[other.shard].path.display()),
+                });
+            }
+        }
+        self.shards.push(shard);
+        Ok(())
+    }
+
+    fn locate(&self, entry: &Entry) -> (&Shard, &ShardTensor) {
+        let shard = &self.shards[entry.shard];
+        (shard, &shard.tensors[entry.tensor])
+    }
+
+    fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let Some(entry) = self.tensors.get(name) else {
+            return Err(Error::Tensor {
+                name: name.to_owned(),
+                path: self.dir.clone(),
+                expected: format!("shape {shape:?}"),
+                found: "no such tensor".into(),
+            });
+        };
+        let (shard, stored) = self.locate(entry);
+        if stored.shape != shape {
+            return Err(Error::Tensor {
+                name: name.to_owned(),
+                path: shard.path.clone(),
+                expected: format!("shape {shape:?}"),
+                found: format!("{:?}", stored.shape),
+            });
+        }
+        entry.asked.store(true, Ordering::Relaxed);
+        Ok(Tensor::from_map(name, shape, stored.dtype, &shard.map, stored.range.clone()))
+    }
+}
+
+fn open_shard(path: &Path, why: &str) -> Result<Shard> {
+    match Shard::open(path) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Err(damaged(path, format!("{why}, but there is no such file; download the checkpoint again")))
+        }
+        opened => opened,
+    }
+}
+
+/// `model.safetensors.index.json`: which shard holds each tensor.
+struct Index<'a> {
+    path: &'a Path,
+    weight_map: &'a Map<String, Value>,
+    /// Names of the shards.
+    files: BTreeSet<&'a str>,
+}
+
+impl<'a> Index<'a> {
+    fn parse(path: &'a Path, json: &'a Value) -> Result<Self> {
+        let weight_map = json.get("weight_map").and_then(Value::as_object).filter(|map| !map.is_empty());
+        let weight_map = weight_map.ok_or_else(|| {
+            damaged(path, "expected weight_map with a shard for each tensor, found none".into())
+        })?;
+        let mut files = BTreeSet::new();
+        for (name, file) in weight_map {
+            let file = file.as_str().filter(|file| is_plain_name(file)).ok_or_else(|| {
+                damaged(
+                    path,
+                    format!("weight_map: {name}: expected the name of a file beside it, found {file}"),
+                )
+            })?;
+            files.insert(file);
+        }
+        Ok(Self { path, weight_map, files })
+    }
+
+    /// The shards hold what the index says, and nothing else.
+    fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
+        for (name, file) in self.weight_map {
+            if !checkpoint.contains(name) {
+                return Err(Error::Tensor {
+                    name: name.clone(),
+                    path: self.path.to_owned(),
+                    expected: format!("it in {}", file.as_str().unwrap_or_default()),
+                    found: "it in no shard".into(),
+                });
+            }
+        }
+        for shard in &checkpoint.shards {
+            let found = shard.path.file_name().and_then(|name| name.to_str());
+            for ShardTensor { name, .. } in &shard.tensors {
+                let stated = self.weight_map.get(name).and_then(Value::as_str);
+                if found != stated {
+                    return Err(Error::Tensor {
+                        name: name.clone(),
+                        path: shard.path.clone(),
+                        expected: match stated {
+                            Some(stated) => format!("it in {stated} as {INDEX} says"),
+                            None => format!("only tensors that {INDEX} lists"),
+                        },
+                        found: "it in this shard".into(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the name stays in its folder.
+fn is_plain_name(file: &str) -> bool {
+    let mut components = Path::new(file).components();
+    matches!((components.next(), components.next()), (Some(Component::Normal(name)), None) if name == file)
+}
+
+/// The tensors below a dotted prefix.
+#[derive(Clone)]
+pub(crate) struct Scope<'a> {
+    checkpoint: &'a Checkpoint,
+    prefix: String,
+}
+
+impl<'a> Scope<'a> {
+    /// The tensors one name further down, as in `layers.scope("0")`.
+    pub(crate) fn scope(&self, suffix: &str) -> Scope<'a> {
+        Scope { checkpoint: self.checkpoint, prefix: self.path(suffix) }
+    }
+
+    /// The full name of a tensor in this scope.
+    pub(crate) fn path(&self, name: &str) -> String {
+        if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
+    }
+
+    /// Whether there is such a tensor. Does not count as asking for it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.checkpoint.contains(&self.path(name))
+    }
+
+    /// The tensor of this name, which must have this shape.
+    ///
+    /// # Errors
+    /// `Error::Tensor` where it is missing or has another shape.
+    pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.checkpoint.get(&self.path(name), shape)
+    }
+
+    /// `count` tensors of shape `shape_each` as one of shape `[count, ...shape_each]`, without copying them.
+    ///
+    /// # Errors
+    /// `Error::Tensor` where one is missing or has another shape or type than the others.
+    pub(crate) fn stack(
+        &self,
+        count: usize,
+        name: impl Fn(usize) -> String,
+        shape_each: &[usize],
+    ) -> Result<Tensor> {
+        let tensors = (0..count).map(|i| self.get(&name(i), shape_each)).collect::<Result<Vec<_>>>()?;
+        Tensor::stack(&tensors).ok_or_else(|| Error::Tensor {
+            name: self.path(&name(0)),
+            path: self.checkpoint.dir.clone(),
+            expected: format!("{count} tensors of one element type to stack"),
+            found: format!("{:?}", tensors.iter().map(|t| t.dtype).collect::<Vec<_>>()),
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! The weights of a checkpoint: safetensors shards, mapped into memory and handed out by name and shape.
+//!
+//! A model part asks `checkpoint.scope("thinker.model").get("norm.weight", &[hidden])`. Names are those of the
+//! published checkpoint. Nothing is copied or converted here, and nothing here knows what a tensor is for.
+
+mod checkpoint;
+mod loader;
+mod shard;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use checkpoint::{Checkpoint, Scope};
+pub(crate) use loader::Loader;
+pub(crate) use tensor::{DType, Tensor};
+
+#[cfg(target_endian = "big")]
+compile_error!("safetensors hold little-endian values, which are used in place");
