@@ -38,7 +38,7 @@ impl Cpu {
 
     /// Threads and the instruction set that the kernels use.
     pub(crate) fn description(&self) -> String {
-        format!("cpu ({} threads, {})", self.pool.current_num_threads(), simd::isa_name())
+        format!("cpu ({} threads, {})", self.pool.current_num_threads(), simd::Level::best())
     }
 
     /// Runs all commands in order. Taps replace those of earlier runs that have the same name.

@@ -12,7 +12,7 @@ pub(crate) mod vision_encoder;
 use audio_encoder::AudioEncoder;
 use code_predictor::CodePredictor;
 use code2wav::Code2Wav;
-use config::{Config, Family};
+use config::{Config, SpeechConfig};
 use talker::Talker;
 use thinker::Thinker;
 use vision_encoder::VisionEncoder;
@@ -26,6 +26,20 @@ pub(crate) struct Voice {
     pub(crate) talker: Talker,
     pub(crate) code_predictor: CodePredictor,
     pub(crate) code2wav: Code2Wav,
+}
+
+impl Voice {
+    fn load(loader: &mut Loader<'_>, config: &SpeechConfig) -> Result<Voice> {
+        let mut scope = loader.at("talker");
+        Ok(Voice {
+            code_predictor: CodePredictor::load(
+                &mut scope.at("code_predictor"),
+                &config.talker.code_predictor,
+            )?,
+            talker: Talker::load(&mut scope, &config.talker)?,
+            code2wav: Code2Wav::load(&mut loader.at("code2wav"), &config.code2wav)?,
+        })
+    }
 }
 
 /// All parts of a checkpoint.
@@ -43,36 +57,22 @@ impl Model {
     /// # Errors
     /// `Error::Tensor` for a weight that is missing or does not fit.
     pub(crate) fn load(loader: &mut Loader<'_>, config: &Config) -> Result<Model> {
-        match &config.family {
-            Family::Dense(text) => Ok(Model {
-                thinker: Thinker::load(loader, text, None)?,
-                audio_encoder: None,
-                vision_encoder: None,
-                voice: None,
-            }),
-            Family::Omni(omni) => {
-                let accept = omni.talker.as_ref().map(|t| t.accept_hidden_layer);
-                let mut thinker = loader.at("thinker");
-                Ok(Model {
-                    audio_encoder: Some(AudioEncoder::load(&mut thinker.at("audio_tower"), &omni.audio)?),
-                    vision_encoder: Some(VisionEncoder::load(&mut thinker.at("visual"), &omni.vision)?),
-                    thinker: Thinker::load(&mut thinker, &omni.text, accept)?,
-                    voice: match (&omni.talker, &omni.code2wav) {
-                        (Some(talker), Some(code2wav)) => {
-                            let mut scope = loader.at("talker");
-                            Some(Voice {
-                                code_predictor: CodePredictor::load(
-                                    &mut scope.at("code_predictor"),
-                                    &talker.code_predictor,
-                                )?,
-                                talker: Talker::load(&mut scope, talker)?,
-                                code2wav: Code2Wav::load(&mut loader.at("code2wav"), code2wav)?,
-                            })
-                        }
-                        _ => None,
-                    },
-                })
+        let omni = match config {
+            Config::Dense(dense) => {
+                let thinker = Thinker::load(loader, &dense.text, None)?;
+                return Ok(Model { thinker, audio_encoder: None, vision_encoder: None, voice: None });
             }
-        }
+            Config::Omni(omni) => omni,
+        };
+        let accept_layer = omni.speech.as_ref().map(|s| s.talker.accept_hidden_layer);
+        let mut scope = loader.at("thinker");
+        let audio_encoder = Some(AudioEncoder::load(&mut scope.at("audio_tower"), &omni.thinker.audio)?);
+        let vision_encoder = Some(VisionEncoder::load(&mut scope.at("visual"), &omni.thinker.vision)?);
+        let thinker = Thinker::load(&mut scope, &omni.thinker.text, accept_layer)?;
+        let voice = match &omni.speech {
+            Some(speech) => Some(Voice::load(loader, speech)?),
+            None => None,
+        };
+        Ok(Model { thinker, audio_encoder, vision_encoder, voice })
     }
 }
