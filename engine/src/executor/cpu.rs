@@ -8,6 +8,7 @@ use super::plan::Plan;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::kernels::bindings::{Bytes, Inputs, Outputs, Slot, Storage};
+use crate::kernels::simd;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Place, Recording};
 use crate::shape::{Element, Shape};
@@ -33,6 +34,11 @@ impl Cpu {
             .build()
             .map_err(|e| Error::Input(format!("cannot start {threads} threads: {e}")))?;
         Ok(Cpu { resident: Vec::new(), free: Vec::new(), scratch: Vec::new(), pool, taps: BTreeMap::new() })
+    }
+
+    /// Threads and the instruction set that the kernels use.
+    pub(crate) fn description(&self) -> String {
+        format!("cpu ({} threads, {})", self.pool.current_num_threads(), simd::Level::best())
     }
 
     /// Runs all commands in order. Taps replace those of earlier runs that have the same name.

@@ -3,13 +3,37 @@
 //! Every kernel's result for a row depends on that row alone, and sums run in a fixed order: splitting the rows of a call into
 //! several calls, or the work among threads, changes no bit.
 
+pub(crate) mod add;
+pub(crate) mod advance;
+pub(crate) mod attention;
 pub(crate) mod bindings;
+pub(crate) mod cache_write;
+pub(crate) mod causal_columns;
+pub(crate) mod concat_rows;
+pub(crate) mod conv2d_columns;
+pub(crate) mod copy;
+pub(crate) mod depthwise_conv;
 pub(crate) mod embedding;
 pub(crate) mod expert_down;
 pub(crate) mod expert_gate_up;
+pub(crate) mod gated_add;
+pub(crate) mod gather_rows;
+mod lanes;
+pub(crate) mod layer_norm;
 pub(crate) mod linear;
+pub(crate) mod overlap_add;
+pub(crate) mod permute;
+pub(crate) mod push_history;
+mod require;
 pub(crate) mod rms_norm;
+pub(crate) mod rope;
+pub(crate) mod rope_table;
+pub(crate) mod router;
+pub(crate) mod sample;
+pub(crate) mod scatter_rows;
+pub(crate) mod silu_mul;
 pub(crate) mod simd;
+pub(crate) mod snake;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod threads;
@@ -19,22 +43,66 @@ use bindings::{Inputs, Outputs};
 /// A kernel and its parameters.
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
+    Add,
+    Advance(advance::Params),
+    Attention(attention::Params),
+    CacheWrite,
+    CausalColumns(causal_columns::Params),
+    ConcatRows,
+    Conv2dColumns,
+    Copy,
+    DepthwiseConv,
     Embedding(embedding::Params),
     ExpertDown(expert_down::Params),
     ExpertGateUp,
+    GatedAdd,
+    GatherRows,
+    LayerNorm(layer_norm::Params),
     Linear(linear::Params),
+    OverlapAdd(overlap_add::Params),
+    Permute(permute::Params),
+    PushHistory,
     RmsNorm(rms_norm::Params),
+    Rope,
+    RopeTable,
+    Router(router::Params),
+    Sample(sample::Params),
+    ScatterRows(scatter_rows::Mode),
+    SiluMul,
+    Snake,
 }
 
 impl Kernel {
     /// Runs on the CPU.
     pub(crate) fn cpu(&self, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         match self {
+            Kernel::Add => add::cpu(inputs, outputs),
+            Kernel::Advance(p) => advance::cpu(p, outputs),
+            Kernel::Attention(p) => attention::cpu(p, inputs, outputs),
+            Kernel::CacheWrite => cache_write::cpu(inputs, outputs),
+            Kernel::CausalColumns(p) => causal_columns::cpu(p, inputs, outputs),
+            Kernel::ConcatRows => concat_rows::cpu(inputs, outputs),
+            Kernel::Conv2dColumns => conv2d_columns::cpu(inputs, outputs),
+            Kernel::Copy => copy::cpu(inputs, outputs),
+            Kernel::DepthwiseConv => depthwise_conv::cpu(inputs, outputs),
             Kernel::Embedding(p) => embedding::cpu(p, inputs, outputs),
             Kernel::ExpertDown(p) => expert_down::cpu(p, inputs, outputs),
             Kernel::ExpertGateUp => expert_gate_up::cpu(inputs, outputs),
+            Kernel::GatedAdd => gated_add::cpu(inputs, outputs),
+            Kernel::GatherRows => gather_rows::cpu(inputs, outputs),
+            Kernel::LayerNorm(p) => layer_norm::cpu(p, inputs, outputs),
             Kernel::Linear(p) => linear::cpu(p, inputs, outputs),
+            Kernel::OverlapAdd(p) => overlap_add::cpu(p, inputs, outputs),
+            Kernel::Permute(p) => permute::cpu(p, inputs, outputs),
+            Kernel::PushHistory => push_history::cpu(inputs, outputs),
             Kernel::RmsNorm(p) => rms_norm::cpu(p, inputs, outputs),
+            Kernel::Rope => rope::cpu(inputs, outputs),
+            Kernel::RopeTable => rope_table::cpu(inputs, outputs),
+            Kernel::Router(p) => router::cpu(p, inputs, outputs),
+            Kernel::Sample(p) => sample::cpu(p, inputs, outputs),
+            Kernel::ScatterRows(mode) => scatter_rows::cpu(*mode, inputs, outputs),
+            Kernel::SiluMul => silu_mul::cpu(inputs, outputs),
+            Kernel::Snake => snake::cpu(inputs, outputs),
         }
     }
 }

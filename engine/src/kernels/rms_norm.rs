@@ -2,11 +2,11 @@
 //!
 //! Bindings: x `[rows, row]` f32, weight `[row]` f32 → out `[rows, row]` f32. Sums in f32 over sixteen lanes; tolerance 1e-5.
 
-use super::Kernel;
 use super::bindings::{Inputs, Outputs};
+use super::lanes::{self, Lanes, Work};
+use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
-use crate::shape::Element;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
@@ -15,9 +15,7 @@ pub(crate) struct Params {
 
 /// Records the normalisation of `x` `[rows, row]` by `weight` `[row]`; the result has the shape of `x`.
 pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, eps: f32) -> Result<Buffer> {
-    check(x.element == Element::F32 && weight.element == Element::F32, "rms_norm", || {
-        format!("x and weight must be f32, found {:?} and {:?}", x.element, weight.element)
-    })?;
+    require::f32s("rms_norm", &[("x", x), ("weight", weight)])?;
     check(weight.shape.len() == x.row(), "rms_norm", || {
         format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
     })?;
@@ -29,14 +27,30 @@ pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, eps: f32) -
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (x, weight) = (inputs.f32(0), inputs.f32(1));
     let row = weight.len();
-    for (x, out) in x.chunks_exact(row).zip(outputs.one().f32().chunks_exact_mut(row)) {
-        let mut lanes = [0.0f32; 16];
-        for (i, v) in x.iter().enumerate() {
-            lanes[i % 16] += v * v;
-        }
-        let scale = 1.0 / (lanes.iter().sum::<f32>() / row as f32 + p.eps).sqrt();
-        for ((o, v), w) in out.iter_mut().zip(x).zip(weight) {
-            *o = v * scale * w;
+    threads::rows(outputs.one().f32(), row, row / 4, |first, out| {
+        let x = &x[first * row..][..out.len()];
+        lanes::run(Rows { x, weight, eps: p.eps, out });
+    });
+}
+
+struct Rows<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    eps: f32,
+    out: &'a mut [f32],
+}
+
+impl Work for Rows<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let row = self.weight.len();
+        for (x, out) in self.x.chunks_exact(row).zip(self.out.chunks_exact_mut(row)) {
+            let scale = 1.0 / (lanes::sum_squares(l, x, 0.0) / row as f32 + self.eps).sqrt();
+            for ((o, v), w) in out.iter_mut().zip(x).zip(self.weight) {
+                *o = v * scale * w;
+            }
         }
     }
 }

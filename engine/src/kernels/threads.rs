@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
+
 /// Multiply-adds below which work stays on the calling thread: waking another costs as much.
 const WORTH_SHARING: usize = 50_000;
 
@@ -101,6 +103,26 @@ pub(crate) fn product_tile(n: usize, o: usize, k: usize) -> (usize, usize) {
     let across = o.div_ceil(width);
     let height = if across < pieces { n.div_ceil(pieces / across).next_multiple_of(X_ROWS) } else { n };
     (height.max(1), width)
+}
+
+/// Work below this time stays on one thread.
+const WORTH_NS: usize = 20_000;
+
+/// Calls `f` with the number of its first row and the rows themselves, for pieces that together make up `out`
+/// `[rows, row]`; `row_ns` is roughly what a row costs on one thread. `f` must not depend on where it is cut.
+pub(crate) fn rows<T: Send>(out: &mut [T], row: usize, row_ns: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    let piece = piece_of(out.len() / row.max(1), row_ns);
+    if piece * row >= out.len() {
+        f(0, out);
+    } else {
+        out.par_chunks_mut(piece * row).enumerate().for_each(|(i, rows)| f(i * piece, rows));
+    }
+}
+
+/// Rows that one thread should take at a time.
+pub(crate) fn piece_of(rows: usize, row_ns: usize) -> usize {
+    let worth = WORTH_NS.div_ceil(row_ns.max(1));
+    worth.max(rows.div_ceil(4 * rayon::current_num_threads())).max(1)
 }
 
 #[cfg(test)]

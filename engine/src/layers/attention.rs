@@ -51,16 +51,21 @@ impl CausalAttention {
         let (hidden, head) = (config.hidden_size, config.head_dim);
         let (q, kv) = (config.heads * head, config.kv_heads * head);
         let mut linear = |name, shape| {
-            if config.bias { Linear::load_biased(loader, name, shape) } else { Linear::load(loader, name, shape) }
+            if config.bias {
+                Linear::load_biased(loader, name, shape)
+            } else {
+                Linear::load(loader, name, shape)
+            }
         };
         let q_proj = linear("q_proj", [q, hidden])?;
         let k_proj = linear("k_proj", [kv, hidden])?;
         let v_proj = linear("v_proj", [kv, hidden])?;
         let o_proj = Linear::load(loader, "o_proj", [hidden, q])?;
         let qk_norm = match config.qk_norm_eps {
-            Some(eps) => {
-                Some((RmsNorm::load(loader, "q_norm", head, eps)?, RmsNorm::load(loader, "k_norm", head, eps)?))
-            }
+            Some(eps) => Some((
+                RmsNorm::load(loader, "q_norm", head, eps)?,
+                RmsNorm::load(loader, "k_norm", head, eps)?,
+            )),
             None => None,
         };
         Ok(CausalAttention { q_proj, k_proj, v_proj, o_proj, qk_norm, config: config.clone() })
@@ -94,6 +99,10 @@ impl CausalAttention {
             mask: Mask::Causal { past: turn.past, window: self.config.window },
         };
         let heads = attention::record(rec, q, cache.keys, cache.values, params)?;
-        self.o_proj.record_with(rec, heads, Epilogue { scale, residual: Some(residual), ..Epilogue::default() })
+        self.o_proj.record_with(
+            rec,
+            heads,
+            Epilogue { scale, residual: Some(residual), ..Epilogue::default() },
+        )
     }
 }

@@ -25,7 +25,12 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// Room for `capacity` rows of `width` elements in each of `layers` layers.
-    pub(crate) fn new(memory: &mut dyn Memory, layers: usize, width: usize, capacity: usize) -> Result<Cache> {
+    pub(crate) fn new(
+        memory: &mut dyn Memory,
+        layers: usize,
+        width: usize,
+        capacity: usize,
+    ) -> Result<Cache> {
         let past = memory.allocate([1].into(), Element::U32)?;
         let layers = allocate(memory, layers, width, capacity)?;
         Ok(Cache { layers, past, width, capacity })
@@ -42,7 +47,11 @@ impl Cache {
     }
 
     /// Makes room for `capacity` rows. The returned recording copies the old rows: run it, then `free` the returned buffers.
-    pub(crate) fn grow(&mut self, memory: &mut dyn Memory, capacity: usize) -> Result<(Recording, Vec<Buffer>)> {
+    pub(crate) fn grow(
+        &mut self,
+        memory: &mut dyn Memory,
+        capacity: usize,
+    ) -> Result<(Recording, Vec<Buffer>)> {
         let grown = allocate(memory, self.layers.len(), self.width, capacity)?;
         let mut rec = Recording::new();
         let mut old = Vec::new();
@@ -67,7 +76,12 @@ impl Cache {
     }
 }
 
-fn allocate(memory: &mut dyn Memory, layers: usize, width: usize, capacity: usize) -> Result<Vec<LayerCache>> {
+fn allocate(
+    memory: &mut dyn Memory,
+    layers: usize,
+    width: usize,
+    capacity: usize,
+) -> Result<Vec<LayerCache>> {
     (0..layers)
         .map(|_| {
             Ok(LayerCache {

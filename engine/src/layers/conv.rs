@@ -75,7 +75,12 @@ pub(crate) struct DepthwiseConv {
 
 impl DepthwiseConv {
     /// `{name}.weight` `[channels, 1, kernel]` and `{name}.bias`.
-    pub(crate) fn load(loader: &mut Loader<'_>, name: &str, channels: usize, kernel: usize) -> Result<DepthwiseConv> {
+    pub(crate) fn load(
+        loader: &mut Loader<'_>,
+        name: &str,
+        channels: usize,
+        kernel: usize,
+    ) -> Result<DepthwiseConv> {
         let mut scope = loader.at(name);
         Ok(DepthwiseConv {
             weight: scope.vector_of("weight", &[channels, 1, kernel])?.reshape([channels, kernel]),

@@ -32,7 +32,12 @@ impl Linear {
     }
 
     /// The same, then an activation.
-    pub(crate) fn record_activated(&self, rec: &mut Recording, x: Buffer, activation: Activation) -> Result<Buffer> {
+    pub(crate) fn record_activated(
+        &self,
+        rec: &mut Recording,
+        x: Buffer,
+        activation: Activation,
+    ) -> Result<Buffer> {
         self.record_with(rec, x, Epilogue { activation, ..Epilogue::default() })
     }
 

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::kernels::linear::Epilogue;
 use crate::kernels::{expert_down, expert_gate_up, gated_add, router, silu_mul};
 use crate::layers::linear::Linear;
-use crate::model::config::MlpConfig;
+use crate::model::config;
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
 
@@ -58,15 +58,22 @@ pub(crate) enum Mlp {
 }
 
 impl Mlp {
-    pub(crate) fn load(loader: &mut Loader<'_>, hidden: usize, config: &MlpConfig) -> Result<Mlp> {
+    pub(crate) fn load(loader: &mut Loader<'_>, hidden: usize, config: &config::Mlp) -> Result<Mlp> {
         match *config {
-            MlpConfig::Dense { intermediate_size } => {
+            config::Mlp::Dense { intermediate_size } => {
                 Ok(Mlp::Dense(GatedMlp::load(loader, hidden, intermediate_size)?))
             }
-            MlpConfig::Moe { num_experts, top_k, intermediate_size: width, norm_topk_prob, shared_intermediate_size } => {
+            config::Mlp::Moe {
+                num_experts,
+                top_k,
+                intermediate_size: width,
+                norm_topk_prob,
+                shared_intermediate_size,
+            } => {
                 let gate = Linear::load(loader, "gate", [num_experts, hidden])?;
                 let mut experts = loader.at("experts");
-                let mut stack = |name: &str, shape| experts.stack(num_experts, |e| format!("{e}.{name}.weight"), shape);
+                let mut stack =
+                    |name: &str, shape| experts.stack(num_experts, |e| format!("{e}.{name}.weight"), shape);
                 let gate_proj = stack("gate_proj", [width, hidden])?;
                 let up_proj = stack("up_proj", [width, hidden])?;
                 let down_proj = stack("down_proj", [hidden, width])?;
@@ -78,7 +85,15 @@ impl Mlp {
                     None => None,
                 };
                 let renormalise = norm_topk_prob;
-                Ok(Mlp::Moe(Box::new(Moe { gate, gate_proj, up_proj, down_proj, top_k, renormalise, shared })))
+                Ok(Mlp::Moe(Box::new(Moe {
+                    gate,
+                    gate_proj,
+                    up_proj,
+                    down_proj,
+                    top_k,
+                    renormalise,
+                    shared,
+                })))
             }
         }
     }
@@ -93,7 +108,9 @@ impl Mlp {
         layer: usize,
     ) -> Result<Buffer> {
         match self {
-            Mlp::Dense(mlp) => mlp.record(rec, x, Epilogue { scale, residual: Some(residual), ..Epilogue::default() }),
+            Mlp::Dense(mlp) => {
+                mlp.record(rec, x, Epilogue { scale, residual: Some(residual), ..Epilogue::default() })
+            }
             Mlp::Moe(moe) => {
                 debug_assert!(scale.is_none(), "no mixture of experts has a layer scale");
                 moe.record(rec, x, residual, layer)

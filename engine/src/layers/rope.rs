@@ -26,7 +26,12 @@ impl Rope {
 
     /// Three positions (time, height, width), interleaved: frequency j turns with height where j mod 3 is 1, with width where
     /// it is 2, each up to its section, and with time elsewhere.
-    pub(crate) fn mrope(memory: &mut dyn Memory, head_dim: usize, theta: f64, section: [usize; 3]) -> Result<Rope> {
+    pub(crate) fn mrope(
+        memory: &mut dyn Memory,
+        head_dim: usize,
+        theta: f64,
+        section: [usize; 3],
+    ) -> Result<Rope> {
         let half = head_dim / 2;
         let frequency = (0..half).map(|j| inverse(theta, 2 * j, head_dim)).collect();
         let axis = (0..half)

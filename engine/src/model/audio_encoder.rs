@@ -29,7 +29,9 @@ impl StridedConv {
 
     /// `x` `[images, height, width, in]` → `[images, ⌈height/2⌉, ⌈width/2⌉, out]`, with gelu. Taps the result before it.
     fn record(&self, rec: &mut Recording, x: Buffer, name: &str) -> Result<Buffer> {
-        let &[images, height, width, _] = x.shape.axes() else { unreachable!("a batch of images has four axes") };
+        let &[images, height, width, _] = x.shape.axes() else {
+            unreachable!("a batch of images has four axes")
+        };
         let out = [images, height.div_ceil(2), width.div_ceil(2), self.0.weight.rows()];
         let columns = conv2d_columns::record(rec, x)?;
         if rec.is_tapped() {
@@ -103,7 +105,7 @@ pub(crate) struct Clip<'a> {
 
 impl AudioEncoder {
     pub(crate) fn load(loader: &mut Loader<'_>, config: &AudioConfig) -> Result<AudioEncoder> {
-        let (d, channels) = (config.d_model, config.downsample_hidden_size);
+        let (d, channels) = (config.hidden_size, config.conv_channels);
         let mel_rows = config.num_mel_bins.div_ceil(2).div_ceil(2).div_ceil(2);
         Ok(AudioEncoder {
             conv2d: [
@@ -113,23 +115,23 @@ impl AudioEncoder {
             ],
             conv_out: Linear::load(loader, "conv_out", [d, channels * mel_rows])?,
             layers: (0..config.num_layers)
-                .map(|i| EncoderLayer::load(&mut loader.at(&format!("layers.{i}")), d, config.ffn_dim))
+                .map(|i| EncoderLayer::load(&mut loader.at(&format!("layers.{i}")), d, config.ffn_size))
                 .collect::<Result<_>>()?,
             ln_post: LayerNorm::load(loader, "ln_post", d, LAYER_NORM_EPS)?,
             proj1: Linear::load_biased(loader, "proj1", [d, d])?,
-            proj2: Linear::load_biased(loader, "proj2", [config.output_dim, d])?,
+            proj2: Linear::load_biased(loader, "proj2", [config.output_size, d])?,
             config: config.clone(),
         })
     }
 
     /// Frames of a whole chunk.
     pub(crate) fn chunk_frames(&self) -> usize {
-        2 * self.config.n_window
+        self.config.chunk_frames()
     }
 
     /// Frames of a whole attention window.
     pub(crate) fn window_frames(&self) -> usize {
-        self.config.n_window_infer
+        self.chunk_frames() * self.config.chunks_per_window()
     }
 
     /// Rows that `frames` frames of a clip give.
@@ -137,7 +139,7 @@ impl AudioEncoder {
         mel::token_count(frames, self.chunk_frames())
     }
 
-    /// Encodes `clips` → `[tokens, output_dim]`, one after the other. Every chunk is padded with zeros to the longest of the
+    /// Encodes `clips` → `[tokens, output_size]`, one after the other. Every chunk is padded with zeros to the longest of the
     /// call, or to a whole one where `padded`: a stretch of a clip that has a whole chunk elsewhere needs that.
     pub(crate) fn record(&self, rec: &mut Recording, clips: &[Clip<'_>], padded: bool) -> Result<Buffer> {
         let (bins, whole) = (self.config.num_mel_bins, self.chunk_frames());
@@ -155,14 +157,17 @@ impl AudioEncoder {
         for (conv, name) in self.conv2d.iter().zip(["conv1", "conv2_pre_gelu", "conv3_pre_gelu"]) {
             x = conv.record(rec, x, name)?;
         }
-        let &[images, mel_rows, steps, channels] = x.shape.axes() else { unreachable!("images have four axes") };
+        let &[images, mel_rows, steps, channels] = x.shape.axes() else {
+            unreachable!("images have four axes")
+        };
         let columns = permute::record(rec, x, [images, mel_rows, steps, channels], [0, 2, 3, 1])?
             .reshape([images * steps, channels * mel_rows]);
 
-        let position = rec.constant_f32([images * steps, self.config.d_model], self.sinusoids(images, steps));
+        let position =
+            rec.constant_f32([images * steps, self.config.hidden_size], self.sinusoids(images, steps));
         if rec.is_tapped() {
             let bare = self.conv_out.record(rec, columns)?;
-            rec.tap(|| "conv_out".into(), bare.reshape([images, steps, self.config.d_model]));
+            rec.tap(|| "conv_out".into(), bare.reshape([images, steps, self.config.hidden_size]));
         }
         let placed = self.conv_out.record_onto(rec, columns, position)?;
 
@@ -189,7 +194,7 @@ impl AudioEncoder {
 
     /// Where attention windows begin and end, per clip: so many chunks of the longest chunk's tokens, the last one shorter.
     pub(crate) fn bounds(&self, clips: &[Clip<'_>], chunk_tokens: usize) -> Vec<u32> {
-        let window = chunk_tokens * (self.config.n_window_infer / self.chunk_frames());
+        let window = chunk_tokens * self.config.chunks_per_window();
         let mut bounds = vec![0u32];
         let mut start = 0;
         for clip in clips {
@@ -202,9 +207,9 @@ impl AudioEncoder {
         bounds
     }
 
-    /// Sines then cosines of a chunk's positions, which start anew in every chunk: `[chunks · steps, d_model]`.
+    /// Sines then cosines of a chunk's positions, which start anew in every chunk: `[chunks · steps, hidden]`.
     fn sinusoids(&self, chunks: usize, steps: usize) -> Vec<f32> {
-        let half = self.config.d_model / 2;
+        let half = self.config.hidden_size / 2;
         let increment = 10_000f64.ln() / (half.max(2) - 1) as f64;
         let mut one = Vec::with_capacity(steps * 2 * half);
         for position in 0..steps {

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::kernels::linear::{Activation, Epilogue};
 use crate::kernels::{advance, embedding, snake};
+use crate::layers::attention::AttentionConfig;
 use crate::layers::cache::Cache;
 use crate::layers::conv::{CausalConv, DepthwiseConv, UpsampleConv};
 use crate::layers::decoder::{Decoder, DecoderConfig};
@@ -13,7 +14,7 @@ use crate::layers::linear::Linear;
 use crate::layers::norm::LayerNorm;
 use crate::layers::rope::Rope;
 use crate::memory::Memory;
-use crate::model::config::Code2WavConfig;
+use crate::model::config::{Code2WavConfig, Mlp};
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
 
@@ -136,6 +137,24 @@ impl DecoderBlock {
     }
 }
 
+fn decoder_config(config: &Code2WavConfig) -> DecoderConfig {
+    DecoderConfig {
+        num_layers: config.num_layers,
+        attention: AttentionConfig {
+            hidden_size: config.hidden_size,
+            heads: config.num_heads,
+            kv_heads: config.num_kv_heads,
+            head_dim: config.head_dim,
+            qk_norm_eps: None,
+            bias: false,
+            window: Some(config.sliding_window),
+        },
+        mlp: Mlp::Dense { intermediate_size: config.ffn_size },
+        rms_norm_eps: config.rms_norm_eps,
+        layer_scale: true,
+    }
+}
+
 /// How far a clip has come: what decides the shape of the next step. The device holds the rest.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
@@ -166,9 +185,8 @@ impl Code2Wav {
 
     pub(crate) fn load(loader: &mut Loader<'_>, config: &Code2WavConfig) -> Result<Code2Wav> {
         let (hidden, dim) = (config.hidden_size, config.decoder_dim);
-        let head_dim = hidden / config.num_heads;
-        let rope = Rope::plain(loader.memory(), head_dim, config.rope_theta)?;
-        let decoder_config = DecoderConfig::from(config);
+        let rope = Rope::plain(loader.memory(), config.head_dim, config.rope_theta)?;
+        let decoder_config = decoder_config(config);
         let pre_transformer = Decoder::load(&mut loader.at("pre_transformer"), &decoder_config, rope)?;
         let rows = config.sliding_window + Self::MAX_STEP_FRAMES;
         let cache = pre_transformer.cache(loader.memory(), rows)?;
@@ -200,7 +218,7 @@ impl Code2Wav {
 
     /// Samples that a frame gives in the long run.
     pub(crate) fn samples_per_frame(&self) -> usize {
-        self.config.upsample_rates.iter().chain(&self.config.upsampling_ratios).product()
+        self.config.samples_per_frame()
     }
 
     /// Starts a new clip: silence before its first frame.
@@ -228,7 +246,9 @@ impl Code2Wav {
         let (frames, groups) = (codes.len(), self.config.num_quantizers);
         let ids = codes
             .iter()
-            .flat_map(|frame| frame.iter().enumerate().map(|(q, &c)| (q * self.config.codebook_size) as u32 + c))
+            .flat_map(|frame| {
+                frame.iter().enumerate().map(|(q, &c)| (q * self.config.codebook_size) as u32 + c)
+            })
             .collect();
         let ids = rec.constant_u32([frames, groups], ids);
         let shares = rec.constant_f32([frames, groups], vec![1.0 / groups as f32; frames * groups]);

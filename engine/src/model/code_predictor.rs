@@ -23,9 +23,10 @@ pub(crate) struct CodePredictor {
 
 impl CodePredictor {
     pub(crate) fn load(loader: &mut Loader<'_>, config: &CodePredictorConfig) -> Result<CodePredictor> {
-        let shape = [config.vocab_size, config.hidden_size];
+        let text = &config.text;
+        let shape = [text.vocab_size, text.hidden_size];
         let others = config.num_code_groups - 1;
-        let rope = Rope::plain(loader.memory(), config.head_dim, config.rope_theta)?;
+        let rope = Rope::plain(loader.memory(), text.head_dim, text.rope_theta)?;
         Ok(CodePredictor {
             codec_embedding: (0..others)
                 .map(|i| loader.at(&format!("model.codec_embedding.{i}")).matrix("weight", shape))
@@ -33,7 +34,7 @@ impl CodePredictor {
             lm_head: (0..others)
                 .map(|i| Linear::load(loader, &format!("lm_head.{i}"), shape))
                 .collect::<Result<_>>()?,
-            decoder: Decoder::load(&mut loader.at("model"), &DecoderConfig::from(config), rope)?,
+            decoder: Decoder::load(&mut loader.at("model"), &DecoderConfig::from(text), rope)?,
         })
     }
 

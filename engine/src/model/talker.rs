@@ -10,7 +10,7 @@ use crate::kernels::{add, advance, embedding};
 use crate::layers::cache::Cache;
 use crate::layers::decoder::Decoder;
 use crate::layers::linear::Linear;
-use crate::model::config::{TalkerConfig, TokenIds};
+use crate::model::config::{SpeechConfig, TalkerConfig};
 use crate::model::thinker::load_decoder;
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
@@ -108,14 +108,20 @@ impl Talker {
         role: [u32; 3],
         first: u32,
         speaker: u32,
-        tokens: &TokenIds,
+        speech: &SpeechConfig,
         embed_tokens: Buffer,
     ) -> Result<Buffer> {
-        let pad = tokens.tts_pad;
-        let text = [role[0], role[1], role[2], pad, pad, pad, pad, tokens.tts_bos, first];
+        let pad = speech.tts_pad;
+        let text = [role[0], role[1], role[2], pad, pad, pad, pad, speech.tts_bos, first];
         let c = &self.config;
-        let codec =
-            [c.codec_nothink_id, c.codec_think_bos_id, c.codec_think_eos_id, speaker, c.codec_pad_id, c.codec_bos_id];
+        let codec = [
+            c.codec_nothink_id,
+            c.codec_think_bos_id,
+            c.codec_think_eos_id,
+            speaker,
+            c.codec_pad_id,
+            c.codec_bos_id,
+        ];
         let text = rec.constant_u32([text.len()], text.to_vec());
         let text = self.text_rows(rec, text, embed_tokens)?;
         let codec = rec.constant_u32([codec.len()], codec.to_vec());
@@ -130,7 +136,13 @@ impl Talker {
     }
 
     /// Reads rows `x` `[rows, hidden]` at `positions` `[3, rows]` → the stream after the final norm, `[rows, hidden]`.
-    pub(crate) fn record(&self, rec: &mut Recording, x: Buffer, positions: Buffer, cache: &Cache) -> Result<Buffer> {
+    pub(crate) fn record(
+        &self,
+        rec: &mut Recording,
+        x: Buffer,
+        positions: Buffer,
+        cache: &Cache,
+    ) -> Result<Buffer> {
         let normed = self.decoder.record(rec, x, positions, &cache.layers, cache.past)?;
         advance::record(rec, cache.past, x.rows() as u32)?;
         Ok(normed)

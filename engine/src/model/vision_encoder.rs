@@ -87,7 +87,7 @@ impl Merger {
             group_first,
             group,
             mlp_0: Linear::load_biased(loader, "mlp.0", [merged, merged])?,
-            mlp_2: Linear::load_biased(loader, "mlp.2", [config.out_hidden_size, merged])?,
+            mlp_2: Linear::load_biased(loader, "mlp.2", [config.output_size, merged])?,
         })
     }
 
@@ -116,7 +116,7 @@ pub(crate) struct VisionEncoder {
     merger_list: Vec<Merger>,
 }
 
-/// Rows for the thinker: `[tokens, out_hidden]` each.
+/// Rows for the thinker: `[tokens, output_size]` each.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) merged: Buffer,
@@ -136,13 +136,13 @@ impl VisionEncoder {
         };
         Ok(VisionEncoder {
             patch_embed,
-            pos_embed: loader.at("pos_embed").matrix("weight", [config.num_position_embeddings, d])?,
-            rope: Rope::picture(loader.memory(), d / config.num_heads)?,
-            blocks: (0..config.depth)
-                .map(|i| Block::load(&mut loader.at(&format!("blocks.{i}")), d, config.intermediate_size))
+            pos_embed: loader.at("pos_embed").matrix("weight", [config.num_positions, d])?,
+            rope: Rope::picture(loader.memory(), config.head_dim())?,
+            blocks: (0..config.num_layers)
+                .map(|i| Block::load(&mut loader.at(&format!("blocks.{i}")), d, config.ffn_size))
                 .collect::<Result<_>>()?,
             merger: Merger::load(&mut loader.at("merger"), config, false)?,
-            merger_list: (0..config.deepstack_visual_indexes.len())
+            merger_list: (0..config.deepstack_layers.len())
                 .map(|i| Merger::load(&mut loader.at(&format!("merger_list.{i}")), config, true))
                 .collect::<Result<_>>()?,
             config: config.clone(),
@@ -160,8 +160,8 @@ impl VisionEncoder {
     }
 
     /// Width of the rows.
-    pub(crate) fn out_hidden_size(&self) -> usize {
-        self.config.out_hidden_size
+    pub(crate) fn output_size(&self) -> usize {
+        self.config.output_size
     }
 
     /// Encodes one picture or video.
@@ -179,7 +179,9 @@ impl VisionEncoder {
         let mut x = embedding::record(rec, ids, Some(weights), self.pos_embed, Some(x))?;
         rec.tap(|| "block_input".into(), x);
 
-        let axis = |of: fn(&(usize, usize)) -> usize| cells.iter().map(|c| of(c) as f32).collect::<Vec<_>>().repeat(t);
+        let axis = |of: fn(&(usize, usize)) -> usize| {
+            cells.iter().map(|c| of(c) as f32).collect::<Vec<_>>().repeat(t)
+        };
         let positions = rec.constant_f32([2, n], [axis(|c| c.0), axis(|c| c.1)].concat());
         let table = self.rope.table(rec, positions)?;
         rec.tap(|| "rope_table".into(), table);
@@ -189,7 +191,7 @@ impl VisionEncoder {
         for (i, block) in self.blocks.iter().enumerate() {
             x = block.record(rec, x, self.config.num_heads, &place)?;
             rec.tap(|| format!("block.{i}"), x);
-            if let Some(level) = self.config.deepstack_visual_indexes.iter().position(|&at| at == i) {
+            if let Some(level) = self.config.deepstack_layers.iter().position(|&at| at == i) {
                 let rows = self.merger_list[level].record(rec, x)?;
                 rec.tap(|| format!("deepstack.{level}"), rows);
                 deepstack.push(rows);
@@ -212,13 +214,14 @@ impl VisionEncoder {
 
     /// The four entries of the learned grid around each patch, corners aligned, and their shares.
     fn bilinear(&self, cells: &[(usize, usize)], gh: usize, gw: usize) -> (Vec<u32>, Vec<f32>) {
-        let side = self.config.num_position_embeddings.isqrt();
+        let side = self.config.position_side();
         let at = |i: usize, len: usize| {
             let x = if len > 1 { i as f32 * (side - 1) as f32 / (len - 1) as f32 } else { 0.0 };
             let low = (x as usize).min(side - 1);
             (low, (low + 1).min(side - 1), x - low as f32)
         };
-        let (mut ids, mut weights) = (Vec::with_capacity(cells.len() * 4), Vec::with_capacity(cells.len() * 4));
+        let (mut ids, mut weights) =
+            (Vec::with_capacity(cells.len() * 4), Vec::with_capacity(cells.len() * 4));
         for &(row, col) in cells {
             let ((y0, y1, fy), (x0, x1, fx)) = (at(row, gh), at(col, gw));
             ids.extend([y0 * side + x0, y0 * side + x1, y1 * side + x0, y1 * side + x1].map(|id| id as u32));

@@ -60,7 +60,9 @@ impl<'a> Loader<'a> {
                 let tensor = scope.get(name, stored)?;
                 self.memory.upload(shape.into(), tensor.dtype.into(), tensor.into_parts())
             }
-            Source::Random => self.memory.upload(shape.into(), Element::Bf16, vec![noise(shape.iter().product())]),
+            Source::Random => {
+                self.memory.upload(shape.into(), Element::Bf16, vec![noise(shape.iter().product())])
+            }
         }
     }
 
@@ -115,7 +117,9 @@ impl<'a> Loader<'a> {
         }
         let shape = [taps * out, input];
         let turned = match stored.dtype {
-            DType::Bf16 => Tensor::from_bf16(name, &shape, turned.into_iter().map(half::bf16::from_f32).collect())?,
+            DType::Bf16 => {
+                Tensor::from_bf16(name, &shape, turned.into_iter().map(half::bf16::from_f32).collect())?
+            }
             DType::F16 | DType::F32 => Tensor::from_f32(name, &shape, turned)?,
         };
         self.memory.upload(shape.into(), turned.dtype.into(), turned.into_parts())

@@ -14,6 +14,7 @@ mod portable;
 mod tests;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::OnceLock;
 
 use super::bindings::Weight;
@@ -46,6 +47,18 @@ enum Set {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+        })
+    }
 }
 
 impl Level {

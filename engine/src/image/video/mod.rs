@@ -1,5 +1,8 @@
 //! A video: frames of one size at a steady rate, and the sound that belongs to it.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};

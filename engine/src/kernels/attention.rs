@@ -1,0 +1,149 @@
+//! Scaled dot-product attention with grouped heads: `out = softmax(q·k / sqrt(head_dim)) · v` over the keys a row may see.
+//!
+//! Bindings: q `[n, heads·head_dim]` f32, k and v `[m, kv_heads·head_dim]` f32, past `[1]` or bounds `[s + 1]` u32 → out
+//! `[n, heads·head_dim]` f32. Query head `h` uses key head `h / (heads / kv_heads)`.
+//!
+//! *Causal*: k and v are rings of m slots that already hold the new rows. Query row `i` has position `past + i` and sees the
+//! last `window` positions up to its own; position p stands in slot `p mod m`. *Segments*: rows `bounds[j]..bounds[j + 1]` see
+//! one another; rows outside all segments give zeros.
+//!
+//! All sums in f32: scores over sixteen lanes, the softmax over sixteen lanes of the position, values by ascending position,
+//! so that neither the ring's size nor the cut into calls changes a bit. Scores of a tile of queries are kept: memory of a
+//! thread grows with the number of keys. Tolerance 1e-5.
+
+mod tile;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::bindings::{Inputs, Outputs};
+use super::lanes::Isa;
+use super::{Kernel, require};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+use tile::{Heads, Span};
+
+/// Which keys a query row sees.
+#[derive(Clone, Debug)]
+pub(crate) enum Mask {
+    /// Those before it and its own. `past` `[1]` u32: positions before the first row of q.
+    Causal { past: Buffer, window: Option<usize> },
+    /// Those of its segment. `bounds` `[segments + 1]` u32, ascending rows.
+    Segments { bounds: Buffer },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    pub(crate) heads: usize,
+    pub(crate) kv_heads: usize,
+    pub(crate) head_dim: usize,
+    pub(crate) mask: Mask,
+}
+
+/// Records the attention of `q` `[n, heads·head_dim]` over `k` and `v` `[m, kv_heads·head_dim]`; the result is like `q`.
+pub(crate) fn record(rec: &mut Recording, q: Buffer, k: Buffer, v: Buffer, params: Params) -> Result<Buffer> {
+    let Params { heads, kv_heads, head_dim, .. } = params;
+    require::f32s("attention", &[("q", q), ("k", k), ("v", v)])?;
+    check(kv_heads > 0 && heads > 0 && heads.is_multiple_of(kv_heads) && head_dim > 0, "attention", || {
+        format!("{heads} heads of {head_dim} cannot share {kv_heads} key heads")
+    })?;
+    let n = q.shape.axes()[0];
+    let m = k.shape.axes()[0];
+    require::length("attention", "q", q, n * heads * head_dim)?;
+    require::length("attention", "k", k, m * kv_heads * head_dim)?;
+    require::length("attention", "v", v, m * kv_heads * head_dim)?;
+    let at = match params.mask {
+        Mask::Causal { past, window } => {
+            require::length("attention", "past", past, 1)?;
+            let needed = window.map_or(n, |window| n + window.saturating_sub(1));
+            check(window != Some(0) && needed <= m, "attention", || {
+                format!("k must keep {needed} rows for {n} queries and window {window:?}, found {}", k.shape)
+            })?;
+            past
+        }
+        Mask::Segments { bounds } => {
+            check(n == m, "attention", || {
+                format!("q {} and k {} must have the same rows", q.shape, k.shape)
+            })?;
+            bounds
+        }
+    };
+    require::u32s("attention", &[("past or bounds", at)])?;
+    let out = rec.f32(q.shape);
+    rec.push(Kernel::Attention(params), &[q, k, v, at], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    attend(Isa::best(), p, inputs.f32(0), inputs.f32(1), inputs.f32(2), inputs.u32(3), outputs.one().f32());
+}
+
+fn attend(isa: Isa, p: &Params, q: &[f32], k: &[f32], v: &[f32], at: &[u32], mut out: &mut [f32]) {
+    let heads = Heads { count: p.heads, kv_count: p.kv_heads, dim: p.head_dim, k, v };
+    let row = p.heads * p.head_dim;
+    let spans = match p.mask {
+        Mask::Causal { window, .. } => {
+            causal(at[0] as usize, window, q.len() / row, k.len() / heads.stride())
+        }
+        Mask::Segments { .. } => segments(at, q.len() / row),
+    };
+    // A tile is some rows of one span; each of its key heads is one piece of work.
+    let mut tiles = Vec::new();
+    let mut done = 0;
+    for span in spans {
+        for rows in pieces(span.rows.clone(), heads.tile_rows()) {
+            let gap;
+            (gap, out) = std::mem::take(&mut out).split_at_mut((rows.start - done) * row);
+            gap.fill(0.0);
+            let of_tile;
+            (of_tile, out) = std::mem::take(&mut out).split_at_mut(rows.len() * row);
+            done = rows.end;
+            tiles.push((span.clone(), rows, of_tile));
+        }
+    }
+    out.fill(0.0);
+
+    let alone = tiles.len() * p.kv_heads < 2 * rayon::current_num_threads();
+    tiles.into_par_iter().for_each(|(span, rows, out)| {
+        let mut of_heads: Vec<Vec<&mut [f32]>> = (0..p.kv_heads).map(|_| Vec::new()).collect();
+        for out in out.chunks_exact_mut(row) {
+            for (of_head, out) in of_heads.iter_mut().zip(out.chunks_exact_mut(row / p.kv_heads)) {
+                of_head.push(out);
+            }
+        }
+        let q = &q[rows.start * row..rows.end * row];
+        of_heads.into_par_iter().enumerate().for_each(|(kv_head, out)| {
+            tile::attend(isa, &heads, &span, rows.clone(), q, kv_head, alone, out);
+        });
+    });
+}
+
+/// The one span of a causal call.
+fn causal(past: usize, window: Option<usize>, n: usize, capacity: usize) -> Vec<Span> {
+    // Slots that later rows of this call have taken cannot be seen any more.
+    let oldest = (past + n).saturating_sub(capacity);
+    vec![Span { rows: 0..n, position: past, slot: 0, ring: capacity, oldest, window, causal: true }]
+}
+
+/// One span for each segment of the first `n` rows.
+fn segments(bounds: &[u32], n: usize) -> Vec<Span> {
+    let mut end = 0;
+    let mut spans = Vec::new();
+    for pair in bounds.windows(2) {
+        let rows = (pair[0] as usize).clamp(end, n)..(pair[1] as usize).clamp(end, n);
+        if rows.is_empty() {
+            continue;
+        }
+        end = rows.end;
+        let (slot, ring) = (rows.start, rows.len());
+        spans.push(Span { rows, position: 0, slot, ring, oldest: 0, window: None, causal: false });
+    }
+    spans
+}
+
+/// `range` in pieces of at most `step`.
+fn pieces(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(step).map(move |start| start..end.min(start + step))
+}

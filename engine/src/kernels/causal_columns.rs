@@ -1,0 +1,61 @@
+//! The windows of a causal 1-D convolution, laid out as rows for a matrix product; time-major.
+//!
+//! Bindings: x `[time, channels]` f32, history `[(kernel_size - 1)·dilation, channels]` f32, the inputs before x, the oldest
+//! first → out `[time, channels·kernel_size]` f32 with column `channel·kernel_size + tap`; the last tap is the present input.
+
+use super::bindings::{Inputs, Outputs};
+use super::{Kernel, require, threads};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    kernel_size: usize,
+    dilation: usize,
+}
+
+/// Records the windows of `x` `[time, channels]` after `history`: `[time, channels·kernel_size]`.
+pub(crate) fn record(
+    rec: &mut Recording,
+    x: Buffer,
+    history: Buffer,
+    kernel_size: usize,
+    dilation: usize,
+) -> Result<Buffer> {
+    require::f32s("causal_columns", &[("x", x), ("history", history)])?;
+    check(kernel_size > 0 && dilation > 0, "causal_columns", || {
+        format!("kernel_size and dilation must be at least 1, found {kernel_size} and {dilation}")
+    })?;
+    let before = (kernel_size - 1).checked_mul(dilation);
+    check(history.row() == x.row() && Some(history.rows()) == before, "causal_columns", || {
+        format!("history must be [({kernel_size} - 1)·{dilation}, {}], found {}", x.row(), history.shape)
+    })?;
+    let out = rec.f32([x.rows(), x.row() * kernel_size]);
+    rec.push(Kernel::CausalColumns(Params { kernel_size, dilation }), &[x, history], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let (x, history) = (inputs.f32(0), inputs.f32(1));
+    let channels = inputs.buffer(0).row();
+    let width = channels * p.kernel_size;
+    threads::rows(outputs.one().f32(), width, width, |first, out| {
+        for (i, out) in out.chunks_exact_mut(width).enumerate() {
+            for tap in 0..p.kernel_size {
+                let row = row_of(x, history, channels, first + i + tap * p.dilation);
+                for (o, v) in out[tap..].iter_mut().step_by(p.kernel_size).zip(row) {
+                    *o = *v;
+                }
+            }
+        }
+    });
+}
+
+/// Row `at` of `history` followed by `x`.
+pub(super) fn row_of<'a>(x: &'a [f32], history: &'a [f32], channels: usize, at: usize) -> &'a [f32] {
+    let start = at * channels;
+    match start.checked_sub(history.len()) {
+        Some(start) => &x[start..start + channels],
+        None => &history[start..start + channels],
+    }
+}

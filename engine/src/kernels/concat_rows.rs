@@ -1,0 +1,26 @@
+//! The rows of one matrix followed by those of another.
+//!
+//! Bindings: a `[n, row]` f32, b `[m, row]` f32 → out `[n + m, row]` f32.
+
+use super::bindings::{Inputs, Outputs};
+use super::{Kernel, require};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+
+/// Records `a` `[n, row]` followed by `b` `[m, row]`; the result is `[n + m, row]`.
+pub(crate) fn record(rec: &mut Recording, a: Buffer, b: Buffer) -> Result<Buffer> {
+    require::f32s("concat_rows", &[("a", a), ("b", b)])?;
+    check(a.row() == b.row(), "concat_rows", || {
+        format!("rows of a {} and b {} must have the same length", a.shape, b.shape)
+    })?;
+    let out = rec.f32([a.rows() + b.rows(), a.row()]);
+    rec.push(Kernel::ConcatRows, &[a, b], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let (a, b) = (inputs.f32(0), inputs.f32(1));
+    let out = outputs.one().f32();
+    out[..a.len()].copy_from_slice(a);
+    out[a.len()..].copy_from_slice(b);
+}

@@ -1,0 +1,54 @@
+//! The windows of a 3×3 convolution with stride 2 and one pixel of zeros around, laid out as rows for a matrix product.
+//!
+//! Bindings: x `[images, height, width, channels]` f32 → out `[images·out_height·out_width, channels·9]` f32 with
+//! `out = (len - 1) / 2 + 1` and column `channel·9 + y·3 + x`, as weights `[out, in, 3, 3]` are stored.
+
+use super::bindings::{Inputs, Outputs};
+use super::{Kernel, require, threads};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+
+/// Records the windows of `x` `[images, height, width, channels]`: `[images·out_height·out_width, channels·9]`.
+pub(crate) fn record(rec: &mut Recording, x: Buffer) -> Result<Buffer> {
+    require::f32s("conv2d_columns", &[("x", x)])?;
+    let &[images, height, width, channels] = x.shape.axes() else {
+        return check(false, "conv2d_columns", || {
+            format!("x must be [images, height, width, channels], found {}", x.shape)
+        })
+        .map(|()| x);
+    };
+    let rows = images * halved(height) * halved(width);
+    let out = rec.f32([rows, channels * 9]);
+    rec.push(Kernel::Conv2dColumns, &[x], &[out]);
+    Ok(out)
+}
+
+/// Outputs along an axis of so many inputs.
+fn halved(len: usize) -> usize {
+    len.div_ceil(2)
+}
+
+pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let x = inputs.f32(0);
+    let axes = inputs.buffer(0).shape;
+    let [height, width, channels] = [axes.axes()[1], axes.axes()[2], axes.axes()[3]];
+    let (out_height, out_width) = (halved(height), halved(width));
+    let zeros = vec![0.0; channels];
+    threads::rows(outputs.one().f32(), channels * 9, channels * 9, |first, out| {
+        for (i, out) in out.chunks_exact_mut(channels * 9).enumerate() {
+            let i = first + i;
+            let (image, oy, ox) = (i / (out_height * out_width), i / out_width % out_height, i % out_width);
+            let taps: [&[f32]; 9] = std::array::from_fn(|tap| {
+                let (y, x_) = ((2 * oy + tap / 3).wrapping_sub(1), (2 * ox + tap % 3).wrapping_sub(1));
+                if y < height && x_ < width {
+                    &x[((image * height + y) * width + x_) * channels..][..channels]
+                } else {
+                    &zeros
+                }
+            });
+            for (channel, out) in out.as_chunks_mut::<9>().0.iter_mut().enumerate() {
+                *out = taps.map(|tap| tap[channel]);
+            }
+        }
+    });
+}

@@ -1,0 +1,187 @@
+//! Sixteen f32 lanes: the arithmetic that the kernels of this folder share, on the widest instructions the processor has.
+//!
+//! A sum over a row has one order everywhere: element `i` goes to lane `i mod 16`, blocks of sixteen ascend, then lanes
+//! `i` and `i + 8`, `+ 4`, `+ 2`, `+ 1` are added. AVX-512 and AVX2 with FMA give the same bits; the portable lanes have no
+//! fused multiply-add and may differ in the last ones. Not for matrix products with weights.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use std::sync::OnceLock;
+
+/// Sixteen lanes of one instruction set. A value of the type proves that the processor has the instructions.
+pub(super) trait Lanes: Copy {
+    type V: Copy;
+    /// Whether sixteen accumulators fit the registers.
+    const WIDE: bool;
+
+    fn splat(self, value: f32) -> Self::V;
+    fn load(self, from: &[f32; 16]) -> Self::V;
+    /// Loads fewer than sixteen values; the other lanes are zero.
+    fn load_part(self, from: &[f32]) -> Self::V;
+    fn store(self, v: Self::V, to: &mut [f32; 16]);
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a · b + c`, rounded once where the instructions allow.
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a` where `a > b`, else `b`: a NaN in `b` stays.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a` where `a < b`, else `b`: a NaN in `b` stays.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Zero where `x < limit`, else `v`.
+    fn zero_below(self, x: Self::V, limit: f32, v: Self::V) -> Self::V;
+    /// `2^n` where a lane is `ROUNDER + n` for a whole n of -126 to 127.
+    fn pow2(self, rounded: Self::V) -> Self::V;
+    /// Sum of the lanes, in the fixed order.
+    fn sum(self, v: Self::V) -> f32;
+    /// The sums of four vectors, each in the fixed order.
+    fn sum4(self, v: [Self::V; 4]) -> [f32; 4];
+}
+
+/// Adding this to a number below 2^22 rounds it to a whole number, which then stands in the lowest bits.
+pub(super) const ROUNDER: f32 = 12_582_912.0;
+
+/// The instruction sets that the lanes are written for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Isa {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Isa {
+    /// The widest that this processor has, found once.
+    pub(super) fn best() -> Isa {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| Isa::available()[0])
+    }
+
+    /// All that this processor has, the widest first.
+    pub(super) fn available() -> Vec<Isa> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if fma && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                all.push(Isa::Avx512);
+            }
+            if fma {
+                all.push(Isa::Avx2);
+            }
+        }
+        all.push(Isa::Portable);
+        all
+    }
+}
+
+/// Work that is compiled for each instruction set. `run` and what it calls are `#[inline(always)]`.
+pub(super) trait Work {
+    type Out;
+    fn run<L: Lanes>(self, l: L) -> Self::Out;
+}
+
+/// Runs `work` with the best lanes.
+pub(super) fn run<W: Work>(work: W) -> W::Out {
+    run_on(Isa::best(), work)
+}
+
+/// Runs `work` with the lanes of `isa`, which must be one of `Isa::available()`.
+pub(super) fn run_on<W: Work>(isa: Isa, work: W) -> W::Out {
+    match isa {
+        Isa::Portable => work.run(portable::Portable),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: an `Isa` other than `Portable` only comes from `available`, which asked the processor.
+        Isa::Avx2 => unsafe { avx2::run(work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512 => unsafe { avx512::run(work) },
+    }
+}
+
+/// Sum of `x`.
+#[inline(always)]
+pub(super) fn sum<L: Lanes>(l: L, x: &[f32]) -> f32 {
+    let (blocks, tail) = x.as_chunks::<16>();
+    let acc = blocks.iter().fold(l.splat(0.0), |acc, x| l.add(l.load(x), acc));
+    l.sum(l.add(l.load_part(tail), acc))
+}
+
+/// Sum of `(x - mean)²`.
+#[inline(always)]
+pub(super) fn sum_squares<L: Lanes>(l: L, x: &[f32], mean: f32) -> f32 {
+    let (blocks, tail) = x.as_chunks::<16>();
+    let mut last = [mean; 16];
+    last[..tail.len()].copy_from_slice(tail);
+    let mean = l.splat(mean);
+    l.sum(blocks.iter().chain([&last]).fold(l.splat(0.0), |acc, x| {
+        let x = l.sub(l.load(x), mean);
+        l.fma(x, x, acc)
+    }))
+}
+
+/// Largest of `x`, not counting NaN; negative infinity where there is none.
+#[inline(always)]
+pub(super) fn largest<L: Lanes>(l: L, x: &[f32]) -> f32 {
+    let (blocks, tail) = x.as_chunks::<16>();
+    let mut last = [f32::NEG_INFINITY; 16];
+    last[..tail.len()].copy_from_slice(tail);
+    let mut lanes = [0.0; 16];
+    let low = l.splat(f32::NEG_INFINITY);
+    l.store(blocks.iter().chain([&last]).fold(low, |acc, x| l.max(l.load(x), acc)), &mut lanes);
+    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Replaces each of `x` by `f` of it.
+#[inline(always)]
+pub(super) fn map<L: Lanes>(l: L, x: &mut [f32], f: impl Fn(L::V) -> L::V) {
+    let (blocks, tail) = x.as_chunks_mut::<16>();
+    for x in blocks {
+        l.store(f(l.load(x)), x);
+    }
+    if !tail.is_empty() {
+        let mut last = [0.0; 16];
+        l.store(f(l.load_part(tail)), &mut last);
+        tail.copy_from_slice(&last[..tail.len()]);
+    }
+}
+
+/// `e^x`, relative error below 2e-7; zero below -87, constant above 88.
+#[inline(always)]
+pub(super) fn exp<L: Lanes>(l: L, x: L::V) -> L::V {
+    const LN2_HIGH: f32 = 0.693_115_23; // fourteen bits: its product with n is exact
+    const LN2_LOW: f32 = 3.194_618_3e-5;
+    let inside = l.min(l.splat(88.0), l.max(l.splat(-87.0), x));
+    let rounded = l.fma(inside, l.splat(std::f32::consts::LOG2_E), l.splat(ROUNDER));
+    let n = l.sub(rounded, l.splat(ROUNDER));
+    let r = l.fma(n, l.splat(-LN2_HIGH), inside);
+    let r = l.fma(n, l.splat(-LN2_LOW), r);
+    // e^r = 1 + r + r²·p(r), fitted on |r| <= ln(2)/2 with error 5e-9.
+    let p = [0.008_368_781, 0.041_668_393, 0.166_665_2, 0.499_999_94];
+    let p = p.into_iter().fold(l.splat(0.001_381_447_5), |p, c| l.fma(p, r, l.splat(c)));
+    let y = l.add(l.fma(p, l.mul(r, r), r), l.splat(1.0));
+    l.zero_below(x, -87.0, l.mul(y, l.pow2(rounded)))
+}
+
+/// `sin²(x)`, error below 4e-7 for `|x|` up to 10,000; far beyond it the result is merely between 0 and 1.
+#[inline(always)]
+pub(super) fn sine_squared<L: Lanes>(l: L, x: L::V) -> L::V {
+    // π in parts of few bits, so that their products with n are exact.
+    const PI_PARTS: [f32; 3] = [3.140_625, 0.000_967_502_6, 1.509_958e-7];
+    let rounded = l.fma(x, l.splat(std::f32::consts::FRAC_1_PI), l.splat(ROUNDER));
+    let n = l.sub(rounded, l.splat(ROUNDER));
+    let r = PI_PARTS.into_iter().fold(x, |r, part| l.fma(n, l.splat(-part), r));
+    let r = l.max(l.splat(-1.6), l.min(l.splat(1.6), r));
+    // sin r = r + r³·p(r²), fitted on |r| <= π/2 with error 1.5e-8; the sign is lost in the square.
+    let square = l.mul(r, r);
+    let p = [-0.000_198_064_78, 0.008_333_015, -0.166_666_57];
+    let p = p.into_iter().fold(l.splat(2.599_75e-6), |p, c| l.fma(p, square, l.splat(c)));
+    let s = l.fma(p, l.mul(square, r), r);
+    l.mul(s, s)
+}

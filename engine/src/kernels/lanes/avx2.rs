@@ -1,0 +1,125 @@
+//! Lanes in two AVX2 registers, with FMA.
+
+use std::arch::x86_64::*;
+
+use super::{Lanes, Work};
+
+/// Exists only inside `run`: proof of the instructions.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// Compiles `work` for these instructions.
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn run<W: Work>(work: W) -> W::Out {
+    work.run(Avx2(()))
+}
+
+impl Lanes for Avx2 {
+    type V = [__m256; 2];
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_set1_ps(value); 2] }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; 16]) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions; sixteen values stand at `from`.
+        unsafe { [_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8))] }
+    }
+
+    #[inline(always)]
+    fn load_part(self, from: &[f32]) -> Self::V {
+        let mut padded = [0.0; 16];
+        padded[..from.len()].copy_from_slice(from);
+        self.load(&padded)
+    }
+
+    #[inline(always)]
+    fn store(self, v: Self::V, to: &mut [f32; 16]) {
+        // SAFETY: `self` exists, so the processor has the instructions; sixteen values fit `to`.
+        unsafe {
+            _mm256_storeu_ps(to.as_mut_ptr(), v[0]);
+            _mm256_storeu_ps(to.as_mut_ptr().add(8), v[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_div_ps(a[0], b[0]), _mm256_div_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { [_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn zero_below(self, x: Self::V, limit: f32, v: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe {
+            // Not less: true for NaN.
+            let half = |x, v| _mm256_and_ps(v, _mm256_cmp_ps::<_CMP_NLT_UQ>(x, _mm256_set1_ps(limit)));
+            [half(x[0], v[0]), half(x[1], v[1])]
+        }
+    }
+
+    #[inline(always)]
+    fn pow2(self, rounded: Self::V) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        rounded.map(|half| unsafe {
+            let biased = _mm256_add_epi32(_mm256_castps_si256(half), _mm256_set1_epi32(127));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
+        })
+    }
+
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe {
+            let v = _mm256_add_ps(v[0], v[1]);
+            let v = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+            _mm_cvtss_f32(_mm_add_ss(v, _mm_movehdup_ps(v)))
+        }
+    }
+
+    #[inline(always)]
+    fn sum4(self, v: [Self::V; 4]) -> [f32; 4] {
+        v.map(|v| self.sum(v))
+    }
+}

@@ -1,0 +1,49 @@
+//! Reorders the axes of a tensor of four.
+//!
+//! Bindings: x, seen as `axes`, f32 → out, whose axis `i` is axis `order[i]` of x, f32.
+
+use super::bindings::{Inputs, Outputs};
+use super::{Kernel, require, threads};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    axes: [usize; 4],
+    order: [usize; 4],
+}
+
+/// Records a copy of `x`, seen as `axes`, whose axis `i` is axis `order[i]` of `x`.
+pub(crate) fn record(rec: &mut Recording, x: Buffer, axes: [usize; 4], order: [usize; 4]) -> Result<Buffer> {
+    require::f32s("permute", &[("x", x)])?;
+    let len = axes.iter().try_fold(1usize, |len, &axis| len.checked_mul(axis));
+    check(len == Some(x.shape.len()) && !axes.contains(&0), "permute", || {
+        format!("x {} cannot be seen as {axes:?}", x.shape)
+    })?;
+    check((0..4).all(|axis| order.contains(&axis)), "permute", || {
+        format!("order must name each of the axes 0 to 3 once, found {order:?}")
+    })?;
+    let out = rec.f32(order.map(|axis| axes[axis]));
+    rec.push(Kernel::Permute(Params { axes, order }), &[x], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let x = inputs.f32(0);
+    let [a, b, c, d] = p.axes;
+    let strides = [b * c * d, c * d, d, 1];
+    debug_assert_eq!(x.len(), a * strides[0]);
+    let [_, len1, len2, len3] = p.order.map(|axis| p.axes[axis]);
+    let [step0, step1, step2, step3] = p.order.map(|axis| strides[axis]);
+    threads::rows(outputs.one().f32(), len3, len3 / 2, |first, out| {
+        for (i, out) in out.chunks_exact_mut(len3).enumerate() {
+            let i = first + i;
+            let start = i / (len1 * len2) * step0 + i / len2 % len1 * step1 + i % len2 * step2;
+            if step3 == 1 {
+                out.copy_from_slice(&x[start..start + len3]);
+            } else {
+                out.iter_mut().zip(x[start..].iter().step_by(step3)).for_each(|(o, v)| *o = *v);
+            }
+        }
+    });
+}

@@ -1,0 +1,45 @@
+//! Cosines and sines of the rotary position embedding, for positions of one or several axes.
+//!
+//! `angle_j = positions[axis[j]][n] · inv_freq[j]`, the product in f32, cosine and sine in f64.
+//!
+//! Bindings: positions `[axes, n]` f32, inv_freq `[half]` f32, axis `[half]` u32 → out `[n, 2·half]` f32, the cosines of a
+//! row before its sines. An axis beyond the last counts as the last. Tolerance 1e-7.
+
+use super::bindings::{Inputs, Outputs};
+use super::{Kernel, require, threads};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+
+/// Records the table `[n, 2·half]` for `positions` `[axes, n]`, `inv_freq` `[half]` and `axis` `[half]` u32.
+pub(crate) fn record(
+    rec: &mut Recording,
+    positions: Buffer,
+    inv_freq: Buffer,
+    axis: Buffer,
+) -> Result<Buffer> {
+    require::f32s("rope_table", &[("positions", positions), ("inv_freq", inv_freq)])?;
+    require::u32s("rope_table", &[("axis", axis)])?;
+    let half = inv_freq.shape.len();
+    require::length("rope_table", "axis", axis, half)?;
+    check(positions.rows() > 0, "rope_table", || format!("positions {} have no axis", positions.shape))?;
+    let out = rec.f32([positions.row(), 2 * half]);
+    rec.push(Kernel::RopeTable, &[positions, inv_freq, axis], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let (positions, inv_freq, axis) = (inputs.f32(0), inputs.f32(1), inputs.u32(2));
+    let (n, axes, half) = (inputs.buffer(0).row(), inputs.buffer(0).rows(), inv_freq.len());
+    threads::rows(outputs.one().f32(), 2 * half, 40 * half, |first, out| {
+        for (i, row) in out.chunks_exact_mut(2 * half).enumerate() {
+            let (cosines, sines) = row.split_at_mut(half);
+            for j in 0..half {
+                let axis = (axis[j] as usize).min(axes - 1);
+                let angle = f64::from(positions[axis * n + first + i] * inv_freq[j]);
+                let (sine, cosine) = angle.sin_cos();
+                cosines[j] = cosine as f32;
+                sines[j] = sine as f32;
+            }
+        }
+    });
+}

@@ -1,0 +1,48 @@
+//! The gate of a SwiGLU block, element by element: `out = gate / (1 + e^-gate) · up`.
+//!
+//! Bindings: gate f32, up f32 of the same shape → out f32 of that shape. Tolerance 1e-6.
+
+use super::bindings::{Inputs, Outputs};
+use super::lanes::{self, Lanes, Work};
+use super::{Kernel, require, threads};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording};
+
+/// Records `silu(gate) · up` for `gate` and `up` `[n, width]`; the result has the shape of `gate`.
+pub(crate) fn record(rec: &mut Recording, gate: Buffer, up: Buffer) -> Result<Buffer> {
+    require::f32s("silu_mul", &[("gate", gate), ("up", up)])?;
+    require::same("silu_mul", ("gate", gate), ("up", up))?;
+    let out = rec.f32(gate.shape);
+    rec.push(Kernel::SiluMul, &[gate, up], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let (gate, up) = (inputs.f32(0), inputs.f32(1));
+    threads::rows(outputs.one().f32(), 16, 16, |first, out| {
+        let range = first * 16..first * 16 + out.len();
+        lanes::run(Gate { gate: &gate[range.clone()], up: &up[range], out });
+    });
+}
+
+struct Gate<'a> {
+    gate: &'a [f32],
+    up: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Work for Gate<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        self.out.copy_from_slice(self.gate);
+        lanes::map(l, self.out, |gate| {
+            let e = lanes::exp(l, l.sub(l.splat(0.0), gate));
+            l.div(gate, l.add(l.splat(1.0), e))
+        });
+        for (o, up) in self.out.iter_mut().zip(self.up) {
+            *o *= up;
+        }
+    }
+}

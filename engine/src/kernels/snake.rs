@@ -1,0 +1,69 @@
+//! The periodic activation of the vocoder, per channel: `out = x + sin²(x · e^alpha) / (e^beta + 1e-9)`; time-major.
+//!
+//! Bindings: x `[time, channels]` f32, alpha `[channels]` f32, beta `[channels]` f32 → out `[time, channels]` f32. The square
+//! of the sine is off by at most 4e-7.
+
+use super::bindings::{Inputs, Outputs};
+use super::lanes::{self, Lanes, Work};
+use super::{Kernel, require, threads};
+use crate::error::Result;
+use crate::recording::{Buffer, Recording, check};
+
+/// Records the activation of `x` `[time, channels]` by `alpha` and `beta` `[channels]`; the result has the shape of `x`.
+pub(crate) fn record(rec: &mut Recording, x: Buffer, alpha: Buffer, beta: Buffer) -> Result<Buffer> {
+    require::f32s("snake", &[("x", x), ("alpha", alpha), ("beta", beta)])?;
+    check(alpha.shape.len() == x.row() && beta.shape.len() == x.row(), "snake", || {
+        format!("alpha {} and beta {} must fit rows of x {}", alpha.shape, beta.shape, x.shape)
+    })?;
+    let out = rec.f32(x.shape);
+    rec.push(Kernel::Snake, &[x, alpha, beta], &[out]);
+    Ok(out)
+}
+
+pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+    let x = inputs.f32(0);
+    let pitch: Vec<f32> = inputs.f32(1).iter().map(|a| a.exp()).collect();
+    let depth: Vec<f32> = inputs.f32(2).iter().map(|b| 1.0 / (b.exp() + 1e-9)).collect();
+    let row = pitch.len();
+    threads::rows(outputs.one().f32(), row, row, |first, out| {
+        let x = &x[first * row..][..out.len()];
+        lanes::run(Rows { x, pitch: &pitch, depth: &depth, out });
+    });
+}
+
+struct Rows<'a> {
+    x: &'a [f32],
+    pitch: &'a [f32],
+    depth: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Work for Rows<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let row = self.pitch.len();
+        let (pitch, last_pitch) = self.pitch.as_chunks::<16>();
+        let (depth, last_depth) = self.depth.as_chunks::<16>();
+        for (x, out) in self.x.chunks_exact(row).zip(self.out.chunks_exact_mut(row)) {
+            let (x, last) = x.as_chunks::<16>();
+            let (out, last_out) = out.as_chunks_mut::<16>();
+            for (((x, out), pitch), depth) in x.iter().zip(out).zip(pitch).zip(depth) {
+                l.store(lanes16(l, l.load(x), l.load(pitch), l.load(depth)), out);
+            }
+            if !last.is_empty() {
+                let mut padded = [0.0; 16];
+                let (pitch, depth) = (l.load_part(last_pitch), l.load_part(last_depth));
+                l.store(lanes16(l, l.load_part(last), pitch, depth), &mut padded);
+                last_out.copy_from_slice(&padded[..last.len()]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn lanes16<L: Lanes>(l: L, x: L::V, pitch: L::V, depth: L::V) -> L::V {
+    let angle = l.mul(x, pitch);
+    l.fma(lanes::sine_squared(l, angle), depth, x)
+}
