@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::state::Attachment;
+
 /// One wish of the person.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// The talk key or button went down.
     Press,
@@ -17,8 +19,10 @@ pub(crate) enum Command {
     Draft(String),
     /// Send what is typed and attached.
     Submit,
-    /// Attach a picture or a sound, or load the model of a folder.
+    /// Look at a picture or a sound to attach it, or load the model of a folder.
     Open(PathBuf),
+    /// Let this file go with the next question, or say why it cannot.
+    Attach(Result<Attachment, String>),
     /// Take the attachment at this place away.
     Detach(usize),
     /// Ask for a picture or a sound with a dialog.

@@ -15,6 +15,8 @@ pub(crate) enum Event {
     Loaded(Box<Info>, Cancel),
     /// A model cannot be loaded; there is none now.
     LoadFailed(String),
+    /// The settings that were asked for do not fit the model; the old ones stay.
+    SettingsRefused(String),
     /// The conversation was forgotten.
     Cleared,
     /// The first sound came in.

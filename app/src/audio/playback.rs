@@ -153,8 +153,9 @@ impl Playback {
             return Err(device::explain(&error, Direction::Out));
         }
         let room = self.ring.slots().min(self.waiting.len());
-        let moved: Vec<f32> = self.waiting.drain(..room).collect();
-        self.ring.push_partial_slice(&moved);
+        let (pushed, _) = self.ring.push_partial_slice(&self.waiting[..room]);
+        let pushed = pushed.len();
+        let moved = self.waiting.drain(..pushed).collect();
 
         let capacity = self.ring.buffer().capacity();
         let queued = capacity - self.ring.slots();
