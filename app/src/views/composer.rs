@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Layout, Margin, RichText, TextEdit, Ui};
+use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui};
 
 use super::{conversation, meter, send, status, talk_button, theme};
 use crate::command::Command;
@@ -75,12 +75,14 @@ fn notice_ui(ui: &mut Ui, notice: &Notice, commands: &Sender<Command>) {
         .corner_radius(CornerRadius::same(theme::ROUND))
         .inner_margin(Margin::symmetric(12, 8));
     frame.show(ui, |ui| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button("OK").on_hover_text("Close this message").clicked() {
-                send(commands, Command::Dismiss);
-            }
-            ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(true), |ui| {
-                ui.label(RichText::new(&notice.text).color(color));
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if ui.button("OK").on_hover_text("Close this message").clicked() {
+                    send(commands, Command::Dismiss);
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(Label::new(RichText::new(&notice.text).color(color)).wrap());
+                });
             });
         });
     });
