@@ -20,6 +20,7 @@ mod recording;
 mod session;
 mod settings;
 mod shape;
+mod text;
 mod weights;
 
 pub use audio::{Audio, Resampler};
