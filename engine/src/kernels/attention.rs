@@ -147,3 +147,6 @@ fn pieces(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>
     let end = range.end;
     range.step_by(step).map(move |start| start..end.min(start + step))
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,3 +185,6 @@ pub(super) fn sine_squared<L: Lanes>(l: L, x: L::V) -> L::V {
     let s = l.fma(p, l.mul(square, r), r);
     l.mul(s, s)
 }
+
+#[cfg(test)]
+mod tests;

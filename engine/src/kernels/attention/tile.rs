@@ -469,10 +469,10 @@ impl Part<'_> {
                 }
             }
         }
-        for i in 0..Q {
+        for (i, sums) in sums.into_iter().enumerate() {
             let to = self.sums[place(i)..][..16 * D].as_chunks_mut().0;
             for j in 0..D {
-                l.store(sums[i][j], &mut to[j]);
+                l.store(sums[j], &mut to[j]);
             }
         }
     }
