@@ -74,6 +74,7 @@ fn pack_of<T, const S: u8>(weight: &[T], k: usize, columns: Range<usize>, panel:
             let to = &mut to[row % ROWS * LANES..][..LANES];
             // SAFETY: the mask leaves out what is beyond the row, and `to` has sixteen elements.
             unsafe {
+                _mm_prefetch::<_MM_HINT_T1>(weight.as_ptr().wrapping_add(i + k).cast());
                 let block = load::<S>(weight.as_ptr().cast(), i, mask(weight.len() - i));
                 _mm512_storeu_ps(to.as_mut_ptr(), block);
             }
