@@ -68,7 +68,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let x: Vec<&[f32]> = order.iter().map(|&(_, row)| &x[row / k * h..][..h]).collect();
 
     let rows = index.len();
-    let (_, width) = product_tile(rows, w, h);
+    let (_, width) = product_tile(rows, w);
     for_each_tile(outputs.one().f32(), w, (rows.max(1), width), 2 * rows * w * h, |mut tile| {
         let (first, width) = (tile.columns.start, tile.columns.len());
         let mut done = 0;

@@ -88,7 +88,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (bias, scale, residual) = (optional(p.bias), optional(p.scale), optional(p.residual));
 
     let n = x.len();
-    for_each_tile(outputs.one().f32(), o, product_tile(n, o, k), n * o * k, |mut tile| {
+    for_each_tile(outputs.one().f32(), o, product_tile(n, o), n * o * k, |mut tile| {
         let columns = tile.columns.clone();
         let weight = weight.slice(columns.start * k, columns.len() * k);
         let first = tile.rows.start;

@@ -90,16 +90,14 @@ pub(crate) fn for_each_tile(
     });
 }
 
-/// Height and width of tiles for a product of `n` rows of x with `o` rows of weights, each of `k` elements: narrow enough
-/// that every thread gets several, wide enough that a tile's weights are worth a walk.
-pub(crate) fn product_tile(n: usize, o: usize, k: usize) -> (usize, usize) {
-    /// Most weights of a tile: as f32 they and the rows of x share a core's second cache.
-    const WEIGHTS: usize = 1 << 16;
+/// Height and width of tiles for a product of `n` rows of x with `o` rows of weights: narrow enough that every thread gets
+/// several, wide enough that a tile's weights are worth a walk.
+pub(crate) fn product_tile(n: usize, o: usize) -> (usize, usize) {
     /// Multiples that the inner loops like.
     const ROWS: usize = 4;
     const X_ROWS: usize = 6;
     let pieces = 4 * rayon::current_num_threads();
-    let width = o.div_ceil(pieces).clamp(ROWS, (WEIGHTS / k).max(ROWS)).next_multiple_of(ROWS);
+    let width = o.div_ceil(pieces).clamp(ROWS, 64).next_multiple_of(ROWS);
     let across = o.div_ceil(width);
     let height = if across < pieces { n.div_ceil(pieces / across).next_multiple_of(X_ROWS) } else { n };
     (height.max(1), width)

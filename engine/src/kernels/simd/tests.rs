@@ -37,7 +37,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Rows of x, length of a row, rows of weights.
-const SIZES: [(usize, usize, usize); 12] = [
+const SIZES: [(usize, usize, usize); 13] = [
     (1, 1, 1),
     (1, 15, 3),
     (2, 16, 4),
@@ -50,6 +50,7 @@ const SIZES: [(usize, usize, usize); 12] = [
     (13, 47, 6),
     (19, 130, 11),
     (1, 2051, 13),
+    (103, 2051, 5),
 ];
 
 #[test]
@@ -120,7 +121,7 @@ fn the_lanes_are_summed_in_the_documented_order() {
     for i in 0..k {
         lanes[i % LANES] = w[i].mul_add(x[i], lanes[i % LANES]);
     }
-    let want = reduce(lanes);
+    let want = reduce(&lanes);
     for level in Level::all().into_iter().filter(|l| l.0 != Set::Portable) {
         assert_eq!(products(level, Weight::F32(&w), &x, k)[0].to_bits(), want.to_bits(), "{level:?}");
     }
