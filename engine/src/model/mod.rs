@@ -1,3 +1,3 @@
 //! The parts of Qwen3-Omni, and what they need to know about a checkpoint.
 
-// config
+pub(crate) mod config;
