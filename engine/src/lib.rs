@@ -7,6 +7,8 @@ mod files;
 #[allow(dead_code, unused_imports, reason = "its callers, the model's parts, come above it")]
 mod model;
 #[allow(dead_code, unused_imports, reason = "its callers, the loaders of the model's parts, come above it")]
+mod text;
+#[allow(dead_code, unused_imports, reason = "its callers, the loaders of the model's parts, come above it")]
 mod weights;
 
 pub use error::{Error, Result};
