@@ -193,7 +193,7 @@ fn renderings_are_those_of_the_reference() {
         );
         count += 1;
     }
-    assert!(count > 100);
+    assert!(count > 90);
 }
 
 /// A template file beside the dense checkpoint's tokenizer config.
