@@ -56,13 +56,29 @@ impl Reader {
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         let position = memory.allocate([3, 1].into(), Element::F32)?;
-        Ok(Reader { cache, mark: ReaderMark::default(), sampler, params, position, step: None, tapped: false })
+        Ok(Reader {
+            cache,
+            mark: ReaderMark::default(),
+            sampler,
+            params,
+            position,
+            step: None,
+            tapped: false,
+        })
     }
 
     /// Keeps the taps of what it runs from now on.
     pub(crate) fn tap(&mut self) {
         self.tapped = true;
         self.step = None;
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn free(self, device: &mut Device<'_>) {
+        let memory = device.memory();
+        self.cache.free(memory);
+        let sampler = [self.sampler.token, self.sampler.rng, self.position];
+        sampler.into_iter().chain(self.sampler.seen).for_each(|buffer| memory.free(buffer));
     }
 
     /// How far it has read.

@@ -167,6 +167,25 @@ impl Speaker {
         self.talk = None;
     }
 
+    /// Gives the memory back.
+    pub(crate) fn free(mut self, device: &mut Device<'_>) {
+        self.rewind(device, SpeakerMark::default());
+        let memory = device.memory();
+        self.cache.free(memory);
+        self.predictor_cache.free(memory);
+        let rest = [
+            self.first.token,
+            self.first.rng,
+            self.talker_row,
+            self.code_row,
+            self.text_token,
+            self.position,
+        ];
+        let others = self.others.first().map(|other| [other.token, other.rng]);
+        let all = rest.into_iter().chain(self.first.seen).chain(others.into_iter().flatten());
+        all.for_each(|buffer| memory.free(buffer));
+    }
+
     /// How far the user turns go.
     pub(crate) fn mark(&self) -> SpeakerMark {
         self.mark
