@@ -22,17 +22,20 @@ use super::bindings::Weight;
 /// Partial sums of a dot product.
 pub(crate) const LANES: usize = 16;
 
-/// Most rows of x that [`Level::dots`] takes at once.
+/// Rows of weights of a tile, the piece of work that the inner loops finish at once.
+const ROWS: usize = 4;
+
+/// Most rows of x of a tile.
 const MOST_X: usize = 6;
 
-/// Columns that are walked at once: a tile's rows of x then stay in a core's first cache, 64 weight rows in the second.
+/// Elements of packed x up to which weights are widened as they are read; beyond, a panel of weights is packed first.
+const FEW: usize = 48 * 1024;
+
+/// Columns of a panel: a tile's rows of x then stay in a core's first cache, 64 weight rows in the second.
 const PART: usize = 1024;
 
-/// Rows of x whose lanes are kept between two parts.
+/// Rows of x whose lanes are kept from one part of the columns to the next.
 const KEPT: usize = 96;
-
-/// Rows of weights of the largest register tile.
-const MOST_ROWS: usize = 4;
 
 /// How a row of weights is stored, for use as a const parameter.
 #[cfg(target_arch = "x86_64")]
@@ -87,84 +90,110 @@ impl Level {
         all
     }
 
-    /// `out[c, r] = Σ weight[r, i] · x[c][i]` for all weight rows and at most `MOST_X` rows of x, all of one length.
-    fn dots(self, weight: Weight<'_>, x: &[&[f32]], out: &mut [f32]) {
-        let k = x[0].len();
-        let rows = out.len() / x.len();
-        assert!(x.len() <= MOST_X && x.iter().all(|x| x.len() == k), "rows of x");
-        assert!(len(weight) == rows * k && out.len() == rows * x.len(), "weight and output fit");
-        match self.0 {
-            Set::Portable => portable::dots(weight, x, out),
-            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::dots(weight, x, out) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::dots(weight, x, out) },
-        }
-    }
-
     /// Gives `sink(c, sums)` for each row `c` of x, ascending, where `sums[r] = Σ weight[r, i] · x[c][i]`.
     /// `weight` `[rows, k]`, x rows `[k]`. The sink must not call the thread pool.
     pub(crate) fn products(self, weight: Weight<'_>, x: &[&[f32]], mut sink: impl FnMut(usize, &[f32])) {
         let Some(k) = x.first().map(|x| x.len()).filter(|&k| k > 0 && len(weight) >= k) else { return };
-        let rows = len(weight) / k;
-        if x.len() <= MOST_X {
-            return with_scratch(&SCRATCH, rows * x.len(), |sums| {
-                self.dots(weight, x, sums);
-                sums.chunks_exact(rows).enumerate().for_each(|(c, sums)| sink(c, sums));
-            });
-        }
-        let parts = k.div_ceil(PART);
-        let part = k.div_ceil(parts).next_multiple_of(LANES);
-        // Where k has several parts, all lanes are kept from one to the next.
-        let height = if parts == 1 { x.len() } else { KEPT };
-        for (chunk, x) in x.chunks(height).enumerate() {
-            let tiles = x.len().div_ceil(MOST_X);
-            // Tiles of about equal size: seven rows are four and three, not six and one.
-            let tile = |i: usize| i * x.len() / tiles..(i + 1) * x.len() / tiles;
-            let padded = rows.next_multiple_of(MOST_ROWS);
-            let lanes_size = padded * MOST_X * LANES;
-            let sizes = [padded * part, MOST_X * part, lanes_size * if parts == 1 { 1 } else { tiles }];
-            with_scratch(&SCRATCH, sizes.iter().sum::<usize>() + rows * MOST_X, |memory| {
-                let (panel, memory) = memory.split_at_mut(sizes[0]);
-                let (packed, memory) = memory.split_at_mut(sizes[1]);
-                let (lanes, sums) = memory.split_at_mut(sizes[2]);
-                for from in (0..k).step_by(part) {
-                    let columns = from..k.min(from + part);
-                    let last = columns.end == k;
-                    self.pack(weight, k, columns.clone(), panel);
-                    for i in 0..tiles {
-                        let kept = if parts == 1 { 0 } else { i };
-                        let mut tile_x: [&[f32]; MOST_X] = [&[]; MOST_X];
-                        let tile_x = &mut tile_x[..tile(i).len()];
-                        tile_x.iter_mut().zip(&x[tile(i)]).for_each(|(to, x)| *to = &x[columns.clone()]);
-                        let sums = &mut sums[..tile_x.len() * rows];
-                        self.packed_dots(
-                            tile_x,
-                            Walk {
-                                rows,
-                                panel: &panel[..padded * columns.len().next_multiple_of(LANES)],
-                                x: packed,
-                                lanes: &mut lanes[kept * lanes_size..][..lanes_size],
-                                first: from == 0,
-                                out: last.then_some(&mut *sums),
-                            },
-                        );
-                        if last {
-                            let first = chunk * height + tile(i).start;
-                            sums.chunks_exact(rows).enumerate().for_each(|(c, sums)| sink(first + c, sums));
-                        }
-                    }
-                }
-            });
+        assert!(x.iter().all(|row| row.len() == k) && len(weight) % k == 0, "rows of x and weights");
+        if x.len() <= MOST_X || x.len() * k <= FEW {
+            self.products_of_few(weight, x, sink);
+        } else if k <= PART {
+            self.products_of_many(weight, x, sink);
+        } else {
+            for (chunk, x) in x.chunks(KEPT).enumerate() {
+                self.products_of_many(weight, x, |c, sums| sink(chunk * KEPT + c, sums));
+            }
         }
     }
 
-    /// Widens some columns of weights `[rows, k]` to f32, in the layout that `packed_dots` of the same level reads.
+    /// Walks groups of weight rows, and for each of them the tiles of x; meanwhile the next group is fetched from memory.
+    fn products_of_few(self, weight: Weight<'_>, x: &[&[f32]], mut sink: impl FnMut(usize, &[f32])) {
+        let k = x[0].len();
+        let (rows, padded) = (len(weight) / k, k.next_multiple_of(LANES));
+        with_scratch(&SCRATCH, x.len() * (padded + rows), |memory| {
+            let (packed, sums) = memory.split_at_mut(x.len() * padded);
+            for tile in tiles(x.len()) {
+                pack_x(&x[tile.clone()], 0..k, &mut packed[tile.start * padded..tile.end * padded]);
+            }
+            for first in (0..rows).step_by(ROWS) {
+                let weight = weight.slice(first * k, ROWS.min(rows - first) * k);
+                for (i, tile) in tiles(x.len()).enumerate() {
+                    let ahead = Ahead::new(weight, k, i, tiles(x.len()).len());
+                    let packed = &packed[tile.start * padded..tile.end * padded];
+                    let group = Rows::Stored { weight, k, ahead };
+                    let totals = self.multiply(&group, packed, tile.len(), Lanes::Only);
+                    spread(&totals, &mut sums[tile.start * rows..tile.end * rows], rows, first);
+                }
+            }
+            sums.chunks_exact(rows).enumerate().for_each(|(c, sums)| sink(c, sums));
+        });
+    }
+
+    /// Packs some columns of all weight rows, and for each tile of x walks the groups of rows.
+    fn products_of_many(self, weight: Weight<'_>, x: &[&[f32]], mut sink: impl FnMut(usize, &[f32])) {
+        let k = x[0].len();
+        let (rows, parts) = (len(weight) / k, k.div_ceil(PART));
+        let part = k.div_ceil(parts).next_multiple_of(LANES);
+        let groups = rows.div_ceil(ROWS);
+        let kept = if parts == 1 { 0 } else { tiles(x.len()).len() };
+        const TILE: usize = MOST_X * ROWS * LANES;
+        let sizes = [groups * ROWS * part, MOST_X * part, kept * groups * TILE];
+        with_scratch(&SCRATCH, sizes.iter().sum::<usize>() + MOST_X * rows, |memory| {
+            let (panel, memory) = memory.split_at_mut(sizes[0]);
+            let (packed, memory) = memory.split_at_mut(sizes[1]);
+            let (lanes, sums) = memory.split_at_mut(sizes[2]);
+            for from in (0..k).step_by(part) {
+                let columns = from..k.min(from + part);
+                let padded = columns.len().next_multiple_of(LANES);
+                let panel = &mut panel[..groups * ROWS * padded];
+                self.pack(weight, k, columns.clone(), panel);
+                for (i, tile) in tiles(x.len()).enumerate() {
+                    let packed = &mut packed[..tile.len() * padded];
+                    pack_x(&x[tile.clone()], columns.clone(), packed);
+                    for (group, panel) in panel.chunks_exact(ROWS * padded).enumerate() {
+                        let lanes = match (from == 0, columns.end == k) {
+                            (true, true) => Lanes::Only,
+                            (first, last) => {
+                                let lanes = &mut lanes[(i * groups + group) * TILE..][..TILE];
+                                if first {
+                                    Lanes::First(lanes)
+                                } else if last {
+                                    Lanes::Last(lanes)
+                                } else {
+                                    Lanes::Middle(lanes)
+                                }
+                            }
+                        };
+                        let totals = self.multiply(&Rows::Packed(panel), packed, tile.len(), lanes);
+                        if columns.end == k {
+                            spread(&totals, &mut sums[..tile.len() * rows], rows, group * ROWS);
+                        }
+                    }
+                    if columns.end == k {
+                        tile.zip(sums.chunks_exact(rows)).for_each(|(c, sums)| sink(c, sums));
+                    }
+                }
+            }
+        });
+    }
+
+    /// The products of a tile: one group of weight rows times `count` rows of x, packed.
+    #[inline]
+    fn multiply(self, rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>) -> Totals {
+        match self.0 {
+            Set::Portable => portable::multiply(rows, x, count, lanes),
+            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2::multiply(rows, x, count, lanes) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512::multiply(rows, x, count, lanes) },
+        }
+    }
+
+    /// Widens some columns of weights `[rows, k]` to f32: for each group of rows, for each lane block, the rows' sixteen
+    /// elements one after the other; zeros beyond the last column.
     fn pack(self, weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &mut [f32]) {
-        let rows = (len(weight) / k).next_multiple_of(MOST_ROWS);
-        assert!(panel.len() >= rows * columns.len().next_multiple_of(LANES), "panel of {}", panel.len());
         match self.0 {
             Set::Portable => portable::pack(weight, k, columns, panel),
             // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
@@ -173,23 +202,6 @@ impl Level {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { avx512::pack(weight, k, columns, panel) },
-        }
-    }
-
-    /// One walk through a panel with the same columns of at most `MOST_X` rows of x.
-    fn packed_dots(self, x: &[&[f32]], walk: Walk<'_>) {
-        assert!(
-            !x.is_empty() && x.len() <= MOST_X && x.iter().all(|row| row.len() == x[0].len()),
-            "rows of x"
-        );
-        match self.0 {
-            Set::Portable => portable::packed_dots(x, walk),
-            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::packed_dots(x, walk) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::packed_dots(x, walk) },
         }
     }
 
@@ -207,20 +219,101 @@ impl Level {
     }
 }
 
-/// What `packed_dots` works on besides x.
-struct Walk<'a> {
-    /// Weight rows.
-    rows: usize,
-    /// Some of their columns, packed.
-    panel: &'a [f32],
-    /// Room for the packed rows of x.
-    x: &'a mut [f32],
-    /// Lanes of each pair of rows, kept from one part of the columns to the next.
-    lanes: &'a mut [f32],
-    /// Whether these are the first columns: the lanes start from zero.
-    first: bool,
-    /// Where the totals `[x, rows]` go if these are the last columns.
-    out: Option<&'a mut [f32]>,
+/// A group of weight rows.
+enum Rows<'a> {
+    /// One to four rows of `k`, as they lie in memory.
+    Stored { weight: Weight<'a>, k: usize, ahead: Ahead },
+    /// Four rows from `Level::pack`.
+    Packed(&'a [f32]),
+}
+
+/// What becomes of the lanes of a tile, `[x, weight row, 16]`, when k is walked in parts.
+enum Lanes<'a> {
+    /// All of k at once.
+    Only,
+    /// They start from zero and are kept.
+    First(&'a mut [f32]),
+    /// They go on and are kept.
+    Middle(&'a mut [f32]),
+    /// They go on and are summed.
+    Last(&'a mut [f32]),
+}
+
+/// Sums of a tile, by row of x and weight row.
+type Totals = [[f32; ROWS]; MOST_X];
+
+/// What to fetch from memory while weights are read: so many bytes for each lane block.
+#[derive(Clone, Copy)]
+struct Ahead {
+    start: *const u8,
+    step: usize,
+}
+
+impl Ahead {
+    /// For tile `i` of `tiles` that read the group `weight` in turn: its share of the group after it, or, where one tile reads
+    /// at the speed of memory, a steady distance.
+    fn new(weight: Weight<'_>, k: usize, i: usize, tiles: usize) -> Ahead {
+        const DISTANCE: usize = 8192;
+        let (start, size) = pointer(weight);
+        let group = ROWS * k * size;
+        let distance = if tiles == 1 { DISTANCE } else { group + group / tiles * i };
+        Ahead { start: start.wrapping_add(distance), step: ROWS * LANES * size / tiles }
+    }
+}
+
+/// First byte of a weight, and bytes of an element.
+fn pointer(weight: Weight<'_>) -> (*const u8, usize) {
+    match weight {
+        Weight::F32(w) => (w.as_ptr().cast(), 4),
+        Weight::F16(w) | Weight::Bf16(w) => (w.as_ptr().cast(), 2),
+    }
+}
+
+/// Where the rows of a group begin. Rows beyond the last repeat it; their sums are dropped.
+#[cfg(target_arch = "x86_64")]
+fn row_pointers(weight: Weight<'_>, k: usize) -> [*const u8; ROWS] {
+    let (start, size) = pointer(weight);
+    let last = len(weight) / k - 1;
+    std::array::from_fn(|r| start.wrapping_add(r.min(last) * k * size))
+}
+
+/// Splits `n` rows into tiles of about equal size: seven rows are four and three, not six and one.
+fn tiles(n: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let tiles = n.div_ceil(MOST_X);
+    (0..tiles).map(move |i| i * n / tiles..(i + 1) * n / tiles)
+}
+
+/// Packs columns of a tile's rows of x: for each lane block, the rows' sixteen elements one after the other, then zeros.
+fn pack_x(x: &[&[f32]], columns: Range<usize>, packed: &mut [f32]) {
+    for (from, to) in columns.clone().step_by(LANES).zip(packed.chunks_exact_mut(x.len() * LANES)) {
+        for (x, to) in x.iter().zip(to.as_chunks_mut::<LANES>().0) {
+            match x[from..columns.end].first_chunk::<LANES>() {
+                Some(block) => *to = *block,
+                None => {
+                    let tail = &x[from..columns.end];
+                    to[..tail.len()].copy_from_slice(tail);
+                    to[tail.len()..].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// The lane blocks of row `row` in a panel of so many columns.
+fn packed_row(panel: &mut [f32], row: usize, columns: usize) -> impl Iterator<Item = &mut [f32; LANES]> {
+    let group = ROWS * columns.next_multiple_of(LANES);
+    let blocks = panel[row / ROWS * group..][..group].as_chunks_mut::<LANES>().0;
+    blocks.iter_mut().skip(row % ROWS).step_by(ROWS)
+}
+
+/// Copies a tile's sums to `sums` `[x, rows]`, from weight row `first` on, as far as there are rows.
+fn spread(totals: &Totals, sums: &mut [f32], rows: usize, first: usize) {
+    for (totals, sums) in totals.iter().zip(sums.chunks_exact_mut(rows)) {
+        match sums[first..].first_chunk_mut::<ROWS>() {
+            Some(four) => *four = *totals,
+            None => sums[first..].iter_mut().zip(totals).for_each(|(s, t)| *s = *t),
+        }
+    }
 }
 
 thread_local! {
@@ -248,16 +341,4 @@ fn len(weight: Weight<'_>) -> usize {
         Weight::F32(w) => w.len(),
         Weight::F16(w) | Weight::Bf16(w) => w.len(),
     }
-}
-
-/// The sum over the lanes: i and i+8, then +4, +2, +1.
-fn reduce(lanes: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
-    sums.copy_from_slice(lanes);
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            sums[i] += sums[i + half];
-        }
-    }
-    sums[0]
 }

@@ -121,7 +121,7 @@ fn the_lanes_are_summed_in_the_documented_order() {
     for i in 0..k {
         lanes[i % LANES] = w[i].mul_add(x[i], lanes[i % LANES]);
     }
-    let want = reduce(&lanes);
+    let want = portable::reduce(lanes);
     for level in Level::all().into_iter().filter(|l| l.0 != Set::Portable) {
         assert_eq!(products(level, Weight::F32(&w), &x, k)[0].to_bits(), want.to_bits(), "{level:?}");
     }
