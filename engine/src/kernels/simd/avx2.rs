@@ -3,10 +3,11 @@
 use std::arch::x86_64::*;
 use std::array::from_fn;
 use std::ops::Range;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::kernels::bindings::Weight;
 
-use super::{Ahead, LANES, Lanes, MOST_X, ROWS, Rows, Stored, Totals};
+use super::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals};
 
 /// Weight rows that are summed at once.
 const PAIR: usize = 2;
@@ -19,18 +20,24 @@ type Half<const C: usize> = [[__m256; PAIR]; C];
 
 /// See [`super::Level::multiply`].
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>) -> Totals {
+pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
     match *rows {
         Rows::Packed(panel) => {
             let w = from_fn(|r| panel[r * LANES..].as_ptr().cast());
-            multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes)
+            multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes, totals)
         }
         Rows::Stored { weight, k, ahead } => {
             let w = super::row_pointers(weight, k);
             match weight {
-                Weight::F32(_) => multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes),
-                Weight::F16(_) => multiply_rows::<{ Stored::F16 }, 1>(w, k, Some(ahead), x, count, lanes),
-                Weight::Bf16(_) => multiply_rows::<{ Stored::BF16 }, 1>(w, k, Some(ahead), x, count, lanes),
+                Weight::F32(_) => {
+                    multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::F16(_) => {
+                    multiply_rows::<{ Stored::F16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::Bf16(_) => {
+                    multiply_rows::<{ Stored::BF16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
             }
         }
     }
@@ -44,9 +51,9 @@ fn multiply_rows<const S: u8, const W_STEP: usize>(
     x: &[f32],
     count: usize,
     mut lanes: Lanes<'_>,
-) -> Totals {
+    totals: &mut Totals,
+) {
     assert!(x.len() == count * k.next_multiple_of(LANES), "rows of x are as long as those of weights");
-    let mut totals = [[0.0; ROWS]; MOST_X];
     for (i, w) in w.as_chunks::<PAIR>().0.iter().enumerate() {
         for first in (0..count).step_by(TRIPLE) {
             // Prefetch once, not for each of the parts of the tile.
@@ -59,13 +66,12 @@ fn multiply_rows<const S: u8, const W_STEP: usize>(
                 at: (first, i * PAIR),
             };
             match count - first {
-                1 => multiply_part::<S, W_STEP, 1>(&job, &mut lanes, &mut totals),
-                2 => multiply_part::<S, W_STEP, 2>(&job, &mut lanes, &mut totals),
-                _ => multiply_part::<S, W_STEP, TRIPLE>(&job, &mut lanes, &mut totals),
+                1 => multiply_part::<S, W_STEP, 1>(&job, &mut lanes, totals),
+                2 => multiply_part::<S, W_STEP, 2>(&job, &mut lanes, totals),
+                _ => multiply_part::<S, W_STEP, TRIPLE>(&job, &mut lanes, totals),
             }
         }
     }
-    totals
 }
 
 /// A part of a tile.
@@ -130,23 +136,30 @@ unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
     sums: &mut [Half<C>; 2],
 ) {
     let size = Stored::size(S);
-    let (k, ahead) = (job.k, job.ahead);
+    let Job { w, k, ahead, count, .. } = *job;
+    let x = job.x[job.at.0 * LANES..].as_ptr();
     let mut all = *sums;
-    let mut step = |w: [*const u8; PAIR], i: usize| {
-        for (half, sums) in all.iter_mut().enumerate() {
-            // SAFETY: both callers below give pointers to sixteen elements of the type that `S` names.
-            let wide = w.map(|w| unsafe { load::<S>(w, half * 8) });
-            for c in 0..C {
-                // SAFETY: x has whole lane blocks.
-                let x = unsafe {
-                    _mm256_loadu_ps(job.x.as_ptr().add(i * job.count + (job.at.0 + c) * LANES + half * 8))
-                };
+    // A macro, since the compiler would make calls of two uses of a closure and keep all sums in memory.
+    macro_rules! step {
+        ($w:expr, $i:expr) => {
+            for half in 0..2 {
+                let mut wide = [_mm256_setzero_ps(); PAIR];
                 for r in 0..PAIR {
-                    sums[c][r] = _mm256_fmadd_ps(wide[r], x, sums[c][r]);
+                    // SAFETY: both uses below give pointers to sixteen elements of the type that `S` names.
+                    wide[r] = unsafe { load::<S>($w[r], half * 8) };
+                }
+                for c in 0..C {
+                    // One row of x in a register at a time: the compiler would else load all of them and spill sums.
+                    compiler_fence(Ordering::SeqCst);
+                    // SAFETY: x has whole lane blocks.
+                    let x = unsafe { _mm256_loadu_ps(x.add($i * count + c * LANES + half * 8)) };
+                    for r in 0..PAIR {
+                        all[half][c][r] = _mm256_fmadd_ps(wide[r], x, all[half][c][r]);
+                    }
                 }
             }
-        }
-    };
+        };
+    }
     let whole = k - k % LANES;
     for i in (0..whole).step_by(LANES) {
         if let Some(ahead) = ahead {
@@ -155,16 +168,24 @@ unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
             }
         }
         // SAFETY: `i` is at most `k - 16`.
-        step(job.w.map(|w| unsafe { w.add(i * W_STEP * size) }), i);
+        let w = unsafe { [w[0].add(i * W_STEP * size), w[1].add(i * W_STEP * size)] };
+        step!(w, i);
     }
     if whole < k {
         // SAFETY: the caller vouches for elements up to `k`.
-        let tails = job.w.map(|w| unsafe {
+        let tails = w.map(|w| unsafe {
             padded(std::slice::from_raw_parts(w.add(whole * W_STEP * size), (k - whole) * size))
         });
-        step(tails.each_ref().map(|w| w.as_ptr()), whole);
+        let tails = tails.each_ref().map(|w| w.as_ptr());
+        step!(tails, whole);
     }
     *sums = all;
+}
+
+/// See [`super::Level::pack_x`].
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
+    super::pack_rows(x, columns, packed);
 }
 
 /// See [`super::Level::pack`].

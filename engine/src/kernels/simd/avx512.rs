@@ -7,22 +7,28 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::kernels::bindings::Weight;
 
-use super::{Ahead, LANES, Lanes, MOST_X, ROWS, Rows, Stored, Totals};
+use super::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals};
 
 /// See [`super::Level::multiply`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>) -> Totals {
+pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
     match *rows {
         Rows::Packed(panel) => {
             let w = from_fn(|r| panel[r * LANES..].as_ptr().cast());
-            multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes)
+            multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes, totals)
         }
         Rows::Stored { weight, k, ahead } => {
             let w = super::row_pointers(weight, k);
             match weight {
-                Weight::F32(_) => multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes),
-                Weight::F16(_) => multiply_rows::<{ Stored::F16 }, 1>(w, k, Some(ahead), x, count, lanes),
-                Weight::Bf16(_) => multiply_rows::<{ Stored::BF16 }, 1>(w, k, Some(ahead), x, count, lanes),
+                Weight::F32(_) => {
+                    multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::F16(_) => {
+                    multiply_rows::<{ Stored::F16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::Bf16(_) => {
+                    multiply_rows::<{ Stored::BF16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
             }
         }
     }
@@ -37,14 +43,15 @@ fn multiply_rows<const S: u8, const W_STEP: usize>(
     x: &[f32],
     count: usize,
     lanes: Lanes<'_>,
-) -> Totals {
+    totals: &mut Totals,
+) {
     match count {
-        1 => multiply_tile::<S, W_STEP, 1>(w, k, ahead, x, lanes),
-        2 => multiply_tile::<S, W_STEP, 2>(w, k, ahead, x, lanes),
-        3 => multiply_tile::<S, W_STEP, 3>(w, k, ahead, x, lanes),
-        4 => multiply_tile::<S, W_STEP, 4>(w, k, ahead, x, lanes),
-        5 => multiply_tile::<S, W_STEP, 5>(w, k, ahead, x, lanes),
-        6 => multiply_tile::<S, W_STEP, 6>(w, k, ahead, x, lanes),
+        1 => multiply_tile::<S, W_STEP, 1>(w, k, ahead, x, lanes, totals),
+        2 => multiply_tile::<S, W_STEP, 2>(w, k, ahead, x, lanes, totals),
+        3 => multiply_tile::<S, W_STEP, 3>(w, k, ahead, x, lanes, totals),
+        4 => multiply_tile::<S, W_STEP, 4>(w, k, ahead, x, lanes, totals),
+        5 => multiply_tile::<S, W_STEP, 5>(w, k, ahead, x, lanes, totals),
+        6 => multiply_tile::<S, W_STEP, 6>(w, k, ahead, x, lanes, totals),
         _ => unreachable!("a tile has one to six rows of x"),
     }
 }
@@ -56,7 +63,8 @@ fn multiply_tile<const S: u8, const W_STEP: usize, const C: usize>(
     ahead: Option<Ahead>,
     x: &[f32],
     lanes: Lanes<'_>,
-) -> Totals {
+    totals: &mut Totals,
+) {
     assert!(x.len() == C * k.next_multiple_of(LANES), "rows of x are as long as those of weights");
     let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
     if let Lanes::Middle(from) | Lanes::Last(from) = &lanes {
@@ -67,7 +75,6 @@ fn multiply_tile<const S: u8, const W_STEP: usize, const C: usize>(
     }
     // SAFETY: `multiply` gives rows of `k` elements of the type that `S` names, `W_STEP` blocks apart; x has been checked.
     unsafe { add_products::<S, W_STEP, C>(w, k, ahead, x.as_ptr(), &mut sums) };
-    let mut totals = [[0.0; ROWS]; MOST_X];
     match lanes {
         Lanes::First(to) | Lanes::Middle(to) => {
             for (sum, to) in sums.as_flattened().iter().zip(to.chunks_exact_mut(LANES)) {
@@ -82,7 +89,6 @@ fn multiply_tile<const S: u8, const W_STEP: usize, const C: usize>(
             }
         }
     }
-    totals
 }
 
 /// Adds the products of four weight rows with a packed tile of x to their lanes. A weight row's lane blocks are `W_STEP`
@@ -100,32 +106,44 @@ unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
     sums: &mut [[__m512; ROWS]; C],
 ) {
     let mut all = *sums;
-    let mut step = |i: usize, mask: __mmask16| {
+    // A macro, since the compiler would make calls of two uses of a closure and keep all sums in memory.
+    macro_rules! step {
+        ($i:expr, $mask:expr) => {
+            let mut wide = [_mm512_setzero_ps(); ROWS];
+            for r in 0..ROWS {
+                // SAFETY: the caller vouches for `k` elements, and the mask leaves out those beyond.
+                wide[r] = unsafe { load::<S>(w[r], $i * W_STEP, $mask) };
+            }
+            for c in 0..C {
+                // One row of x in a register at a time: the compiler would else load all of them first and spill sums.
+                compiler_fence(Ordering::SeqCst);
+                // SAFETY: x has whole lane blocks.
+                let x = unsafe { _mm512_loadu_ps(x.add($i * C + c * LANES)) };
+                for r in 0..ROWS {
+                    all[c][r] = _mm512_fmadd_ps(wide[r], x, all[c][r]);
+                }
+            }
+        };
+    }
+    let whole = k - k % LANES;
+    for i in (0..whole).step_by(LANES) {
         if let Some(ahead) = ahead {
             for line in (0..ahead.step).step_by(64) {
                 _mm_prefetch::<_MM_HINT_T1>(ahead.start.wrapping_add(i / LANES * ahead.step + line).cast());
             }
         }
-        // SAFETY: the caller vouches for `k` elements, and `mask` leaves out those beyond.
-        let wide = w.map(|w| unsafe { load::<S>(w, i * W_STEP, mask) });
-        for c in 0..C {
-            // One row of x in a register at a time: the compiler would else load all of them first and spill sums.
-            compiler_fence(Ordering::SeqCst);
-            // SAFETY: x has whole lane blocks.
-            let x = unsafe { _mm512_loadu_ps(x.add(i * C + c * LANES)) };
-            for r in 0..ROWS {
-                all[c][r] = _mm512_fmadd_ps(wide[r], x, all[c][r]);
-            }
-        }
-    };
-    let whole = k - k % LANES;
-    for i in (0..whole).step_by(LANES) {
-        step(i, !0);
+        step!(i, !0);
     }
     if whole < k {
-        step(whole, mask(k - whole));
+        step!(whole, mask(k - whole));
     }
     *sums = all;
+}
+
+/// See [`super::Level::pack_x`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
+    super::pack_rows(x, columns, packed);
 }
 
 /// See [`super::Level::pack`].

@@ -109,11 +109,12 @@ impl Level {
     /// Walks groups of weight rows, and for each of them the tiles of x; meanwhile the next group is fetched from memory.
     fn products_of_few(self, weight: Weight<'_>, x: &[&[f32]], mut sink: impl FnMut(usize, &[f32])) {
         let k = x[0].len();
+        let mut totals = [[0.0; ROWS]; MOST_X];
         let (rows, padded) = (len(weight) / k, k.next_multiple_of(LANES));
         with_scratch(&SCRATCH, x.len() * (padded + rows), |memory| {
             let (packed, sums) = memory.split_at_mut(x.len() * padded);
             for tile in tiles(x.len()) {
-                pack_x(&x[tile.clone()], 0..k, &mut packed[tile.start * padded..tile.end * padded]);
+                self.pack_x(&x[tile.clone()], &(0..k), &mut packed[tile.start * padded..tile.end * padded]);
             }
             for first in (0..rows).step_by(ROWS) {
                 let weight = weight.slice(first * k, ROWS.min(rows - first) * k);
@@ -121,7 +122,7 @@ impl Level {
                     let ahead = Ahead::new(weight, k, i, tiles(x.len()).len());
                     let packed = &packed[tile.start * padded..tile.end * padded];
                     let group = Rows::Stored { weight, k, ahead };
-                    let totals = self.multiply(&group, packed, tile.len(), Lanes::Only);
+                    self.multiply(&group, packed, tile.len(), Lanes::Only, &mut totals);
                     spread(&totals, &mut sums[tile.start * rows..tile.end * rows], rows, first);
                 }
             }
@@ -132,6 +133,7 @@ impl Level {
     /// Packs some columns of all weight rows, and for each tile of x walks the groups of rows.
     fn products_of_many(self, weight: Weight<'_>, x: &[&[f32]], mut sink: impl FnMut(usize, &[f32])) {
         let k = x[0].len();
+        let mut totals = [[0.0; ROWS]; MOST_X];
         let (rows, parts) = (len(weight) / k, k.div_ceil(PART));
         let part = k.div_ceil(parts).next_multiple_of(LANES);
         let groups = rows.div_ceil(ROWS);
@@ -149,7 +151,7 @@ impl Level {
                 self.pack(weight, k, columns.clone(), panel);
                 for (i, tile) in tiles(x.len()).enumerate() {
                     let packed = &mut packed[..tile.len() * padded];
-                    pack_x(&x[tile.clone()], columns.clone(), packed);
+                    self.pack_x(&x[tile.clone()], &columns, packed);
                     for (group, panel) in panel.chunks_exact(ROWS * padded).enumerate() {
                         let lanes = match (from == 0, columns.end == k) {
                             (true, true) => Lanes::Only,
@@ -164,7 +166,7 @@ impl Level {
                                 }
                             }
                         };
-                        let totals = self.multiply(&Rows::Packed(panel), packed, tile.len(), lanes);
+                        self.multiply(&Rows::Packed(panel), packed, tile.len(), lanes, &mut totals);
                         if columns.end == k {
                             spread(&totals, &mut sums[..tile.len() * rows], rows, group * ROWS);
                         }
@@ -179,15 +181,29 @@ impl Level {
 
     /// The products of a tile: one group of weight rows times `count` rows of x, packed.
     #[inline]
-    fn multiply(self, rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>) -> Totals {
+    fn multiply(self, rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
         match self.0 {
-            Set::Portable => portable::multiply(rows, x, count, lanes),
+            Set::Portable => portable::multiply(rows, x, count, lanes, totals),
             // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2::multiply(rows, x, count, lanes) },
+            Set::Avx2 => unsafe { avx2::multiply(rows, x, count, lanes, totals) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::multiply(rows, x, count, lanes) },
+            Set::Avx512 => unsafe { avx512::multiply(rows, x, count, lanes, totals) },
+        }
+    }
+
+    /// Packs columns of a tile's rows of x: for each lane block, the rows' sixteen elements one after the other; zeros beyond
+    /// the last column.
+    fn pack_x(self, x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
+        match self.0 {
+            Set::Portable => pack_rows(x, columns, packed),
+            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2::pack_x(x, columns, packed) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512::pack_x(x, columns, packed) },
         }
     }
 
@@ -283,18 +299,18 @@ fn tiles(n: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
     (0..tiles).map(move |i| i * n / tiles..(i + 1) * n / tiles)
 }
 
-/// Packs columns of a tile's rows of x: for each lane block, the rows' sixteen elements one after the other, then zeros.
-fn pack_x(x: &[&[f32]], columns: Range<usize>, packed: &mut [f32]) {
-    for (from, to) in columns.clone().step_by(LANES).zip(packed.chunks_exact_mut(x.len() * LANES)) {
-        for (x, to) in x.iter().zip(to.as_chunks_mut::<LANES>().0) {
-            match x[from..columns.end].first_chunk::<LANES>() {
-                Some(block) => *to = *block,
-                None => {
-                    let tail = &x[from..columns.end];
-                    to[..tail.len()].copy_from_slice(tail);
-                    to[tail.len()..].fill(0.0);
-                }
-            }
+/// See [`Level::pack_x`]; inlined into each level's own function, for its copies.
+#[inline(always)]
+fn pack_rows(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
+    let blocks = packed.as_chunks_mut::<LANES>().0;
+    for (c, row) in x.iter().enumerate() {
+        let (whole, tail) = row[columns.clone()].as_chunks::<LANES>();
+        let mut to = blocks.iter_mut().skip(c).step_by(x.len());
+        // The row first: a zip takes from its first iterator before it finds the other one at its end.
+        whole.iter().zip(&mut to).for_each(|(from, to)| *to = *from);
+        if let (false, Some(to)) = (tail.is_empty(), to.next()) {
+            to[..tail.len()].copy_from_slice(tail);
+            to[tail.len()..].fill(0.0);
         }
     }
 }

@@ -5,11 +5,10 @@ use std::ops::Range;
 
 use crate::kernels::bindings::Weight;
 
-use super::{LANES, Lanes, MOST_X, ROWS, Rows, Totals, packed_row};
+use super::{LANES, Lanes, ROWS, Rows, Totals, packed_row};
 
 /// See [`super::Level::multiply`].
-pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, mut lanes: Lanes<'_>) -> Totals {
-    let mut totals = [[0.0; ROWS]; MOST_X];
+pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, mut lanes: Lanes<'_>, totals: &mut Totals) {
     for c in 0..count {
         for r in 0..ROWS {
             let at = (c * ROWS + r) * LANES;
@@ -46,7 +45,6 @@ pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, mut lanes: Lane
             }
         }
     }
-    totals
 }
 
 fn add_products<'a, T: Copy + 'a>(
