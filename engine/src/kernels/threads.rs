@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Multiply-adds below which work stays on the calling thread: waking another costs as much.
-const WORTH_SHARING: usize = 50_000;
+const WORTH_SHARING: usize = 1 << 16;
 
 /// Calls `piece(i)` once for every `i` in `0..pieces`, on this thread and on idle ones of the pool, in no certain order.
 /// `work` is the number of multiply-adds in all.

@@ -7,7 +7,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::kernels::bindings::Weight;
 
-use super::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals};
+use super::tile::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals, pack_rows, packed_row, row_pointers};
 
 /// Weight rows that are summed at once.
 const PAIR: usize = 2;
@@ -27,7 +27,7 @@ pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_
             multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes, totals)
         }
         Rows::Stored { weight, k, ahead } => {
-            let w = super::row_pointers(weight, k);
+            let w = row_pointers(weight, k);
             match weight {
                 Weight::F32(_) => {
                     multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
@@ -185,7 +185,7 @@ unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
 /// See [`super::Level::pack_x`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
-    super::pack_rows(x, columns, packed);
+    pack_rows(x, columns, packed);
 }
 
 /// See [`super::Level::pack`].
@@ -202,7 +202,7 @@ pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &
 fn pack_of<T, const S: u8>(weight: &[T], k: usize, columns: Range<usize>, panel: &mut [f32]) {
     for (row, weight) in weight.chunks_exact(k).enumerate() {
         let blocks = weight[columns.clone()].chunks(LANES);
-        for (weight, to) in blocks.zip(super::packed_row(panel, row, columns.len())) {
+        for (weight, to) in blocks.zip(packed_row(panel, row, columns.len())) {
             // The next row's place in memory, if there is one.
             _mm_prefetch::<_MM_HINT_T1>(weight.as_ptr().wrapping_add(k).cast());
             let mut tail = [0; 4 * LANES];

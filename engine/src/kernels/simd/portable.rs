@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use crate::kernels::bindings::Weight;
 
-use super::{LANES, Lanes, ROWS, Rows, Totals, packed_row};
+use super::tile::{LANES, Lanes, ROWS, Rows, Totals, len, packed_row};
 
 /// See [`super::Level::multiply`].
 pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, mut lanes: Lanes<'_>, totals: &mut Totals) {
-    for c in 0..count {
-        for r in 0..ROWS {
+    for (c, totals) in totals.iter_mut().take(count).enumerate() {
+        for (r, total) in totals.iter_mut().enumerate() {
             let at = (c * ROWS + r) * LANES;
             let mut sums = [0.0; LANES];
             if let Lanes::Middle(from) | Lanes::Last(from) = &lanes {
@@ -22,7 +22,7 @@ pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, mut lanes: Lane
                     add_products(panel.chunks_exact(LANES).skip(r).step_by(ROWS), |v| v, x, &mut sums);
                 }
                 Rows::Stored { weight, k, .. } => {
-                    let count = super::len(weight) / k;
+                    let count = len(weight) / k;
                     match weight.slice(r.min(count - 1) * k, k) {
                         Weight::F32(w) => add_products(w.chunks(LANES), |v| v, x, &mut sums),
                         Weight::F16(w) => {
@@ -41,7 +41,7 @@ pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, mut lanes: Lane
             }
             match &mut lanes {
                 Lanes::First(to) | Lanes::Middle(to) => to[at..at + LANES].copy_from_slice(&sums),
-                Lanes::Last(_) | Lanes::Only => totals[c][r] = reduce(sums),
+                Lanes::Last(_) | Lanes::Only => *total = reduce(sums),
             }
         }
     }
@@ -69,7 +69,7 @@ pub(super) fn reduce(lanes: [f32; LANES]) -> f32 {
 
 /// See [`super::Level::pack`].
 pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &mut [f32]) {
-    for row in 0..super::len(weight) / k {
+    for row in 0..len(weight) / k {
         let starts = columns.clone().step_by(LANES);
         for (from, to) in starts.zip(packed_row(panel, row, columns.len())) {
             let (there, beyond) = to.split_at_mut((columns.end - from).min(LANES));
