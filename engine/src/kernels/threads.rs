@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Multiply-adds below which work stays on the calling thread: waking another costs as much.
-const WORTH_SHARING: usize = 1 << 16;
+/// Multiply-adds that a thread must get for its waking to pay; with fewer than two shares, work stays on the calling thread.
+const SHARE: usize = 1 << 15;
 
 /// Calls `piece(i)` once for every `i` in `0..pieces`, on this thread and on idle ones of the pool, in no certain order.
 /// `work` is the number of multiply-adds in all.
 pub(crate) fn for_each_piece(pieces: usize, work: usize, piece: impl Fn(usize) + Sync) {
-    let threads = rayon::current_num_threads().min(pieces);
-    if threads <= 1 || work < WORTH_SHARING {
+    let threads = rayon::current_num_threads().min(pieces).min(work / SHARE);
+    if threads <= 1 {
         return (0..pieces).for_each(piece);
     }
     let next = AtomicUsize::new(0);
