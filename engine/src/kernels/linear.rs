@@ -89,10 +89,10 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 
     let n = x.len();
     for_each_tile(outputs.one().f32(), o, product_tile(n, o), n * o * k, |mut tile| {
-        let columns = tile.columns.clone();
+        let columns = tile.columns();
         let weight = weight.slice(columns.start * k, columns.len() * k);
-        let first = tile.rows.start;
-        level.products(weight, &x[tile.rows.clone()], |c, sums| {
+        let first = tile.rows().start;
+        level.products(weight, &x[tile.rows()], |c, sums| {
             let row = first + c;
             let out = tile.row(row);
             out.copy_from_slice(sums);

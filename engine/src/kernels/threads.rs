@@ -40,14 +40,22 @@ fn fork(threads: usize, take: &(impl Fn() + Sync)) {
 pub(crate) struct Tile<'a> {
     matrix: *mut f32,
     stride: usize,
-    /// Rows of the matrix.
-    pub(crate) rows: Range<usize>,
-    /// Columns of the matrix.
-    pub(crate) columns: Range<usize>,
+    rows: Range<usize>,
+    columns: Range<usize>,
     lent: PhantomData<&'a mut [f32]>,
 }
 
 impl Tile<'_> {
+    /// Rows of the matrix that the tile has.
+    pub(crate) fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// Columns of the matrix that the tile has.
+    pub(crate) fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
     /// The tile's part of row `row` of the matrix.
     pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
         assert!(self.rows.contains(&row), "row {row} of {:?}", self.rows);
@@ -111,7 +119,7 @@ mod tests {
             for work in [0, usize::MAX] {
                 let mut matrix = vec![0.0; rows * stride];
                 for_each_tile(&mut matrix, stride, tile, work, |mut tile| {
-                    for row in tile.rows.clone() {
+                    for row in tile.rows() {
                         tile.row(row).iter_mut().for_each(|v| *v += 1.0);
                     }
                 });
