@@ -27,7 +27,8 @@ impl Recorder {
     /// # Errors
     /// The folder cannot be made.
     pub(crate) fn new(folder: &Path) -> Result<Recorder> {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let folder = folder.to_path_buf();
         Ok(Recorder { folder, earlier: vec![], turn: 0, parts: vec![], heard: vec![] })
     }

@@ -190,7 +190,9 @@ impl State {
                 return actions;
             }
             Command::Speech(speech) => return self.set(Settings { speech, ..self.settings.clone() }),
-            Command::Voice(voice) => return self.set(Settings { voice: Some(voice), ..self.settings.clone() }),
+            Command::Voice(voice) => {
+                return self.set(Settings { voice: Some(voice), ..self.settings.clone() });
+            }
             Command::Dismiss => self.notice = None,
         }
         vec![]

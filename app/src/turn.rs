@@ -103,7 +103,9 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
         (Stage::Absent, Input::Loaded) => (to(Stage::Idle), vec![]),
         (Stage::Absent, _) => (turn, vec![]),
 
-        (Stage::Idle, Input::Press(since)) => (next(Stage::Opening { since }), vec![Effect::Listen(number + 1)]),
+        (Stage::Idle, Input::Press(since)) => {
+            (next(Stage::Opening { since }), vec![Effect::Listen(number + 1)])
+        }
         (Stage::Thinking | Stage::Speaking, Input::Press(since)) => {
             (next(Stage::Opening { since }), vec![Effect::Silence(number), Effect::Listen(number + 1)])
         }
@@ -122,10 +124,14 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
             (next(Stage::Thinking), vec![Effect::Silence(number), Effect::Ask(number + 1)])
         }
 
-        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Stop) => (to(Stage::Idle), vec![close(false)]),
+        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Stop) => {
+            (to(Stage::Idle), vec![close(false)])
+        }
         (Stage::Thinking | Stage::Speaking, Input::Stop) => (to(Stage::Idle), vec![Effect::Silence(number)]),
 
-        (Stage::Opening { .. } | Stage::Listening { .. }, Input::CaptureFailed(n) | Input::Failed(n)) if n == number => {
+        (Stage::Opening { .. } | Stage::Listening { .. }, Input::CaptureFailed(n) | Input::Failed(n))
+            if n == number =>
+        {
             (to(Stage::Idle), vec![close(false)])
         }
         (Stage::Thinking | Stage::Speaking, Input::CaptureFailed(n) | Input::Failed(n)) if n == number => {
@@ -136,10 +142,16 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
         (Stage::Thinking | Stage::Speaking, Input::Written { number: n, spoken: false }) if n == number => {
             (to(Stage::Idle), vec![])
         }
-        (Stage::Thinking | Stage::Speaking, Input::SpeechEnded(n)) if n == number => (to(Stage::Idle), vec![]),
+        (Stage::Thinking | Stage::Speaking, Input::SpeechEnded(n)) if n == number => {
+            (to(Stage::Idle), vec![])
+        }
 
-        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Unloaded) => (to(Stage::Absent), vec![close(false)]),
-        (Stage::Thinking | Stage::Speaking, Input::Unloaded) => (to(Stage::Absent), vec![Effect::Silence(number)]),
+        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Unloaded) => {
+            (to(Stage::Absent), vec![close(false)])
+        }
+        (Stage::Thinking | Stage::Speaking, Input::Unloaded) => {
+            (to(Stage::Absent), vec![Effect::Silence(number)])
+        }
         (Stage::Idle, Input::Unloaded) => (to(Stage::Absent), vec![]),
 
         _ => (turn, vec![]),

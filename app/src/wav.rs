@@ -10,7 +10,8 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn write_i16(path: &Path, samples: &[f32], rate_hz: u32) -> Result<()> {
-    let spec = WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    let spec =
+        WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let loud = f32::from(i16::MAX);
     write(path, spec, samples.iter().map(|s| (s * loud).round().clamp(-loud - 1.0, loud) as i16))
 }
@@ -20,7 +21,12 @@ pub(crate) fn write_i16(path: &Path, samples: &[f32], rate_hz: u32) -> Result<()
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn write_f32(path: &Path, samples: &[f32], rate_hz: u32) -> Result<()> {
-    let spec = WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample: 32, sample_format: SampleFormat::Float };
+    let spec = WavSpec {
+        channels: 1,
+        sample_rate: rate_hz,
+        bits_per_sample: 32,
+        sample_format: SampleFormat::Float,
+    };
     write(path, spec, samples.iter().copied())
 }
 

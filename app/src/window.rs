@@ -38,7 +38,9 @@ pub(crate) fn run(options: WindowOptions) -> Result<()> {
         ..eframe::NativeOptions::default()
     };
     eframe::run_native("Colloquy", native, Box::new(|context| Ok(Box::new(Window::new(context, &options)?))))
-        .map_err(|error| anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk"))
+        .map_err(|error| {
+            anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk")
+        })
 }
 
 struct Window {
@@ -219,7 +221,9 @@ impl eframe::App for Window {
         let is_typing = context.memory(|memory| memory.focused()) == Some(*views::DRAFT_ID);
         let mut events = std::mem::take(&mut raw_input.events);
         events.retain(|event| match event {
-            egui::Event::Key { key: Key::Space, pressed: true, modifiers, .. } if !is_typing && modifiers.is_none() => {
+            egui::Event::Key { key: Key::Space, pressed: true, modifiers, .. }
+                if !is_typing && modifiers.is_none() =>
+            {
                 if !std::mem::replace(&mut self.space_is_held, true) {
                     self.wish(Command::Press);
                 }

@@ -109,7 +109,8 @@ impl Worker {
         if std::panic::catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
             self.session = None;
             self.building = None;
-            let message = "The engine stopped by a fault of its own. Load the model again; the log says more.";
+            let message =
+                "The engine stopped by a fault of its own. Load the model again; the log says more.";
             self.start.events.send(Event::LoadFailed(message.into()));
         }
     }
@@ -157,7 +158,12 @@ impl Worker {
         match loaded {
             Ok(session) => {
                 let info = session.engine().info().clone();
-                tracing::info!(model = info.name, device = info.device, load_ms = info.load_ms, "model loaded");
+                tracing::info!(
+                    model = info.name,
+                    device = info.device,
+                    load_ms = info.load_ms,
+                    "model loaded"
+                );
                 let cancel = session.cancel();
                 self.session = Some(session);
                 self.start.events.send(Event::Loaded(Box::new(info), cancel));

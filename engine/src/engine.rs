@@ -1,9 +1,31 @@
 //! A loaded checkpoint.
 
 use std::path::Path;
+use std::time::Instant;
 
-use crate::error::Result;
-use crate::settings::Options;
+use serde_json::Value;
+
+use crate::audio::mel::MelConfig;
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::image::ImageConfig;
+use crate::message::Content;
+use crate::model::Model;
+use crate::model::audio_encoder::AudioEncoder;
+use crate::model::config::{Config, GenerationConfig, PreprocessorConfig, SpeechConfig, TokenIds};
+use crate::model::positions::MediaIds;
+use crate::model::vision_encoder::VisionEncoder;
+use crate::session::Device;
+use crate::settings::{Options, Settings};
+use crate::text::{ChatTemplate, Tokenizer};
+use crate::weights::{Checkpoint, Loader};
+
+/// Rate of code2wav's sound; no config names it.
+const SPEECH_RATE_HZ: u32 = 24_000;
+
+/// The voice that the published checkpoints take where none is named.
+const DEFAULT_VOICE: &str = "ethan";
 
 /// What a loaded checkpoint is and can do.
 #[derive(Clone, Debug)]
@@ -31,6 +53,13 @@ pub struct Info {
 /// A loaded checkpoint: weights in place on a device, tokenizer and chat template.
 pub struct Engine {
     info: Info,
+    pub(crate) executor: Executor,
+    pub(crate) model: Model,
+    pub(crate) config: Config,
+    pub(crate) generation: GenerationConfig,
+    preprocessor: Option<PreprocessorConfig>,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) template: ChatTemplate,
 }
 
 impl Engine {
@@ -38,12 +67,216 @@ impl Engine {
     ///
     /// # Errors
     /// `Error::Io`, `Error::Checkpoint`, `Error::Tensor` and `Error::Config` name the file and what is wrong with it.
-    pub fn load(_folder: &Path, _options: &Options) -> Result<Engine> {
-        todo!()
+    pub fn load(folder: &Path, options: &Options) -> Result<Engine> {
+        let begun = Instant::now();
+        if !folder.is_dir() {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no such folder");
+            return Err(Error::Io { path: folder.to_owned(), source });
+        }
+        let config = Config::load(folder)?;
+        let generation = GenerationConfig::load(folder, &config)?;
+        let preprocessor = match &config {
+            Config::Omni(omni) => Some(PreprocessorConfig::load(folder, &omni.thinker)?),
+            Config::Dense(_) => None,
+        };
+        let tokenizer = Tokenizer::load(folder)?;
+        let template = ChatTemplate::load(folder)?;
+        let checkpoint = Checkpoint::open(folder)?;
+        let mut executor = Executor::new(options)?;
+        let model = Model::load(&mut Loader::new(checkpoint.scope(""), executor.memory()), &config)?;
+        checkpoint.finish()?;
+
+        let most = config.text().max_positions;
+        let info = Info {
+            name: folder
+                .file_name()
+                .map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into()),
+            device: executor.description(),
+            voices: voices(&config),
+            hears: model.audio_encoder.is_some(),
+            sees: model.vision_encoder.is_some(),
+            sample_rate_hz: SPEECH_RATE_HZ,
+            weight_bytes: checkpoint.total_bytes() as u64,
+            context_tokens: options.context_tokens.map_or(most, |tokens| tokens.clamp(1, most)),
+            load_ms: begun.elapsed().as_secs_f64() * 1e3,
+        };
+        Ok(Engine { info, executor, model, config, generation, preprocessor, tokenizer, template })
     }
 
     /// What it is and can do.
     pub fn info(&self) -> &Info {
         &self.info
     }
+
+    /// `Err` unless the checkpoint can take `content`.
+    pub(crate) fn accepts(&self, content: &Content) -> Result<()> {
+        match content {
+            Content::Text(_) => Ok(()),
+            Content::Audio(_) => self.hears(),
+            Content::Image(_) => self.vision_encoder().map(drop),
+            Content::Video(video) => match video.audio {
+                Some(_) => self.hears(),
+                None => self.vision_encoder().map(drop),
+            },
+        }
+    }
+
+    /// `Err` unless the checkpoint takes sound.
+    pub(crate) fn hears(&self) -> Result<()> {
+        self.audio_encoder().map(drop)
+    }
+
+    pub(crate) fn audio_encoder(&self) -> Result<&AudioEncoder> {
+        self.model.audio_encoder.as_ref().ok_or_else(|| self.cannot("hear: give it text"))
+    }
+
+    pub(crate) fn vision_encoder(&self) -> Result<&VisionEncoder> {
+        self.model.vision_encoder.as_ref().ok_or_else(|| self.cannot("see: give it text"))
+    }
+
+    fn cannot(&self, what: &str) -> Error {
+        Error::Input(format!("the checkpoint {} cannot {what}", self.info.name))
+    }
+
+    /// The ids that prompts with media are made of.
+    ///
+    /// # Errors
+    /// `Error::Input` for a checkpoint that only reads text.
+    pub(crate) fn tokens(&self) -> Result<&TokenIds> {
+        match &self.config {
+            Config::Omni(omni) => Ok(&omni.tokens),
+            Config::Dense(_) => Err(self.cannot("take sound or pictures: give it text")),
+        }
+    }
+
+    pub(crate) fn media_ids(&self) -> MediaIds {
+        match &self.config {
+            Config::Omni(omni) => {
+                MediaIds { audio: omni.tokens.audio, image: omni.tokens.image, video: omni.tokens.video }
+            }
+            Config::Dense(_) => MediaIds { audio: u32::MAX, image: u32::MAX, video: u32::MAX },
+        }
+    }
+
+    pub(crate) fn positions_per_second(&self) -> f32 {
+        match &self.config {
+            Config::Omni(omni) => omni.thinker.position_id_per_seconds,
+            Config::Dense(_) => 0.0,
+        }
+    }
+
+    /// Text of a single token.
+    pub(crate) fn token_text(&self, id: u32) -> String {
+        self.tokenizer.decode(&[id])
+    }
+
+    /// Whether a token's text belongs to what is shown: marks such as `<think>` do not.
+    pub(crate) fn is_shown(&self, id: u32) -> bool {
+        !["<think>", "</think>", "<tool_call>", "</tool_call>"]
+            .iter()
+            .any(|mark| self.tokenizer.id(mark) == Some(id))
+    }
+
+    /// Tokens that end an answer.
+    pub(crate) fn stop_ids(&self) -> &[u32] {
+        &self.generation.eos_token_ids
+    }
+
+    /// Most frames of an answer's speech.
+    pub(crate) fn max_frames(&self) -> usize {
+        // The last code sampled at the limit makes no frame.
+        self.generation.talker_max_new_tokens - 1
+    }
+
+    /// The tokens with which an answer begins: `<|im_start|>`, `assistant` and a line break.
+    pub(crate) fn assistant_role(&self) -> Result<[u32; 3]> {
+        let tokens = self.tokens()?;
+        let line_break = self.tokenizer.encode("\n")?;
+        Ok([tokens.im_start, tokens.assistant, line_break.first().copied().unwrap_or_default()])
+    }
+
+    /// The voice's id; the default voice's where none is named; `None` where the checkpoint cannot speak and none is named.
+    ///
+    /// # Errors
+    /// `Error::Input` with the names that there are.
+    pub(crate) fn speaker_id(&self, name: Option<&str>) -> Result<Option<u32>> {
+        let Some(speech) = self.config.speech() else {
+            return match name {
+                None => Ok(None),
+                Some(_) => Err(self.cannot("speak: leave the voice out")),
+            };
+        };
+        let speakers = &speech.talker.speakers;
+        let wanted = name.or(self.info.voices.first().map(String::as_str)).unwrap_or_default();
+        match speakers.get(&wanted.to_lowercase()) {
+            Some(&id) => Ok(Some(id)),
+            None => Err(Error::Input(format!(
+                "there is no voice {wanted}; the checkpoint has {}",
+                self.info.voices.join(", ")
+            ))),
+        }
+    }
+
+    /// Lays out `messages` by the checkpoint's chat template.
+    pub(crate) fn render(
+        &self,
+        messages: &[Value],
+        settings: &Settings,
+        generation_prompt: bool,
+    ) -> Result<String> {
+        let messages = Value::Array(messages.to_vec());
+        self.template.render(&messages, settings.tools.as_ref(), generation_prompt, settings.thinking)
+    }
+
+    pub(crate) fn mel_config(&self) -> MelConfig {
+        match &self.preprocessor {
+            Some(p) => MelConfig {
+                n_mels: p.num_mel_bins,
+                n_fft: p.n_fft,
+                hop_length: p.hop_length,
+                sample_rate_hz: p.sample_rate_hz as u32,
+            },
+            None => MelConfig::default(),
+        }
+    }
+
+    pub(crate) fn image_config(&self) -> ImageConfig {
+        match &self.preprocessor {
+            Some(p) => ImageConfig {
+                patch_size: p.patch_size,
+                temporal_patch_size: p.temporal_patch_size,
+                merge_size: p.merge_size,
+                min_pixels: p.min_pixels,
+                max_pixels: p.max_pixels,
+                mean: p.image_mean,
+                std: p.image_std,
+            },
+            None => ImageConfig::default(),
+        }
+    }
+
+    /// The executor in use under `cancel`.
+    pub(crate) fn device<'a>(&'a mut self, cancel: &'a Cancel) -> Device<'a> {
+        Device { executor: &mut self.executor, cancel }
+    }
+}
+
+impl Config {
+    /// The parts that speak.
+    pub(crate) fn speech(&self) -> Option<&SpeechConfig> {
+        match self {
+            Config::Omni(omni) => omni.speech.as_ref(),
+            Config::Dense(_) => None,
+        }
+    }
+}
+
+/// Names of the voices, the default first.
+fn voices(config: &Config) -> Vec<String> {
+    let mut voices: Vec<String> =
+        config.speech().map_or(Vec::new(), |s| s.talker.speakers.keys().cloned().collect());
+    if let Some(at) = voices.iter().position(|voice| voice == DEFAULT_VOICE) {
+        voices[..=at].rotate_right(1);
+    }
+    voices
 }

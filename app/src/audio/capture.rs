@@ -48,7 +48,9 @@ impl Capture {
             SampleFormat::I24 => Capture::open_as::<cpal::I24>(&device, config),
             SampleFormat::I32 => Capture::open_as::<i32>(&device, config),
             SampleFormat::U8 => Capture::open_as::<u8>(&device, config),
-            other => bail!("The microphone gives samples as {other}, which cannot be used. Choose another one."),
+            other => {
+                bail!("The microphone gives samples as {other}, which cannot be used. Choose another one.")
+            }
         }
     }
 
@@ -60,7 +62,8 @@ impl Capture {
         let channels = usize::from(config.channels);
         let (mut parts, lost) = (None, Arc::new(AtomicU64::new(0)));
         let stream = device::open(config, BLOCK_MS, Direction::In, |config| {
-            let (mut into_ring, ring) = RingBuffer::new(channels * (RING_SECONDS * config.sample_rate) as usize);
+            let (mut into_ring, ring) =
+                RingBuffer::new(channels * (RING_SECONDS * config.sample_rate) as usize);
             let (failed, failures) = bounded(4);
             parts = Some((ring, failures));
             let lost = lost.clone();
@@ -141,7 +144,9 @@ pub(super) fn report_to(failed: Sender<cpal::Error>) -> impl FnMut(cpal::Error) 
 /// Appends the mean of each frame's channels; a sample that is no number counts as silence.
 fn mix(interleaved: &[f32], channels: usize, mono: &mut Vec<f32>) {
     let clean = |s: &f32| if s.is_finite() { *s } else { 0.0 };
-    mono.extend(interleaved.chunks_exact(channels).map(|f| f.iter().map(clean).sum::<f32>() / channels as f32));
+    mono.extend(
+        interleaved.chunks_exact(channels).map(|f| f.iter().map(clean).sum::<f32>() / channels as f32),
+    );
 }
 
 #[cfg(test)]

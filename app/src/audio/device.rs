@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use cpal::traits::{DeviceTrait, HostTrait};
-use cpal::{BufferSize, ErrorKind, SampleFormat, StreamConfig, SupportedStreamConfig, SupportedStreamConfigRange};
+use cpal::{
+    BufferSize, ErrorKind, SampleFormat, StreamConfig, SupportedStreamConfig, SupportedStreamConfigRange,
+};
 
 /// Longest wait for a sound server to open a stream.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -120,12 +122,16 @@ pub(super) fn explain(error: &cpal::Error, direction: Direction) -> anyhow::Erro
         Direction::Out => "The speaker",
     };
     match error.kind() {
-        ErrorKind::DeviceBusy => anyhow!("{thing} is in use by another program. Close that program and try again."),
+        ErrorKind::DeviceBusy => {
+            anyhow!("{thing} is in use by another program. Close that program and try again.")
+        }
         ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated => {
             anyhow!("{thing} was unplugged or the sound system stopped. Plug it in and try again.")
         }
         ErrorKind::HostUnavailable => anyhow!("{thing} cannot be reached: the sound system is not running."),
-        ErrorKind::PermissionDenied => anyhow!("{thing} may not be used: allow it in the system's privacy settings."),
+        ErrorKind::PermissionDenied => {
+            anyhow!("{thing} may not be used: allow it in the system's privacy settings.")
+        }
         _ => anyhow!("{thing} does not work: {error}."),
     }
 }
@@ -152,7 +158,12 @@ mod tests {
 
     #[test]
     fn each_fault_of_a_device_is_a_sentence() {
-        for kind in [ErrorKind::DeviceBusy, ErrorKind::DeviceNotAvailable, ErrorKind::HostUnavailable, ErrorKind::Other] {
+        for kind in [
+            ErrorKind::DeviceBusy,
+            ErrorKind::DeviceNotAvailable,
+            ErrorKind::HostUnavailable,
+            ErrorKind::Other,
+        ] {
             let sentence = explain(&cpal::Error::new(kind), Direction::In).to_string();
             assert!(sentence.starts_with("The microphone ") && sentence.ends_with('.'), "{sentence}");
         }

@@ -162,7 +162,8 @@ impl Desk {
                 match Capture::open(&mut self.host) {
                     Ok(capture) => {
                         let question = Question::new(turn);
-                        self.microphone = Some(Microphone { capture, question, started: false, closing: None });
+                        self.microphone =
+                            Some(Microphone { capture, question, started: false, closing: None });
                     }
                     Err(error) => self.lose_microphone(turn, error.to_string()),
                 }
@@ -215,13 +216,16 @@ impl Desk {
         let mut last = Vec::new();
         match capture.finish(&mut last) {
             Ok(0) => {}
-            Ok(lost) => tracing::warn!(turn, lost, "the machine was too busy to take every sample of the microphone"),
+            Ok(lost) => {
+                tracing::warn!(turn, lost, "the machine was too busy to take every sample of the microphone")
+            }
             Err(error) => tracing::warn!(turn, %error, "the end of the question was lost"),
         }
         self.level.clear();
         question.take(last, &self.hearing);
         if keep && question.is_silent() {
-            let message = "The microphone gave only silence. Check that it is not muted and is the right one.";
+            let message =
+                "The microphone gave only silence. Check that it is not muted and is the right one.";
             return self.lose_microphone(turn, message.into());
         }
         question.flush(&self.hearing);

@@ -71,7 +71,9 @@ impl Playback {
             SampleFormat::I24 => Playback::open_as::<cpal::I24>(&device, config, turn, live, rate_hz),
             SampleFormat::I32 => Playback::open_as::<i32>(&device, config, turn, live, rate_hz),
             SampleFormat::U8 => Playback::open_as::<u8>(&device, config, turn, live, rate_hz),
-            other => bail!("The speaker takes samples as {other}, which cannot be given. Choose another one."),
+            other => {
+                bail!("The speaker takes samples as {other}, which cannot be given. Choose another one.")
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod options;
 pub(crate) mod prompt;
 pub(crate) mod report;
 pub(crate) mod talk;
+pub(crate) mod verify;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Ask one question with sound, pictures, video or text, and get the answer as text and speech.
     Talk(Box<talk::TalkOptions>),
+    /// Compare every stage of a checkpoint with golden tensors.
+    Verify(verify::VerifyOptions),
 }
 
 /// Options of the window.

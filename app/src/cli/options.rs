@@ -57,7 +57,9 @@ impl ModelOptions {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/pocket");
         match installed.into_iter().chain([source]).find(|folder| folder.join("config.json").is_file()) {
             Some(folder) => Ok(folder.canonicalize().unwrap_or(folder)),
-            None => bail!("The small model that ships with the program is not here. Give a model's folder with --model."),
+            None => bail!(
+                "The small model that ships with the program is not here. Give a model's folder with --model."
+            ),
         }
     }
 }

@@ -82,7 +82,10 @@ enum FileRole {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "content is neither a text nor a list of parts such as {\"type\": \"audio\", \"path\": …}")]
+#[serde(
+    untagged,
+    expecting = "content is neither a text nor a list of parts such as {\"type\": \"audio\", \"path\": …}"
+)]
 enum FileContent {
     Text(String),
     Parts(Vec<FilePart>),
@@ -103,16 +106,19 @@ impl Prompt {
     /// # Errors
     /// The file cannot be read, is not a list of messages, or does not end with the user's.
     pub(crate) fn read(file: &Path) -> Result<Prompt> {
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         Prompt::parse(&text, folder).with_context(|| file.display().to_string())
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Prompt> {
-        let values: Vec<serde_json::Value> = serde_json::from_str(text).context("expected a JSON list of messages")?;
+        let values: Vec<serde_json::Value> =
+            serde_json::from_str(text).context("expected a JSON list of messages")?;
         let mut turns = Vec::with_capacity(values.len());
         for (i, value) in values.into_iter().enumerate() {
-            let message: FileMessage = serde_json::from_value(value).with_context(|| format!("message {i}"))?;
+            let message: FileMessage =
+                serde_json::from_value(value).with_context(|| format!("message {i}"))?;
             turns.push(message.into_turn(folder));
         }
         let system = match turns.first() {
@@ -196,9 +202,15 @@ mod tests {
             ("{}", vec!["expected a JSON list of messages"]),
             ("[", vec!["expected a JSON list of messages"]),
             ("[]", vec!["no message of the user"]),
-            (r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]"#, vec!["last message must be"]),
+            (
+                r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]"#,
+                vec!["last message must be"],
+            ),
             (r#"[{"role":"robot","content":"a"}]"#, vec!["message 0", "robot"]),
-            (r#"[{"role":"user","content":"a"},{"role":"user","content":7}]"#, vec!["message 1", "neither a text"]),
+            (
+                r#"[{"role":"user","content":"a"},{"role":"user","content":7}]"#,
+                vec!["message 1", "neither a text"],
+            ),
             (r#"[{"role":"user"}]"#, vec!["message 0", "content"]),
             (r#"[{"role":"user","content":"a"},{"role":"system","content":"b"}]"#, vec!["only the first"]),
         ] {

@@ -72,7 +72,10 @@ impl TalkOptions {
         let sounds = self.audio.iter().cloned().map(Part::Audio);
         let text = self.text.iter().filter(|text| !text.is_empty()).cloned().map(Part::Text);
         let question: Vec<_> = images.chain(videos).chain(sounds).chain(text).collect();
-        ensure!(!question.is_empty(), "there is no question: give --text, --audio, --image, --video or --messages");
+        ensure!(
+            !question.is_empty(),
+            "there is no question: give --text, --audio, --image, --video or --messages"
+        );
         Ok(Prompt { system: None, earlier: vec![], question })
     }
 
@@ -82,7 +85,8 @@ impl TalkOptions {
             settings.system = Some(system.clone());
         }
         if let Some(file) = &self.tools {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
             let tools: serde_json::Value =
                 serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
             ensure!(tools.is_array(), "{}: expected a JSON list of functions", file.display());
@@ -105,7 +109,8 @@ pub(crate) fn run(options: &TalkOptions) -> Result<()> {
         ensure!(folder.is_dir(), "cannot write {}: there is no folder {}", out.display(), folder.display());
     }
     let earlier = prompt.earlier.iter().map(|turn| turn.open(options.fps)).collect::<Result<Vec<_>, _>>()?;
-    let question = prompt.question.iter().map(|part| part.open(options.fps)).collect::<Result<Vec<_>, _>>()?;
+    let question =
+        prompt.question.iter().map(|part| part.open(options.fps)).collect::<Result<Vec<_>, _>>()?;
 
     let folder = options.model.folder()?;
     progress(&format!("loading {}", folder.display()));

@@ -89,7 +89,8 @@ fn a_stopped_answer_says_so_and_late_pieces_stay_in_their_own_answer() {
     state.apply(Event::Text { turn: 1, piece: "b".into() }, ms(3));
     state.apply(Event::Text { turn: 2, piece: "c".into() }, ms(4));
     state.apply(Event::Written { turn: 1, summary: summary("ab", 0, Ending::Cancelled) }, ms(5));
-    let answers: Vec<_> = state.exchanges.iter().map(|e| (e.turn, e.answer.text.as_str(), e.answer.end)).collect();
+    let answers: Vec<_> =
+        state.exchanges.iter().map(|e| (e.turn, e.answer.text.as_str(), e.answer.end)).collect();
     assert_eq!(answers, [(1, "ab", Some(End::Stopped)), (2, "c", None)]);
     assert_eq!(state.turn, Turn { number: 2, stage: Stage::Thinking });
 }

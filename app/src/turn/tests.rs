@@ -75,7 +75,8 @@ fn a_press_while_it_thinks_or_speaks_stops_it_first() {
 
 #[test]
 fn reports_of_a_turn_that_is_over_change_nothing() {
-    let (turn, _) = burst(&[Input::Submit, Input::Press(ms(0)), Input::CaptureStarted(2), Input::Release(ms(999))]);
+    let (turn, _) =
+        burst(&[Input::Submit, Input::Press(ms(0)), Input::CaptureStarted(2), Input::Release(ms(999))]);
     assert_eq!(turn, Turn { number: 2, stage: Stage::Thinking });
     for stale in [
         Input::SpeechStarted(1),

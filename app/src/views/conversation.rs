@@ -1,8 +1,8 @@
 //! The list of questions and answers.
 
 use eframe::egui::{
-    Align, ColorImage, CornerRadius, Frame, Id, Image, Label, Layout, Margin, RichText, ScrollArea, TextureHandle,
-    TextureOptions, Ui, UiBuilder, vec2,
+    Align, ColorImage, CornerRadius, Frame, Id, Image, Label, Layout, Margin, RichText, ScrollArea,
+    TextureHandle, TextureOptions, Ui, UiBuilder, vec2,
 };
 
 use super::theme::{self, Palette};
@@ -36,7 +36,9 @@ fn greeting_ui(ui: &mut Ui, state: &State) {
         }
         Model::Ready(_) => ("What would you like to know?", "Type your question below."),
         Model::Loading(_) => ("One moment", "The model is being loaded."),
-        Model::Absent => ("There is no model yet", "Choose its folder with “Model…”, or drop the folder here."),
+        Model::Absent => {
+            ("There is no model yet", "Choose its folder with “Model…”, or drop the folder here.")
+        }
     };
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.38);
@@ -99,7 +101,9 @@ fn answer_ui(ui: &mut Ui, answer: &Answer, is_coming: bool) {
 /// What is said beneath an answer that is not simply complete.
 fn note(answer: &Answer) -> Option<&'static str> {
     match answer.end? {
-        End::Complete if answer.text.is_empty() && answer.calls.is_empty() => Some("The model had nothing to say."),
+        End::Complete if answer.text.is_empty() && answer.calls.is_empty() => {
+            Some("The model had nothing to say.")
+        }
         End::Complete => None,
         End::Stopped => Some("stopped"),
         End::Limit => Some("cut off at the limit of the answer's length"),
@@ -112,7 +116,9 @@ pub(super) fn attachment_ui(ui: &mut Ui, attachment: &Attachment, height: f32) {
     let palette: Palette = theme::palette(ui);
     match texture(ui, attachment) {
         Some(texture) => {
-            let image = Image::from_texture(&texture).max_size(vec2(height * 1.6, height)).alt_text(attachment.name());
+            let image = Image::from_texture(&texture)
+                .max_size(vec2(height * 1.6, height))
+                .alt_text(attachment.name());
             ui.add(image.corner_radius(CornerRadius::same(6)));
         }
         None => {

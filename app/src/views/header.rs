@@ -41,7 +41,8 @@ fn voice_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
         return;
     }
     let wanted = state.settings.voice.as_deref().unwrap_or(&info.voices[0]);
-    let current = info.voices.iter().find(|voice| voice.eq_ignore_ascii_case(wanted)).unwrap_or(&info.voices[0]);
+    let current =
+        info.voices.iter().find(|voice| voice.eq_ignore_ascii_case(wanted)).unwrap_or(&info.voices[0]);
     let combo = ComboBox::from_id_salt("voice").selected_text(current).show_ui(ui, |ui| {
         for voice in &info.voices {
             if ui.selectable_label(voice == current, voice).clicked() {

@@ -22,7 +22,10 @@ const READING_WIDTH: f32 = 760.0;
 pub(crate) fn window_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     let bar = Frame::new().fill(palette.bar).inner_margin(theme::MARGIN);
-    Panel::top("header").frame(bar).show_separator_line(false).show(ui, |ui| header::header_ui(ui, state, commands));
+    Panel::top("header")
+        .frame(bar)
+        .show_separator_line(false)
+        .show(ui, |ui| header::header_ui(ui, state, commands));
     Panel::bottom("composer")
         .frame(bar)
         .show_separator_line(false)

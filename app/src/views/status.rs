@@ -10,7 +10,8 @@ use crate::turn::Stage;
 pub(super) fn status_ui(ui: &mut Ui, state: &State) {
     let palette = theme::palette(ui);
     ui.horizontal(|ui| {
-        let failed = matches!(state.model, Model::Absent) && state.notice.as_ref().is_some_and(|n| n.is_error);
+        let failed =
+            matches!(state.model, Model::Absent) && state.notice.as_ref().is_some_and(|n| n.is_error);
         let color = if failed { palette.error } else { palette.stage(state) };
         let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
         ui.painter().circle_filled(dot.center(), 5.0, color);
@@ -38,6 +39,7 @@ fn words(state: &State) -> String {
 fn figures(state: &State) -> String {
     let device = state.info().map(|info| info.device.clone());
     let rate = state.figures.tokens_per_second.map(|rate| format!("{rate:.0} tokens/s"));
-    let sound = state.figures.first_sound.map(|time| format!("first sound after {:.1} s", time.as_secs_f32()));
+    let sound =
+        state.figures.first_sound.map(|time| format!("first sound after {:.1} s", time.as_secs_f32()));
     device.into_iter().chain(rate).chain(sound).collect::<Vec<_>>().join("  ·  ")
 }

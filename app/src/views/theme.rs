@@ -1,6 +1,8 @@
 //! Colours, sizes and spacing, dark and light as the system says.
 
-use eframe::egui::{Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Ui, vec2};
+use eframe::egui::{
+    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Ui, vec2,
+};
 
 use crate::state::State;
 use crate::turn::Stage;

@@ -25,3 +25,29 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::random;
+
+    #[test]
+    fn adds_every_element() {
+        for n in [1, 33, 200_003] {
+            let (a, b) = (random(n, 1), random(n, 2));
+            let mut rec = Recording::new();
+            let (ba, bb) = (rec.constant_f32([1, n], a.clone()), rec.constant_f32([1, n], b.clone()));
+            let out = record(&mut rec, ba, bb).unwrap();
+            let want: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
+            assert_eq!(Cpu::run_once(&rec, out), want);
+        }
+    }
+
+    #[test]
+    fn refuses_another_shape() {
+        let mut rec = Recording::new();
+        let (a, b) = (rec.f32([2, 4]), rec.f32([2, 5]));
+        assert!(record(&mut rec, a, b).unwrap_err().to_string().contains("[2, 5]"));
+    }
+}

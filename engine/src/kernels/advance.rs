@@ -34,3 +34,35 @@ pub(crate) fn cpu(p: &Params, outputs: Outputs<'_>) {
         _ => slot.f32().iter_mut().for_each(|v| *v += p.by as f32),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::executor::cpu::Cpu;
+    use crate::memory::Memory;
+
+    #[test]
+    fn counters_grow_with_every_run_and_wrap() {
+        let mut cpu = Cpu::new(1).unwrap();
+        let counter = cpu.allocate([2].into(), Element::U32).unwrap();
+        let positions = cpu.allocate([3, 1].into(), Element::F32).unwrap();
+        cpu.write_u32(counter, &[5, u32::MAX]).unwrap();
+        cpu.write_f32(positions, &[0.0, 1.5, -1.0]).unwrap();
+        let mut rec = Recording::new();
+        record(&mut rec, counter, 2).unwrap();
+        advance_f32(&mut rec, positions, 1).unwrap();
+        cpu.run(&rec, &Cancel::new()).unwrap();
+        cpu.run(&rec, &Cancel::new()).unwrap();
+        assert_eq!(cpu.read_u32(counter).unwrap(), [9, 3]);
+        assert_eq!(cpu.read_f32(positions).unwrap(), [2.0, 3.5, 1.0]);
+    }
+
+    #[test]
+    fn refuses_the_other_type() {
+        let mut rec = Recording::new();
+        let (floats, ids) = (rec.f32([1]), rec.scratch([1], Element::U32));
+        assert!(record(&mut rec, floats, 1).unwrap_err().to_string().contains("counter must be U32"));
+        assert!(advance_f32(&mut rec, ids, 1).unwrap_err().to_string().contains("positions must be F32"));
+    }
+}

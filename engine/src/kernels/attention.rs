@@ -7,11 +7,14 @@
 //! last `window` positions up to its own; position p stands in slot `p mod m`. *Segments*: rows `bounds[j]..bounds[j + 1]` see
 //! one another; rows outside all segments give zeros.
 //!
-//! All sums in f32: scores over sixteen lanes, the softmax over sixteen lanes of the position, values by ascending position,
-//! so that neither the ring's size nor the cut into calls changes a bit. Scores of a tile of queries are kept: memory of a
-//! thread grows with the number of keys. Tolerance 1e-5.
+//! All sums in f32: scores over sixteen lanes; the softmax over sixteen lanes of the position and values by ascending
+//! position, both within chunks of positions, whose sums are added by ascending position. So neither the ring's size nor the
+//! cut into calls changes a bit. Scores of a tile of queries are kept: memory of a thread grows with the number of keys.
+//! Tolerance 1e-5.
 
 mod tile;
+mod values;
+mod weights;
 
 use std::ops::Range;
 
@@ -23,6 +26,9 @@ use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use tile::{Heads, Span};
+
+/// Products of queries and keys, times their length, from which on threads share a call.
+const WORTH_SHARING: usize = 500_000;
 
 /// Which keys a query row sees.
 #[derive(Clone, Debug)]
@@ -104,17 +110,25 @@ fn attend(isa: Isa, p: &Params, q: &[f32], k: &[f32], v: &[f32], at: &[u32], mut
     }
     out.fill(0.0);
 
-    let alone = tiles.len() * p.kv_heads < 2 * rayon::current_num_threads();
+    let keys = tiles.iter().map(|(span, rows, _)| span.visible(rows.end - 1).len()).max().unwrap_or(0);
+    let work = q.len() * keys;
+    let few = tiles.len() * p.kv_heads < 2 * rayon::current_num_threads();
     tiles.into_par_iter().for_each(|(span, rows, out)| {
+        let q = &q[rows.start * row..rows.end * row];
+        if work < WORTH_SHARING || few && keys > tile::CHUNK {
+            // All heads together: their keys and values are read once, from one end to the other.
+            let out = out.chunks_exact_mut(row).collect();
+            tile::attend(isa, &heads, &span, rows, q, 0..p.kv_heads, work >= WORTH_SHARING, out);
+            return;
+        }
         let mut of_heads: Vec<Vec<&mut [f32]>> = (0..p.kv_heads).map(|_| Vec::new()).collect();
         for out in out.chunks_exact_mut(row) {
             for (of_head, out) in of_heads.iter_mut().zip(out.chunks_exact_mut(row / p.kv_heads)) {
                 of_head.push(out);
             }
         }
-        let q = &q[rows.start * row..rows.end * row];
-        of_heads.into_par_iter().enumerate().for_each(|(kv_head, out)| {
-            tile::attend(isa, &heads, &span, rows.clone(), q, kv_head, alone, out);
+        of_heads.into_par_iter().enumerate().for_each(|(head, out)| {
+            tile::attend(isa, &heads, &span, rows.clone(), q, head..head + 1, false, out);
         });
     });
 }
@@ -147,3 +161,6 @@ fn pieces(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<usize>
     let end = range.end;
     range.step_by(step).map(move |start| start..end.min(start + step))
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,3 +35,41 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     cache[start..start + until_end].copy_from_slice(&x[..until_end]);
     cache[..x.len() - until_end].copy_from_slice(&x[until_end..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::executor::cpu::Cpu;
+    use crate::memory::Memory;
+    use crate::shape::Element;
+
+    #[test]
+    fn rows_go_around_the_ring() {
+        for (n, past) in [(1, 0), (1, 6), (3, 5), (7, 9), (2, u32::MAX)] {
+            let mut cpu = Cpu::new(1).unwrap();
+            let cache = cpu.allocate([7, 3].into(), Element::F32).unwrap();
+            cpu.write_f32(cache, &[-1.0; 21]).unwrap();
+            let x: Vec<f32> = (0..n * 3).map(|i| i as f32).collect();
+            let mut rec = Recording::new();
+            let (bx, bp) = (rec.constant_f32([n, 3], x.clone()), rec.constant_u32([1], vec![past]));
+            record(&mut rec, bx, bp, cache).unwrap();
+            cpu.run(&rec, &Cancel::new()).unwrap();
+            let mut want = vec![-1.0; 21];
+            for (i, row) in x.chunks(3).enumerate() {
+                want[(past as usize + i) % 7 * 3..][..3].copy_from_slice(row);
+            }
+            assert_eq!(cpu.read_f32(cache).unwrap(), want, "{n} rows after {past}");
+        }
+    }
+
+    #[test]
+    fn refuses_more_rows_than_the_ring_has() {
+        let mut rec = Recording::new();
+        let (x, cache, narrow) = (rec.f32([8, 3]), rec.f32([7, 3]), rec.f32([9, 2]));
+        let past = rec.scratch([1], Element::U32);
+        assert!(record(&mut rec, x, past, cache).unwrap_err().to_string().contains("[7, 3]"));
+        assert!(record(&mut rec, x, past, narrow).unwrap_err().to_string().contains("[9, 2]"));
+        assert!(record(&mut rec, x, past, x).unwrap_err().to_string().contains("share memory"));
+    }
+}

@@ -59,3 +59,42 @@ pub(super) fn row_of<'a>(x: &'a [f32], history: &'a [f32], channels: usize, at: 
         None => &history[start..start + channels],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::random;
+
+    #[test]
+    fn columns_hold_the_present_input_last() {
+        for (time, channels, kernel_size, dilation) in
+            [(1, 1, 2, 1), (5, 3, 7, 1), (4, 2, 7, 9), (40, 33, 3, 3)]
+        {
+            let before = (kernel_size - 1) * dilation;
+            let all = random((before + time) * channels, 1);
+            let (history, x) = all.split_at(before * channels);
+            let mut rec = Recording::new();
+            let bh = rec.constant_f32([before, channels], history.to_vec());
+            let bx = rec.constant_f32([time, channels], x.to_vec());
+            let out = record(&mut rec, bx, bh, kernel_size, dilation).unwrap();
+            assert_eq!((out.rows(), out.row()), (time, channels * kernel_size));
+            for (i, got) in Cpu::run_once(&rec, out).into_iter().enumerate() {
+                let (t, channel, tap) =
+                    (i / (channels * kernel_size), i / kernel_size % channels, i % kernel_size);
+                let at = before + t - (kernel_size - 1 - tap) * dilation;
+                assert_eq!(got, all[at * channels + channel], "time {t} channel {channel} tap {tap}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_a_history_of_another_length() {
+        let mut rec = Recording::new();
+        let (x, history) = (rec.f32([4, 2]), rec.f32([5, 2]));
+        let mut error = |k, d| record(&mut rec, x, history, k, d).unwrap_err().to_string();
+        assert!(error(7, 1).contains("[5, 2]"));
+        assert!(error(0, 1).contains("found 0"));
+        assert!(error(usize::MAX, 3).contains("history"));
+    }
+}

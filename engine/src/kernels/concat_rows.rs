@@ -24,3 +24,26 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     out[..a.len()].copy_from_slice(a);
     out[a.len()..].copy_from_slice(b);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+
+    #[test]
+    fn rows_of_b_follow_those_of_a() {
+        let mut rec = Recording::new();
+        let a = rec.constant_f32([1, 2], vec![1.0, 2.0]);
+        let b = rec.constant_f32([2, 2], vec![3.0, 4.0, 5.0, 6.0]);
+        let out = record(&mut rec, a, b).unwrap();
+        assert_eq!((out.rows(), out.row()), (3, 2));
+        assert_eq!(Cpu::run_once(&rec, out), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn refuses_rows_of_another_length() {
+        let mut rec = Recording::new();
+        let (a, b) = (rec.f32([1, 2]), rec.f32([2, 3]));
+        assert!(record(&mut rec, a, b).unwrap_err().to_string().contains("[2, 3]"));
+    }
+}

@@ -52,3 +52,40 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::random;
+
+    #[test]
+    fn columns_hold_the_window_of_each_output() {
+        for (images, height, width, channels) in [(1, 1, 1, 1), (2, 5, 4, 3), (1, 8, 7, 2), (3, 2, 13, 17)] {
+            let x = random(images * height * width * channels, 1);
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([images, height, width, channels], x.clone());
+            let out = record(&mut rec, bx).unwrap();
+            let (out_height, out_width) = ((height - 1) / 2 + 1, (width - 1) / 2 + 1);
+            assert_eq!(out.shape.axes(), [images * out_height * out_width, channels * 9]);
+            for (i, got) in Cpu::run_once(&rec, out).into_iter().enumerate() {
+                let (row, column) = (i / (channels * 9), i % (channels * 9));
+                let (image, oy, ox) =
+                    (row / out_width / out_height, row / out_width % out_height, row % out_width);
+                let (channel, ky, kx) = (column / 9, column / 3 % 3, column % 3);
+                let (y, x_) = ((2 * oy + ky) as isize - 1, (2 * ox + kx) as isize - 1);
+                let inside = (0..height as isize).contains(&y) && (0..width as isize).contains(&x_);
+                let at = ((image * height) as isize + y) * width as isize + x_;
+                let want = if inside { x[at as usize * channels + channel] } else { 0.0 };
+                assert_eq!(got, want, "row {row} column {column}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_a_matrix() {
+        let mut rec = Recording::new();
+        let x = rec.f32([4, 4]);
+        assert!(record(&mut rec, x).unwrap_err().to_string().contains("[4, 4]"));
+    }
+}

@@ -25,3 +25,35 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         _ => outputs.one().f32().copy_from_slice(inputs.f32(0)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::executor::cpu::Cpu;
+    use crate::memory::Memory;
+
+    #[test]
+    fn copies_into_a_view_of_a_resident_buffer() {
+        let mut cpu = Cpu::new(1).unwrap();
+        let floats = cpu.allocate([3, 2].into(), Element::F32).unwrap();
+        let ids = cpu.allocate([4].into(), Element::U32).unwrap();
+        let mut rec = Recording::new();
+        let from = rec.constant_f32([2], vec![1.0, 2.0]);
+        record(&mut rec, from, floats.slice_rows(1, 1)).unwrap();
+        let from = rec.constant_u32([2, 2], vec![5, 6, 7, 8]);
+        record(&mut rec, from, ids).unwrap();
+        cpu.run(&rec, &Cancel::new()).unwrap();
+        assert_eq!(cpu.read_f32(floats).unwrap(), [0.0, 0.0, 1.0, 2.0, 0.0, 0.0]);
+        assert_eq!(cpu.read_u32(ids).unwrap(), [5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn refuses_another_type_or_length_and_itself() {
+        let mut rec = Recording::new();
+        let (a, b, ids) = (rec.f32([4]), rec.f32([5]), rec.scratch([4], Element::U32));
+        assert!(record(&mut rec, a, b).unwrap_err().to_string().contains("must have 4"));
+        assert!(record(&mut rec, a, ids).unwrap_err().to_string().contains("U32"));
+        assert!(record(&mut rec, a, a).unwrap_err().to_string().contains("share memory"));
+    }
+}

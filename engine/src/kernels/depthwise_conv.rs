@@ -57,3 +57,55 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+
+    fn run(x: &[f32], history: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        let channels = bias.len();
+        let mut rec = Recording::new();
+        let bx = rec.constant_f32([x.len() / channels, channels], x.to_vec());
+        let bh = rec.constant_f32([history.len() / channels, channels], history.to_vec());
+        let bw = rec.constant_f32([channels, weight.len() / channels], weight.to_vec());
+        let bb = rec.constant_f32([channels], bias.to_vec());
+        let out = record(&mut rec, bx, bh, bw, bb).unwrap();
+        Cpu::run_once(&rec, out)
+    }
+
+    #[test]
+    fn matches_oracle_and_pieces_change_no_bit() {
+        for (time, channels, taps) in [(1, 1, 1), (9, 3, 7), (40, 130, 7)] {
+            let all = random((taps - 1 + time) * channels, 1);
+            let (weight, bias) = (random(channels * taps, 2), random(channels, 3));
+            let whole = run(&all[(taps - 1) * channels..], &all[..(taps - 1) * channels], &weight, &bias);
+            let want: Vec<f32> = (0..time * channels)
+                .map(|i| {
+                    let (t, c) = (i / channels, i % channels);
+                    let products = (0..taps).map(|tap| {
+                        f64::from(weight[c * taps + tap]) * f64::from(all[(t + tap) * channels + c])
+                    });
+                    (f64::from(bias[c]) + products.sum::<f64>()) as f32
+                })
+                .collect();
+            assert_close(&whole, &want, 1e-5);
+            let step_by_step: Vec<f32> = (0..time)
+                .flat_map(|t| {
+                    let (history, x) =
+                        all[t * channels..(t + taps) * channels].split_at((taps - 1) * channels);
+                    run(x, history, &weight, &bias)
+                })
+                .collect();
+            assert_eq!(step_by_step, whole);
+        }
+    }
+
+    #[test]
+    fn refuses_a_weight_for_other_taps() {
+        let mut rec = Recording::new();
+        let (x, history, weight, bias) = (rec.f32([4, 2]), rec.f32([6, 2]), rec.f32([2, 6]), rec.f32([2]));
+        assert!(record(&mut rec, x, history, weight, bias).unwrap_err().to_string().contains("[2, 7]"));
+    }
+}

@@ -30,3 +30,33 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+
+    #[test]
+    fn matches_oracle_on_odd_rows() {
+        for (n, row) in [(1, 1), (3, 5), (700, 129)] {
+            let (x, y) = (random(n * row, 1), random(n * row, 2));
+            let gate: Vec<f32> = random(n, 3).into_iter().map(|v| v * 40.0).collect();
+            let mut rec = Recording::new();
+            let (bx, by) = (rec.constant_f32([n, row], x.clone()), rec.constant_f32([n, row], y.clone()));
+            let bg = rec.constant_f32([n, 1], gate.clone());
+            let out = record(&mut rec, bx, by, bg).unwrap();
+            let open = |i: usize| 1.0 / (1.0 + (-f64::from(gate[i / row])).exp());
+            let want: Vec<f32> =
+                (0..n * row).map(|i| (f64::from(x[i]) + open(i) * f64::from(y[i])) as f32).collect();
+            assert_close(&Cpu::run_once(&rec, out), &want, 1e-6);
+        }
+    }
+
+    #[test]
+    fn refuses_a_gate_for_each_element() {
+        let mut rec = Recording::new();
+        let (x, gate) = (rec.f32([2, 4]), rec.f32([2, 4]));
+        assert!(record(&mut rec, x, x, gate).unwrap_err().to_string().contains("gate must have 2 elements"));
+    }
+}

@@ -27,3 +27,40 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::random;
+    use crate::shape::Element;
+
+    #[test]
+    fn picks_rows_and_never_leaves_the_matrix() {
+        let mut rec = Recording::new();
+        let x = rec.constant_f32([3, 2], (0..6).map(|v| v as f32).collect());
+        let index = rec.constant_u32([5], vec![2, 0, 0, 3, u32::MAX]);
+        let out = record(&mut rec, x, index).unwrap();
+        assert_eq!(Cpu::run_once(&rec, out), [4.0, 5.0, 0.0, 1.0, 0.0, 1.0, 4.0, 5.0, 4.0, 5.0]);
+    }
+
+    #[test]
+    fn many_rows_keep_their_order_among_threads() {
+        let x = random(1000 * 64, 1);
+        let index: Vec<u32> = (0..50_000).map(|i| i * 7 % 1000).collect();
+        let mut rec = Recording::new();
+        let (bx, bi) = (rec.constant_f32([1000, 64], x.clone()), rec.constant_u32([50_000], index.clone()));
+        let out = record(&mut rec, bx, bi).unwrap();
+        let got = Cpu::run_once(&rec, out);
+        for (i, got) in index.iter().zip(got.chunks(64)) {
+            assert_eq!(got, &x[*i as usize * 64..][..64]);
+        }
+    }
+
+    #[test]
+    fn refuses_an_empty_matrix() {
+        let mut rec = Recording::new();
+        let (x, index) = (rec.f32([0, 2]), rec.scratch([1], Element::U32));
+        assert!(record(&mut rec, x, index).unwrap_err().to_string().contains("no rows"));
+    }
+}

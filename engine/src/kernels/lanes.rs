@@ -46,6 +46,19 @@ pub(super) trait Lanes: Copy {
 /// Adding this to a number below 2^22 rounds it to a whole number, which then stands in the lowest bits.
 pub(super) const ROUNDER: f32 = 12_582_912.0;
 
+/// Asks for the `len` values from `at` on, which will be read soon, where they lie within `values`.
+#[inline(always)]
+pub(super) fn prefetch(values: &[f32], at: usize, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(values) = values.get(at..at + len) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        for line in values.chunks(16) {
+            // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+    }
+}
+
 /// The instruction sets that the lanes are written for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Isa {
@@ -185,3 +198,6 @@ pub(super) fn sine_squared<L: Lanes>(l: L, x: L::V) -> L::V {
     let s = l.fma(p, l.mul(square, r), r);
     l.mul(s, s)
 }
+
+#[cfg(test)]
+mod tests;

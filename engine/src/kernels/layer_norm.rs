@@ -65,3 +65,58 @@ impl Work for Rows<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+
+    /// Plain loops in f64.
+    fn oracle(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f32> {
+        let row = weight.len();
+        let mut out = Vec::new();
+        for x in x.chunks(row) {
+            let mean = x.iter().map(|&v| f64::from(v)).sum::<f64>() / row as f64;
+            let variance = x.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / row as f64;
+            for (i, v) in x.iter().enumerate() {
+                let normal = (f64::from(*v) - mean) / (variance + eps).sqrt();
+                out.push((normal * f64::from(weight[i]) + f64::from(bias[i])) as f32);
+            }
+        }
+        out
+    }
+
+    fn run(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        let row = weight.len();
+        let mut rec = Recording::new();
+        let bx = rec.constant_f32([x.len() / row, row], x.to_vec());
+        let (bw, bb) = (rec.constant_f32([row], weight.to_vec()), rec.constant_f32([row], bias.to_vec()));
+        let out = record(&mut rec, bx, bw, bb, 1e-6).unwrap();
+        Cpu::run_once(&rec, out)
+    }
+
+    #[test]
+    fn matches_oracle_on_odd_rows_far_from_zero() {
+        for (rows, row) in [(1, 1), (3, 5), (2, 24), (300, 48), (7, 1153), (65, 1280)] {
+            let x: Vec<f32> = random(rows * row, 1).into_iter().map(|v| v + 30.0).collect();
+            let (w, b) = (random(row, 2), random(row, 3));
+            let got = run(&x, &w, &b);
+            assert_close(&got, &oracle(&x, &w, &b, 1e-6), 2e-5);
+        }
+    }
+
+    #[test]
+    fn split_rows_change_no_bit() {
+        let (x, w, b) = (random(200 * 531, 1), random(531, 2), random(531, 3));
+        let parts: Vec<f32> = x.chunks(531 * 7).flat_map(|x| run(x, &w, &b)).collect();
+        assert_eq!(parts, run(&x, &w, &b));
+    }
+
+    #[test]
+    fn refuses_a_bias_of_another_length() {
+        let mut rec = Recording::new();
+        let (x, w, b) = (rec.f32([2, 4]), rec.f32([4]), rec.f32([5]));
+        assert!(record(&mut rec, x, w, b, 1e-6).unwrap_err().to_string().contains("bias [5]"));
+    }
+}

@@ -66,3 +66,69 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     }
     carry.copy_from_slice(&y[y.len() - half..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+    use crate::memory::Memory;
+    use crate::recording::Constant;
+    use crate::shape::Element;
+
+    /// Rows that pieces of `y` of these lengths give, one after another.
+    fn stream(y: &[f32], bias: &[f32], stride: usize, pieces: &[usize]) -> Vec<f32> {
+        let (channels, row) = (bias.len(), 2 * stride * bias.len());
+        let mut cpu = Cpu::new(2).unwrap();
+        let carry = cpu.allocate([stride, channels].into(), Element::F32).unwrap();
+        cpu.write_f32(carry, &vec![f32::NAN; stride * channels]).unwrap(); // not read at first
+        let (mut out, mut done) = (Vec::new(), 0);
+        for &time in pieces {
+            let mut rec = Recording::with_taps();
+            let by = rec.constant_f32([time, row], y[done * row..(done + time) * row].to_vec());
+            let bb = rec.constant_f32([channels], bias.to_vec());
+            if let Some(rows) = record(&mut rec, by, bb, carry, stride, done == 0).unwrap() {
+                rec.tap(|| "rows".into(), rows);
+            }
+            cpu.run(&rec, &Cancel::new()).unwrap();
+            if let Some((_, Constant::F32(rows))) = cpu.take_taps().remove("rows") {
+                out.extend(rows);
+            }
+            done += time;
+        }
+        out
+    }
+
+    #[test]
+    fn pieces_give_the_trimmed_transposed_convolution() {
+        for (time, channels, stride) in [(8, 1, 1), (8, 3, 5), (8, 40, 8)] {
+            let (y, bias) = (random(time * 2 * stride * channels, 1), random(channels, 2));
+            // All rows added where they overlap, then `stride` rows cut from both ends.
+            let mut want = vec![0.0; (time + 1) * stride * channels];
+            for (t, y) in y.chunks(2 * stride * channels).enumerate() {
+                want[t * stride * channels..].iter_mut().zip(y).for_each(|(w, y)| *w += f64::from(*y));
+            }
+            let want: Vec<f32> = want[stride * channels..time * stride * channels]
+                .iter()
+                .enumerate()
+                .map(|(i, w)| (w + f64::from(bias[i % channels])) as f32)
+                .collect();
+            let whole = stream(&y, &bias, stride, &[8]);
+            assert_close(&whole, &want, 1e-6);
+            for pieces in [&[1, 7][..], &[1, 1, 1, 5], &[3, 1, 4], &[1; 8]] {
+                assert_eq!(stream(&y, &bias, stride, pieces), whole, "{pieces:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_a_carry_of_another_stride() {
+        let mut rec = Recording::new();
+        let (y, bias, carry) = (rec.f32([4, 12]), rec.f32([2]), rec.f32([4, 2]));
+        assert!(
+            record(&mut rec, y, bias, carry, 3, true).unwrap_err().to_string().contains("carry must have 6")
+        );
+        assert!(record(&mut rec, y, bias, carry, 4, true).unwrap_err().to_string().contains("2·4·2"));
+    }
+}

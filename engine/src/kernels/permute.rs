@@ -47,3 +47,45 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+
+    #[test]
+    fn every_order_puts_each_element_in_its_place() {
+        let axes = [2, 3, 5, 7];
+        let x: Vec<f32> = (0..210).map(|v| v as f32).collect();
+        for code in 0..256 {
+            let order = [code / 64, code / 16 % 4, code / 4 % 4, code % 4];
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([6, 35], x.clone());
+            let Ok(out) = record(&mut rec, bx, axes, order) else {
+                assert!((0..4).any(|axis| !order.contains(&axis)), "{order:?} refused");
+                continue;
+            };
+            let got = Cpu::run_once(&rec, out);
+            let lens = order.map(|axis| axes[axis]);
+            assert_eq!(out.shape.axes(), lens);
+            for (i, got) in got.into_iter().enumerate() {
+                let mut rest = i;
+                let mut at = [0; 4];
+                for axis in (0..4).rev() {
+                    at[order[axis]] = rest % lens[axis];
+                    rest /= lens[axis];
+                }
+                assert_eq!(got as usize, ((at[0] * 3 + at[1]) * 5 + at[2]) * 7 + at[3], "{order:?} at {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_axes_of_another_size() {
+        let mut rec = Recording::new();
+        let x = rec.f32([6, 4]);
+        let mut error = |axes| record(&mut rec, x, axes, [0, 1, 2, 3]).unwrap_err().to_string();
+        assert!(error([2, 3, 2, 3]).contains("[2, 3, 2, 3]"));
+        assert!(error([usize::MAX, 2, 2, 2]).contains("cannot be seen"));
+    }
+}

@@ -26,3 +26,37 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     history.copy_within(new.., 0);
     history[kept..].copy_from_slice(&x[x.len() - new..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::random;
+    use crate::memory::Memory;
+    use crate::shape::Element;
+
+    #[test]
+    fn keeps_the_last_rows_of_short_and_long_pieces() {
+        let mut cpu = Cpu::new(1).unwrap();
+        let history = cpu.allocate([4, 2].into(), Element::F32).unwrap();
+        let mut all = vec![0.0; 8];
+        for (round, time) in [1, 3, 4, 9, 2].into_iter().enumerate() {
+            let x = random(time * 2, round as u64);
+            all.extend_from_slice(&x);
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([time, 2], x);
+            record(&mut rec, bx, history).unwrap();
+            cpu.run(&rec, &Cancel::new()).unwrap();
+            assert_eq!(cpu.read_f32(history).unwrap(), all[all.len() - 8..], "after {time} rows");
+        }
+    }
+
+    #[test]
+    fn refuses_rows_of_another_length_and_itself() {
+        let mut rec = Recording::new();
+        let (x, history) = (rec.f32([4, 2]), rec.f32([4, 3]));
+        assert!(record(&mut rec, x, history).unwrap_err().to_string().contains("[4, 3]"));
+        assert!(record(&mut rec, x, x).unwrap_err().to_string().contains("share memory"));
+    }
+}

@@ -89,6 +89,20 @@ mod tests {
     }
 
     #[test]
+    fn split_rows_change_no_bit() {
+        let (x, w) = (random(300 * 531, 1), random(531, 2));
+        let run = |x: &[f32]| {
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([x.len() / 531, 531], x.to_vec());
+            let bw = rec.constant_f32([531], w.clone());
+            let out = record(&mut rec, bx, bw, 1e-6).unwrap();
+            Cpu::run_once(&rec, out)
+        };
+        let parts: Vec<f32> = x.chunks(531 * 7).flat_map(run).collect();
+        assert_eq!(parts, run(&x));
+    }
+
+    #[test]
     fn refuses_a_weight_of_another_length() {
         let mut rec = Recording::new();
         let (x, w) = (rec.f32([2, 4]), rec.f32([5]));

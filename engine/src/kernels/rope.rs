@@ -48,3 +48,49 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+
+    /// Rotation of each pair `(j, j + head_dim / 2)`, in f64.
+    fn oracle(x: &[f32], table: &[f32], heads: usize, head_dim: usize) -> Vec<f32> {
+        let half = head_dim / 2;
+        let at = |i: usize| f64::from(x[i]);
+        (0..x.len())
+            .map(|i| {
+                let (row, j) = (i / head_dim / heads, i % head_dim);
+                let (cos, sin) = (table[row * head_dim + j % half], table[row * head_dim + half + j % half]);
+                let other = if j < half { -at(i + half) } else { at(i - half) };
+                (at(i) * f64::from(cos) + other * f64::from(sin)) as f32
+            })
+            .collect()
+    }
+
+    #[test]
+    fn matches_oracle_in_every_view_of_the_heads() {
+        for (n, heads, head_dim) in [(1, 1, 2), (3, 5, 6), (2, 3, 72), (130, 32, 128)] {
+            let (x, table) = (random(n * heads * head_dim, 1), random(n * head_dim, 2));
+            let want = oracle(&x, &table, heads, head_dim);
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([n, heads * head_dim], x);
+            let bt = rec.constant_f32([n, head_dim], table);
+            for view in [bx, bx.reshape([n * heads, head_dim]), bx.reshape([n, heads, head_dim])] {
+                let out = record(&mut rec, view, bt, head_dim).unwrap();
+                assert_eq!(out.shape, view.shape);
+                assert_close(&Cpu::run_once(&rec, out), &want, 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_a_table_for_other_rows_or_heads() {
+        let mut rec = Recording::new();
+        let (x, two, wide) = (rec.f32([4, 16]), rec.f32([2, 8]), rec.f32([4, 16]));
+        assert!(record(&mut rec, x, two, 8).unwrap_err().to_string().contains("[2, 8]"));
+        assert!(record(&mut rec, x, wide, 8).unwrap_err().to_string().contains("[rows of x, 8]"));
+        assert!(record(&mut rec, x, two, 5).unwrap_err().to_string().contains("found 5"));
+    }
+}

@@ -43,3 +43,44 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::random;
+    use crate::shape::Element;
+
+    #[test]
+    fn takes_each_frequency_at_the_position_of_its_axis() {
+        for (n, half) in [(1, 1), (5, 3), (200, 64)] {
+            let positions: Vec<f32> = random(3 * n, 1).into_iter().map(|v| (v * 9000.0).abs()).collect();
+            let inv_freq: Vec<f32> = (0..half).map(|j| 1e6f32.powf(-(j as f32) / half as f32)).collect();
+            let axis: Vec<u32> = (0..half as u32).map(|j| j % 4).collect(); // 3 is one too far
+            let mut rec = Recording::new();
+            let (bp, bi) =
+                (rec.constant_f32([3, n], positions.clone()), rec.constant_f32([half], inv_freq.clone()));
+            let ba = rec.constant_u32([half], axis.clone());
+            let out = record(&mut rec, bp, bi, ba).unwrap();
+            let got = Cpu::run_once(&rec, out);
+            for i in 0..n {
+                for j in 0..half {
+                    let angle = f64::from(positions[axis[j].min(2) as usize * n + i] * inv_freq[j]);
+                    let want = [angle.cos() as f32, angle.sin() as f32];
+                    assert_eq!([got[i * 2 * half + j], got[i * 2 * half + half + j]], want);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_axes_that_do_not_match_the_frequencies() {
+        let mut rec = Recording::new();
+        let (positions, inv_freq) = (rec.f32([1, 4]), rec.f32([8]));
+        let axis = rec.scratch([4], Element::U32);
+        assert!(
+            record(&mut rec, positions, inv_freq, axis).unwrap_err().to_string().contains("axis must have 8")
+        );
+        assert!(record(&mut rec, positions, inv_freq, inv_freq).unwrap_err().to_string().contains("U32"));
+    }
+}

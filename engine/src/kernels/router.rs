@@ -94,3 +94,76 @@ impl Work for Rows<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+
+    fn run(logits: &[f32], experts: usize, k: usize, renormalise: bool) -> (Vec<usize>, Vec<f32>) {
+        let mut rec = Recording::new();
+        let x = rec.constant_f32([logits.len() / experts, experts], logits.to_vec());
+        let (index, weight) = record(&mut rec, x, k, renormalise).unwrap();
+        let index = Cpu::run_once(&rec, index).into_iter().map(|i| i as usize).collect();
+        (index, Cpu::run_once(&rec, weight))
+    }
+
+    #[test]
+    fn matches_oracle_on_odd_sizes() {
+        for (n, experts, k) in [(1, 1, 1), (3, 8, 2), (5, 60, 60), (200, 128, 8)] {
+            for renormalise in [false, true] {
+                let logits: Vec<f32> = random(n * experts, 1).into_iter().map(|v| v * 3.0).collect();
+                let (index, weight) = run(&logits, experts, k, renormalise);
+                let (mut want_index, mut want_weight) = (Vec::new(), Vec::new());
+                for logits in logits.chunks(experts) {
+                    let sum: f64 = logits.iter().map(|v| f64::from(*v).exp()).sum();
+                    let mut order: Vec<usize> = (0..experts).collect();
+                    order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+                    order.truncate(k);
+                    let chosen: Vec<f64> = order.iter().map(|i| f64::from(logits[*i]).exp() / sum).collect();
+                    let divisor = if renormalise { chosen.iter().sum() } else { 1.0 };
+                    want_weight.extend(chosen.iter().map(|w| (w / divisor) as f32));
+                    want_index.extend(order);
+                }
+                assert_eq!(index, want_index);
+                assert_close(&weight, &want_weight, 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn of_equals_the_lower_index_comes_first_and_nan_last() {
+        let (index, weight) = run(&[1.0, 3.0, 1.0, 3.0, 1.0], 5, 4, true);
+        assert_eq!(index, [1, 3, 0, 2]);
+        assert_eq!(weight[0], weight[1]);
+        let (index, _) = run(&[f32::NAN, 0.0, 1.0, 2.0, f32::NAN], 5, 5, false);
+        assert_eq!(
+            {
+                let mut i = index.clone();
+                i.sort_unstable();
+                i
+            },
+            [0, 1, 2, 3, 4]
+        );
+        let (index, _) = run(&[f32::NAN; 4], 4, 2, true);
+        assert_eq!(index, [0, 1]);
+    }
+
+    #[test]
+    fn split_rows_change_no_bit() {
+        let logits = random(300 * 50, 1);
+        let whole = run(&logits, 50, 6, true);
+        let parts: Vec<_> = logits.chunks(50 * 7).map(|logits| run(logits, 50, 6, true)).collect();
+        assert_eq!(parts.iter().flat_map(|p| p.0.clone()).collect::<Vec<_>>(), whole.0);
+        assert_eq!(parts.iter().flat_map(|p| p.1.clone()).collect::<Vec<_>>(), whole.1);
+    }
+
+    #[test]
+    fn refuses_more_choices_than_experts() {
+        let mut rec = Recording::new();
+        let logits = rec.f32([2, 4]);
+        assert!(record(&mut rec, logits, 5, true).unwrap_err().to_string().contains("found 5"));
+        assert!(record(&mut rec, logits, 0, true).is_err());
+    }
+}

@@ -103,3 +103,6 @@ fn uniform(seed_low: u32, seed_high: u32, counter: u32) -> f32 {
     mix(&mut v);
     (v[0] >> 8) as f32 / (1u32 << 24) as f32
 }
+
+#[cfg(test)]
+mod tests;

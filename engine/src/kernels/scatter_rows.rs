@@ -47,3 +47,46 @@ pub(crate) fn cpu(mode: Mode, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::shape::Element;
+
+    fn run(mode: Mode, index: &[u32]) -> Vec<f32> {
+        let mut rec = Recording::new();
+        let x = rec.constant_f32([4, 2], (0..8).map(|v| v as f32).collect());
+        let rows =
+            rec.constant_f32([index.len(), 2], (0..2 * index.len()).map(|v| 10.0 * v as f32).collect());
+        let bi = rec.constant_u32([index.len()], index.to_vec());
+        let out = record(&mut rec, x, rows, bi, mode).unwrap();
+        Cpu::run_once(&rec, out)
+    }
+
+    #[test]
+    fn rows_are_replaced_or_added_in_order() {
+        assert_eq!(run(Mode::Replace, &[2, 0]), [20.0, 30.0, 2.0, 3.0, 0.0, 10.0, 6.0, 7.0]);
+        assert_eq!(run(Mode::Replace, &[1, 1]), [0.0, 1.0, 20.0, 30.0, 4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(run(Mode::Add, &[1, 1]), [0.0, 1.0, 22.0, 43.0, 4.0, 5.0, 6.0, 7.0]);
+    }
+
+    #[test]
+    fn an_index_beyond_the_rows_is_passed_over() {
+        assert_eq!(run(Mode::Add, &[4, u32::MAX]), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    }
+
+    #[test]
+    fn refuses_rows_without_an_index() {
+        let mut rec = Recording::new();
+        let (x, rows, wide) = (rec.f32([4, 2]), rec.f32([3, 2]), rec.f32([2, 3]));
+        let index = rec.scratch([2], Element::U32);
+        assert!(
+            record(&mut rec, x, rows, index, Mode::Add)
+                .unwrap_err()
+                .to_string()
+                .contains("index must have 3")
+        );
+        assert!(record(&mut rec, x, wide, index, Mode::Add).unwrap_err().to_string().contains("[2, 3]"));
+    }
+}

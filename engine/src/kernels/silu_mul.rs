@@ -46,3 +46,34 @@ impl Work for Gate<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::random;
+
+    #[test]
+    fn matches_oracle_to_the_tails() {
+        for n in [1, 7, 16, 40, 10_007] {
+            let mut gate: Vec<f32> = random(n, 1).into_iter().map(|v| v * 20.0).collect();
+            gate[0] = if n == 7 { -200.0 } else { 200.0 };
+            let up = random(n, 2);
+            let mut rec = Recording::new();
+            let (bg, bu) = (rec.constant_f32([1, n], gate.clone()), rec.constant_f32([1, n], up.clone()));
+            let out = record(&mut rec, bg, bu).unwrap();
+            for (i, got) in Cpu::run_once(&rec, out).into_iter().enumerate() {
+                let (g, u) = (f64::from(gate[i]), f64::from(up[i]));
+                let want = g / (1.0 + (-g).exp()) * u;
+                assert!((f64::from(got) - want).abs() <= 1e-6 * want.abs().max(1e-30), "silu {g} {u}: {got}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_another_shape() {
+        let mut rec = Recording::new();
+        let (gate, up) = (rec.f32([2, 4]), rec.f32([4, 2]));
+        assert!(record(&mut rec, gate, up).unwrap_err().to_string().contains("[4, 2]"));
+    }
+}

@@ -67,3 +67,39 @@ fn lanes16<L: Lanes>(l: L, x: L::V, pitch: L::V, depth: L::V) -> L::V {
     let angle = l.mul(x, pitch);
     l.fma(lanes::sine_squared(l, angle), depth, x)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::cpu::Cpu;
+    use crate::kernels::testing::{assert_close, random};
+
+    #[test]
+    fn matches_oracle_on_odd_channels() {
+        for (time, channels) in [(1, 1), (5, 3), (2, 96), (400, 33)] {
+            let (x, alpha, beta) = (random(time * channels, 1), random(channels, 2), random(channels, 3));
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([time, channels], x.clone());
+            let (ba, bb) =
+                (rec.constant_f32([channels], alpha.clone()), rec.constant_f32([channels], beta.clone()));
+            let out = record(&mut rec, bx, ba, bb).unwrap();
+            let want: Vec<f32> = x
+                .iter()
+                .enumerate()
+                .map(|(i, &x)| {
+                    let (alpha, beta) = (f64::from(alpha[i % channels]), f64::from(beta[i % channels]));
+                    let x = f64::from(x);
+                    (x + (x * alpha.exp()).sin().powi(2) / (beta.exp() + 1e-9)) as f32
+                })
+                .collect();
+            assert_close(&Cpu::run_once(&rec, out), &want, 2e-6);
+        }
+    }
+
+    #[test]
+    fn refuses_a_beta_of_another_length() {
+        let mut rec = Recording::new();
+        let (x, alpha, beta) = (rec.f32([2, 4]), rec.f32([4]), rec.f32([3]));
+        assert!(record(&mut rec, x, alpha, beta).unwrap_err().to_string().contains("beta [3]"));
+    }
+}

@@ -1,11 +1,51 @@
-//! One conversation's timeline: caches, positions, sampler.
+//! One conversation's timeline: what was said, what has been read, what is being answered.
+//!
+//! The thinker reads a turn as it comes (live speech while it is spoken), then writes a token a step; the talker follows it a
+//! frame a step, and code2wav turns frames into sound. All work runs on the caller's thread, one piece a call.
+
+mod answer;
+mod conversation;
+mod device;
+mod hearing;
+mod listener;
+pub(crate) mod prompt;
+pub(crate) mod reader;
+pub(crate) mod speaker;
+mod writer;
+
+use std::time::Instant;
+
+use answer::Answer;
+use conversation::{Conversation, Read};
+pub(crate) use device::Device;
+use listener::Listener;
+use reader::{Reader, ReaderMark};
+use speaker::{Speaker, SpeakerMark, SpeechSampling};
 
 use crate::cancel::Cancel;
 use crate::engine::Engine;
-use crate::error::Result;
-use crate::event::Event;
-use crate::message::{Content, Message};
-use crate::settings::Settings;
+use crate::error::{Error, Result};
+use crate::event::Timing;
+use crate::kernels::sample;
+use crate::message::{Content, Message, Role};
+use crate::model::config::{Config, Sampling as Configured};
+use crate::settings::{Sampling, Settings};
+
+/// Everything that a session goes back to when work is undone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mark {
+    reader: ReaderMark,
+    speaker: SpeakerMark,
+    /// Whether the tokens at this place belong to a user's turn.
+    in_user: bool,
+}
+
+/// Where a session stands between two messages.
+#[derive(Clone, Debug)]
+struct Before {
+    mark: Mark,
+    read: Read,
+}
 
 /// One conversation on a loaded checkpoint.
 ///
@@ -15,6 +55,20 @@ pub struct Session {
     engine: Engine,
     settings: Settings,
     cancel: Cancel,
+    /// The signal as it stood when the work at hand began.
+    work: Cancel,
+    conversation: Conversation,
+    reader: Reader,
+    speaker: Option<Speaker>,
+    in_user: bool,
+    /// Parts of the message that is being composed.
+    parts: Vec<Content>,
+    /// Where the session stood before the message was begun.
+    before: Option<Before>,
+    listener: Option<Listener>,
+    answer: Option<Answer>,
+    timing: Timing,
+    samples: Vec<f32>,
 }
 
 impl Session {
@@ -22,8 +76,38 @@ impl Session {
     ///
     /// # Errors
     /// `Error::Input` for a voice that the checkpoint does not have or a setting out of range.
-    pub fn new(engine: Engine, settings: Settings) -> Result<Session> {
-        Ok(Session { engine, settings, cancel: Cancel::new() })
+    pub fn new(mut engine: Engine, settings: Settings) -> Result<Session> {
+        engine.speaker_id(settings.voice.as_deref())?;
+        let cancel = Cancel::new();
+        let mut device = Device { executor: &mut engine.executor, cancel: &cancel };
+        let (text, speech) = sampling(&settings, &engine.generation, &engine.config)?;
+        let mut reader = Reader::new(&mut device, &engine.model.thinker, text.clone())?;
+        reader.set_sampling(&mut device, text, settings.seed)?;
+        let speaker = match &engine.model.voice {
+            Some(voice) => {
+                let mut speaker = Speaker::new(&mut device, voice, speech.clone())?;
+                speaker.set_sampling(&mut device, speech, settings.seed)?;
+                Some(speaker)
+            }
+            None => None,
+        };
+        let timing = Timing { load_ms: engine.info().load_ms, ..Timing::default() };
+        Ok(Session {
+            conversation: Conversation::new(settings.system.as_deref()),
+            engine,
+            settings,
+            work: cancel.clone(),
+            cancel,
+            reader,
+            speaker,
+            in_user: false,
+            parts: Vec::new(),
+            before: None,
+            listener: None,
+            answer: None,
+            timing,
+            samples: Vec::new(),
+        })
     }
 
     /// The loaded checkpoint.
@@ -31,9 +115,9 @@ impl Session {
         &self.engine
     }
 
-    /// Gives the loaded checkpoint back; the conversation ends.
-    pub fn into_engine(self) -> Engine {
-        self.engine
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Replaces the settings; they hold from the next answer on. A new system text holds from the next `reset` on.
@@ -41,6 +125,13 @@ impl Session {
     /// # Errors
     /// As [`Session::new`]; the old settings stay.
     pub fn set_settings(&mut self, settings: Settings) -> Result<()> {
+        self.engine.speaker_id(settings.voice.as_deref())?;
+        let (text, speech) = sampling(&settings, &self.engine.generation, &self.engine.config)?;
+        let mut device = Device { executor: &mut self.engine.executor, cancel: &self.cancel };
+        self.reader.set_sampling(&mut device, text, settings.seed)?;
+        if let Some(speaker) = &mut self.speaker {
+            speaker.set_sampling(&mut device, speech, settings.seed)?;
+        }
         self.settings = settings;
         Ok(())
     }
@@ -48,53 +139,67 @@ impl Session {
     /// Appends a whole earlier turn.
     ///
     /// # Errors
-    /// `Error::Input` for media that the checkpoint cannot take.
-    pub fn push_message(&mut self, _message: Message) -> Result<()> {
-        todo!()
+    /// `Error::Input` for media that the checkpoint cannot take, or while a message is being composed or answered.
+    pub fn push_message(&mut self, message: Message) -> Result<()> {
+        if self.answer.is_some() || !self.parts.is_empty() || self.listener.is_some() {
+            return Err(Error::Input(
+                "finish or discard the message at hand before adding an earlier turn".into(),
+            ));
+        }
+        message.content.iter().try_for_each(|content| self.engine.accepts(content))?;
+        self.conversation.push(message);
+        Ok(())
     }
 
     /// Appends a part to the user's message.
     ///
     /// # Errors
     /// `Error::Input` for media that the checkpoint cannot take, `Error::Context` when it does not fit.
-    pub fn push(&mut self, _content: Content) -> Result<()> {
-        todo!()
-    }
-
-    /// Appends live speech, mono at 16 kHz, to the user's message; what is complete is encoded and read at once.
-    ///
-    /// # Errors
-    /// As [`Session::push`], and `Error::Cancelled`.
-    pub fn push_audio(&mut self, _samples: &[f32]) -> Result<()> {
-        todo!()
+    pub fn push(&mut self, content: Content) -> Result<()> {
+        self.engine.accepts(&content)?;
+        self.begin_message()?;
+        self.end_clip()?;
+        self.parts.push(content);
+        Ok(())
     }
 
     /// Drops the user's message as far as it was built.
     pub fn discard(&mut self) {
-        todo!()
+        self.parts.clear();
+        self.listener = None;
+        self.undo();
     }
 
     /// Ends the user's message and begins the answer; `step` does the work.
     ///
     /// # Errors
-    /// `Error::Input` for an empty message.
+    /// `Error::Input` for an empty message; the message is dropped then.
     pub fn respond(&mut self) -> Result<()> {
-        todo!()
-    }
-
-    /// Does the next piece of work: one text token, one speech frame, or one stretch of the prompt. `None` when the
-    /// answer is complete (after [`Event::Finished`]) or none was begun.
-    ///
-    /// # Errors
-    /// The answer has failed; what was said before stays and the session can go on. A cancel is no error: the answer ends with
-    /// [`crate::Ending::Cancelled`].
-    pub fn step(&mut self) -> Result<Option<Vec<Event>>> {
-        todo!()
+        if self.answer.is_some() {
+            return Err(Error::Input("an answer is being given; cancel it or step until it ends".into()));
+        }
+        let begun = Instant::now();
+        let composed = self.begin_message().and_then(|()| self.end_clip());
+        if let Err(error) = composed {
+            self.discard();
+            return Err(error);
+        }
+        let is_text = |part: &Content| matches!(part, Content::Text(text) if text.trim().is_empty());
+        if self.parts.iter().all(is_text) && !self.conversation.waits_for_answer() {
+            self.discard();
+            return Err(Error::Input("the message is empty: say or write something".into()));
+        }
+        if !self.parts.is_empty() {
+            let content = std::mem::take(&mut self.parts);
+            self.conversation.push(Message { role: Role::User, content });
+        }
+        self.answer = Some(Answer::new(begun, self.settings.clone(), &self.engine));
+        Ok(())
     }
 
     /// Speech that is ready, at [`crate::Info::sample_rate_hz`], mono; each sample is given out once.
     pub fn take_samples(&mut self) -> Vec<f32> {
-        todo!()
+        std::mem::take(&mut self.samples)
     }
 
     /// Stops `push_audio` and `step` from another thread, within one kernel.
@@ -107,6 +212,91 @@ impl Session {
     /// # Errors
     /// `Error::Input` when a setting no longer fits.
     pub fn reset(&mut self) -> Result<()> {
-        todo!()
+        self.answer = None;
+        self.listener = None;
+        self.before = None;
+        self.parts.clear();
+        self.samples.clear();
+        self.rewind(Mark::default());
+        self.conversation = Conversation::new(self.settings.system.as_deref());
+        self.set_settings(self.settings.clone())
     }
+
+    /// Notes where the message begins, unless it has begun.
+    fn begin_message(&mut self) -> Result<()> {
+        if self.answer.is_some() {
+            return Err(Error::Input("an answer is being given; cancel it or step until it ends".into()));
+        }
+        if self.before.is_none() {
+            self.before = Some(Before { mark: self.mark(), read: self.conversation.read.clone() });
+            self.work = self.cancel.renewed();
+            self.timing = Timing { load_ms: self.timing.load_ms, ..Timing::default() };
+        }
+        Ok(())
+    }
+
+    /// Goes back to where the session stood before the message.
+    fn undo(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.conversation.read = before.read;
+            self.rewind(before.mark);
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        let speaker = self.speaker.as_ref().map(Speaker::mark).unwrap_or_default();
+        Mark { reader: self.reader.mark(), speaker, in_user: self.in_user }
+    }
+
+    fn rewind(&mut self, mark: Mark) {
+        self.reader.rewind(mark.reader);
+        self.in_user = mark.in_user;
+        if let Some(speaker) = &mut self.speaker {
+            let mut device = Device { executor: &mut self.engine.executor, cancel: &self.work };
+            speaker.rewind(&mut device, mark.speaker);
+        }
+    }
+}
+
+/// How the stages sample under `settings`.
+fn sampling(
+    settings: &Settings,
+    configured: &crate::model::config::GenerationConfig,
+    config: &Config,
+) -> Result<(sample::Params, SpeechSampling)> {
+    let text = params(settings.text_sampling, &configured.thinker)?;
+    let first = params(settings.speech_sampling, &configured.talker)?;
+    let others = params(settings.residual_sampling, &configured.code_predictor)?;
+    let allowed = match config {
+        Config::Omni(omni) => omni.speech.as_ref().map(|s| (s.talker.num_codes(), s.talker.codec_eos_id)),
+        Config::Dense(_) => None,
+    };
+    Ok((text, SpeechSampling { first: sample::Params { allowed, ..first }, others }))
+}
+
+fn params(chosen: Option<Sampling>, configured: &Configured) -> Result<sample::Params> {
+    let s = chosen.unwrap_or(Sampling {
+        temperature: if configured.do_sample { configured.temperature } else { 0.0 },
+        top_k: configured.top_k,
+        top_p: configured.top_p,
+        repetition_penalty: configured.repetition_penalty,
+    });
+    let fits = |value: f32, range: std::ops::RangeInclusive<f32>| range.contains(&value);
+    if !fits(s.temperature, 0.0..=100.0)
+        || !fits(s.top_p, f32::MIN_POSITIVE..=1.0)
+        || !fits(s.repetition_penalty, 0.01..=100.0)
+    {
+        return Err(Error::Input(format!(
+            "sampling out of range: temperature must be 0 to 100, top_p above 0 and at most 1, repetition penalty 0.01 to 100; \
+             found {}, {} and {}",
+            s.temperature, s.top_p, s.repetition_penalty
+        )));
+    }
+    Ok(sample::Params {
+        temperature: s.temperature,
+        top_k: s.top_k,
+        top_p: s.top_p,
+        repetition_penalty: s.repetition_penalty,
+        allowed: None,
+    })
 }

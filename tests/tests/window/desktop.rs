@@ -98,7 +98,9 @@ impl Desktop {
                 ],
             );
             desktop._processes.push(server);
-            wait_for("the sound server", 20, || desktop.command("pactl").arg("info").output().unwrap().status.success());
+            wait_for("the sound server", 20, || {
+                desktop.command("pactl").arg("info").output().unwrap().status.success()
+            });
             desktop.run("pactl", ["set-default-sink", "speaker"]);
             desktop.run("pactl", ["set-default-source", "microphone"]);
             // A null sink that nobody listens to closely works in blocks of two seconds.
@@ -117,7 +119,13 @@ impl Desktop {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env("DISPLAY", &self.display).env("XDG_RUNTIME_DIR", &self.folder).env("HOME", &self.folder);
-        for name in ["WAYLAND_DISPLAY", "PULSE_SERVER", "PULSE_RUNTIME_PATH", "PULSE_COOKIE", "DBUS_SESSION_BUS_ADDRESS"] {
+        for name in [
+            "WAYLAND_DISPLAY",
+            "PULSE_SERVER",
+            "PULSE_RUNTIME_PATH",
+            "PULSE_COOKIE",
+            "DBUS_SESSION_BUS_ADDRESS",
+        ] {
             command.env_remove(name);
         }
         if !self.sound {
@@ -151,7 +159,14 @@ impl Desktop {
     /// Records a source of sound into a file of 48 kHz mono floats.
     pub fn record(&self, source: &str, file: &Path) -> Process {
         let mut command = self.command("parec");
-        command.args(["-d", source, "--rate=48000", "--format=float32le", "--channels=1", "--latency-msec=10"]);
+        command.args([
+            "-d",
+            source,
+            "--rate=48000",
+            "--format=float32le",
+            "--channels=1",
+            "--latency-msec=10",
+        ]);
         Process(command.stdout(File::create(file).unwrap()).spawn().unwrap())
     }
 
@@ -183,7 +198,12 @@ pub fn wait_for_log(log: &Path, words: &str, after: usize, seconds: u64) -> Stri
     while found.is_none() {
         let text = std::fs::read_to_string(log).unwrap_or_default();
         assert!(Instant::now() < end, "waited {seconds} s in vain for {words:?} in the log:\n{text}");
-        found = text.get(after..).unwrap_or_default().lines().find(|line| line.contains(words)).map(str::to_owned);
+        found = text
+            .get(after..)
+            .unwrap_or_default()
+            .lines()
+            .find(|line| line.contains(words))
+            .map(str::to_owned);
         sleep(Duration::from_millis(10));
     }
     found.unwrap()

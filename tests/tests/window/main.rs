@@ -75,7 +75,8 @@ fn a_spoken_question_is_answered_aloud_as_talk_answers_it() {
     let (log, records) = (kept("talk.log"), desktop.path("records"));
     let model = model();
     let options = [OsStr::new("--greedy"), OsStr::new("--seed"), OsStr::new("1")];
-    let mut arguments = vec![OsStr::new("--model"), model.as_os_str(), OsStr::new("--record-dir"), records.as_os_str()];
+    let mut arguments =
+        vec![OsStr::new("--model"), model.as_os_str(), OsStr::new("--record-dir"), records.as_os_str()];
     arguments.extend(options);
     let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
 
@@ -180,7 +181,10 @@ fn a_microphone_pulled_out_is_told_and_text_still_works(desktop: &Desktop, log: 
 
 /// Types a question and sends it.
 fn write(desktop: &Desktop, text: &str) {
-    desktop.run("xdotool", ["search", "--name", "^Colloquy$", "mousemove", "--window", "%1", "420", "655", "click", "1"]);
+    desktop.run(
+        "xdotool",
+        ["search", "--name", "^Colloquy$", "mousemove", "--window", "%1", "420", "655", "click", "1"],
+    );
     sleep(Duration::from_millis(300));
     desktop.run("xdotool", ["type", "--delay", "30", text]);
     desktop.run("xdotool", ["key", "Return"]);

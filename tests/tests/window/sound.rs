@@ -32,7 +32,8 @@ pub fn correlation(wanted: &[f32], recorded: &[f32]) -> f64 {
     let thin = |samples: &[f32]| samples.chunks_exact(COARSE).map(|c| c.iter().sum()).collect::<Vec<f32>>();
     let (thin_wanted, thin_recorded) = (thin(wanted), thin(recorded));
     let lags = thin_recorded.len().saturating_sub(thin_wanted.len());
-    let best = (0..=lags).map(|lag| (at(&thin_wanted, &thin_recorded, lag), lag)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best =
+        (0..=lags).map(|lag| (at(&thin_wanted, &thin_recorded, lag), lag)).max_by(|a, b| a.0.total_cmp(&b.0));
     let near = best.map_or(0, |(_, lag)| lag * COARSE);
     let fine = near.saturating_sub(2 * COARSE)..=near + 2 * COARSE;
     fine.map(|lag| at(wanted, recorded, lag)).fold(-1.0, f64::max)
@@ -57,7 +58,8 @@ pub fn peak(samples: &[f32]) -> f32 {
 
 #[test]
 fn a_gap_in_the_recording_lowers_the_correlation() {
-    let wave: Vec<f32> = (0..20_000).map(|i| (i as f32 * 0.05 + (i as f32 * 0.0007).sin() * 20.0).sin()).collect();
+    let wave: Vec<f32> =
+        (0..20_000).map(|i| (i as f32 * 0.05 + (i as f32 * 0.0007).sin() * 20.0).sin()).collect();
     let mut recorded = vec![0.0; 7_003];
     recorded.extend(wave.iter().map(|s| s * 0.3));
     recorded.extend([0.0; 5_000]);

@@ -14,7 +14,8 @@ fn parse(arguments: &[&str]) -> Result<TalkOptions, String> {
 #[test]
 fn parts_come_as_images_videos_sound_then_text() {
     let options =
-        parse(&["--text", "t", "--audio", "a.wav", "--video", "v", "--image", "1.png", "--image", "2.png"]).unwrap();
+        parse(&["--text", "t", "--audio", "a.wav", "--video", "v", "--image", "1.png", "--image", "2.png"])
+            .unwrap();
     assert_eq!(
         options.prompt().unwrap().question,
         [
@@ -55,7 +56,8 @@ fn contradictions_are_refused() {
 
 #[test]
 fn settings_follow_the_options() {
-    let options = parse(&["--text", "t", "--top-k", "5", "--voice", "Ethan", "--max-frames", "9", "--seed", "7"]);
+    let options =
+        parse(&["--text", "t", "--top-k", "5", "--voice", "Ethan", "--max-frames", "9", "--seed", "7"]);
     let settings = options.unwrap().answer.settings();
     let sampling = settings.text_sampling.unwrap();
     assert_eq!((sampling.temperature, sampling.top_k, sampling.top_p), (1.0, 5, 1.0));

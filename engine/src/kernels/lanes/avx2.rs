@@ -1,6 +1,7 @@
 //! Lanes in two AVX2 registers, with FMA.
 
 use std::arch::x86_64::*;
+use std::mem::transmute;
 
 use super::{Lanes, Work};
 
@@ -26,8 +27,8 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn load(self, from: &[f32; 16]) -> Self::V {
-        // SAFETY: `self` exists, so the processor has the instructions; sixteen values stand at `from`.
-        unsafe { [_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8))] }
+        // SAFETY: both are sixteen f32, of which any bits are valid.
+        unsafe { transmute::<[f32; 16], [__m256; 2]>(*from) }
     }
 
     #[inline(always)]
@@ -39,11 +40,8 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn store(self, v: Self::V, to: &mut [f32; 16]) {
-        // SAFETY: `self` exists, so the processor has the instructions; sixteen values fit `to`.
-        unsafe {
-            _mm256_storeu_ps(to.as_mut_ptr(), v[0]);
-            _mm256_storeu_ps(to.as_mut_ptr().add(8), v[1]);
-        }
+        // SAFETY: both are sixteen f32, of which any bits are valid.
+        *to = unsafe { transmute::<[__m256; 2], [f32; 16]>(v) };
     }
 
     #[inline(always)]

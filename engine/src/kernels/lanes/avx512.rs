@@ -1,6 +1,7 @@
 //! Lanes in one AVX-512 register.
 
 use std::arch::x86_64::*;
+use std::mem::transmute;
 
 use super::{Lanes, Work};
 
@@ -26,8 +27,8 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn load(self, from: &[f32; 16]) -> Self::V {
-        // SAFETY: `self` exists, so the processor has the instructions; sixteen values stand at `from`.
-        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+        // SAFETY: both are sixteen f32, of which any bits are valid.
+        unsafe { transmute::<[f32; 16], __m512>(*from) }
     }
 
     #[inline(always)]
@@ -40,8 +41,8 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn store(self, v: Self::V, to: &mut [f32; 16]) {
-        // SAFETY: `self` exists, so the processor has the instructions; sixteen values fit `to`.
-        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
+        // SAFETY: both are sixteen f32, of which any bits are valid.
+        *to = unsafe { transmute::<__m512, [f32; 16]>(v) };
     }
 
     #[inline(always)]

@@ -1,80 +1,180 @@
-//! AVX-512: a lane block is one register; four weight rows times up to six rows of x are summed at once.
+//! AVX-512: a lane block is one register, and a tile's lanes fill up to 24 of the 32.
 
 use std::arch::x86_64::*;
+use std::array::from_fn;
+use std::ops::Range;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::kernels::bindings::Weight;
 
-use super::{LANES, Stored};
+use super::tile::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals, pack_rows, packed_row, row_pointers};
 
-/// Weight rows of a register tile.
-const ROWS: usize = 4;
-
-/// `out[c, r] = Σ weight[r, i] · x[c][i]`; see [`super::Level::dots`].
+/// See [`super::Level::multiply`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn dots(weight: Weight<'_>, x: &[&[f32]], out: &mut [f32]) {
-    match weight {
-        Weight::F32(w) => dots_of::<f32, { Stored::F32 }>(w, x, out),
-        Weight::F16(w) => dots_of::<u16, { Stored::F16 }>(w, x, out),
-        Weight::Bf16(w) => dots_of::<u16, { Stored::BF16 }>(w, x, out),
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn dots_of<T, const S: u8>(weight: &[T], x: &[&[f32]], out: &mut [f32]) {
-    match *x {
-        [a] => block::<T, S, 1>(weight, [a], out),
-        [a, b] => block::<T, S, 2>(weight, [a, b], out),
-        [a, b, c] => block::<T, S, 3>(weight, [a, b, c], out),
-        [a, b, c, d] => block::<T, S, 4>(weight, [a, b, c, d], out),
-        [a, b, c, d, e] => block::<T, S, 5>(weight, [a, b, c, d, e], out),
-        [a, b, c, d, e, f] => block::<T, S, 6>(weight, [a, b, c, d, e, f], out),
-        _ => unreachable!("the caller gives one to six rows of x"),
-    }
-}
-
-/// All weight rows times `C` rows of x.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn block<T, const S: u8, const C: usize>(weight: &[T], x: [&[f32]; C], out: &mut [f32]) {
-    let (k, rows) = (x[0].len(), out.len() / C);
-    for first in (0..rows).step_by(ROWS) {
-        let count = ROWS.min(rows - first);
-        // Rows beyond the last repeat it; their sums are dropped.
-        let w: [&[T]; ROWS] = std::array::from_fn(|r| &weight[(first + r.min(count - 1)) * k..][..k]);
-        let sums = tile::<T, S, C>(w, x);
-        for (c, sums) in sums.into_iter().enumerate() {
-            let mut four = [0.0; ROWS];
-            // SAFETY: `four` has room for four f32.
-            unsafe { _mm_storeu_ps(four.as_mut_ptr(), reduce(sums)) };
-            out[c * rows + first..][..count].copy_from_slice(&four[..count]);
+pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
+    match *rows {
+        Rows::Packed(panel) => {
+            let w = from_fn(|r| panel[r * LANES..].as_ptr().cast());
+            multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes, totals)
         }
-    }
-}
-
-/// Lane sums of `ROWS` weight rows times `C` rows of x, all of one length.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn tile<T, const S: u8, const C: usize>(w: [&[T]; ROWS], x: [&[f32]; C]) -> [[__m512; ROWS]; C] {
-    let k = x[0].len();
-    let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
-    let mut step = |i: usize, mask: __mmask16| {
-        // SAFETY: the caller's slices hold `k` elements of the type that `S` names, and `mask` leaves out those beyond.
-        let wide = w.map(|w| unsafe { load::<S>(w.as_ptr().cast::<u8>(), i, mask) });
-        for c in 0..C {
-            // SAFETY: as above.
-            let x = unsafe { load::<{ Stored::F32 }>(x[c].as_ptr().cast(), i, mask) };
-            for r in 0..ROWS {
-                sums[c][r] = _mm512_fmadd_ps(wide[r], x, sums[c][r]);
+        Rows::Stored { weight, k, ahead } => {
+            let w = row_pointers(weight, k);
+            match weight {
+                Weight::F32(_) => {
+                    multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::F16(_) => {
+                    multiply_rows::<{ Stored::F16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::Bf16(_) => {
+                    multiply_rows::<{ Stored::BF16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
             }
         }
-    };
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn multiply_rows<const S: u8, const W_STEP: usize>(
+    w: [*const u8; ROWS],
+    k: usize,
+    ahead: Option<Ahead>,
+    x: &[f32],
+    count: usize,
+    lanes: Lanes<'_>,
+    totals: &mut Totals,
+) {
+    match count {
+        1 => multiply_tile::<S, W_STEP, 1>(w, k, ahead, x, lanes, totals),
+        2 => multiply_tile::<S, W_STEP, 2>(w, k, ahead, x, lanes, totals),
+        3 => multiply_tile::<S, W_STEP, 3>(w, k, ahead, x, lanes, totals),
+        4 => multiply_tile::<S, W_STEP, 4>(w, k, ahead, x, lanes, totals),
+        5 => multiply_tile::<S, W_STEP, 5>(w, k, ahead, x, lanes, totals),
+        6 => multiply_tile::<S, W_STEP, 6>(w, k, ahead, x, lanes, totals),
+        _ => unreachable!("a tile has one to six rows of x"),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn multiply_tile<const S: u8, const W_STEP: usize, const C: usize>(
+    w: [*const u8; ROWS],
+    k: usize,
+    ahead: Option<Ahead>,
+    x: &[f32],
+    lanes: Lanes<'_>,
+    totals: &mut Totals,
+) {
+    assert!(x.len() == C * k.next_multiple_of(LANES), "rows of x are as long as those of weights");
+    let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
+    if let Lanes::Middle(from) | Lanes::Last(from) = &lanes {
+        for (sum, from) in sums.as_flattened_mut().iter_mut().zip(from.chunks_exact(LANES)) {
+            // SAFETY: `from` has sixteen elements.
+            *sum = unsafe { _mm512_loadu_ps(from.as_ptr()) };
+        }
+    }
+    // SAFETY: `multiply` gives rows of `k` elements of the type that `S` names, `W_STEP` blocks apart; x has been checked.
+    unsafe { add_products::<S, W_STEP, C>(w, k, ahead, x.as_ptr(), &mut sums) };
+    match lanes {
+        Lanes::First(to) | Lanes::Middle(to) => {
+            for (sum, to) in sums.as_flattened().iter().zip(to.chunks_exact_mut(LANES)) {
+                // SAFETY: `to` has sixteen elements.
+                unsafe { _mm512_storeu_ps(to.as_mut_ptr(), *sum) };
+            }
+        }
+        Lanes::Last(_) | Lanes::Only => {
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                // SAFETY: `totals` has four elements.
+                unsafe { _mm_storeu_ps(totals.as_mut_ptr(), reduce(sums)) };
+            }
+        }
+    }
+}
+
+/// Adds the products of four weight rows with a packed tile of x to their lanes. A weight row's lane blocks are `W_STEP`
+/// blocks apart.
+///
+/// # Safety
+/// Weight rows must have `k` elements of the type that `S` names in that layout, and x `C` rows of whole lane blocks.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
+    w: [*const u8; ROWS],
+    k: usize,
+    ahead: Option<Ahead>,
+    x: *const f32,
+    sums: &mut [[__m512; ROWS]; C],
+) {
+    let mut all = *sums;
+    // A macro, since the compiler would make calls of two uses of a closure and keep all sums in memory.
+    macro_rules! step {
+        ($i:expr, $mask:expr) => {
+            let mut wide = [_mm512_setzero_ps(); ROWS];
+            for r in 0..ROWS {
+                // SAFETY: the caller vouches for `k` elements, and the mask leaves out those beyond.
+                wide[r] = unsafe { load::<S>(w[r], $i * W_STEP, $mask) };
+            }
+            for c in 0..C {
+                // One row of x in a register at a time: the compiler would else load all of them first and spill sums.
+                compiler_fence(Ordering::SeqCst);
+                // SAFETY: x has whole lane blocks.
+                let x = unsafe { _mm512_loadu_ps(x.add($i * C + c * LANES)) };
+                for r in 0..ROWS {
+                    all[c][r] = _mm512_fmadd_ps(wide[r], x, all[c][r]);
+                }
+            }
+        };
+    }
     let whole = k - k % LANES;
     for i in (0..whole).step_by(LANES) {
-        step(i, !0);
+        if let Some(ahead) = ahead {
+            for line in (0..ahead.step).step_by(64) {
+                _mm_prefetch::<_MM_HINT_T1>(ahead.start.wrapping_add(i / LANES * ahead.step + line).cast());
+            }
+        }
+        step!(i, !0);
     }
     if whole < k {
-        step(whole, (1 << (k - whole)) - 1);
+        step!(whole, mask(k - whole));
     }
-    sums
+    *sums = all;
+}
+
+/// See [`super::Level::pack_x`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
+    pack_rows(x, columns, packed);
+}
+
+/// See [`super::Level::pack`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &mut [f32]) {
+    match weight {
+        Weight::F32(w) => pack_of::<f32, { Stored::F32 }>(w, k, columns, panel),
+        Weight::F16(w) => pack_of::<u16, { Stored::F16 }>(w, k, columns, panel),
+        Weight::Bf16(w) => pack_of::<u16, { Stored::BF16 }>(w, k, columns, panel),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn pack_of<T, const S: u8>(weight: &[T], k: usize, columns: Range<usize>, panel: &mut [f32]) {
+    for (row, weight) in weight.chunks_exact(k).enumerate() {
+        let weight = &weight[columns.clone()];
+        for (i, to) in (0..weight.len()).step_by(LANES).zip(packed_row(panel, row, columns.len())) {
+            // The next row's place in memory, if there is one.
+            _mm_prefetch::<_MM_HINT_T1>(weight.as_ptr().wrapping_add(k + i).cast());
+            // SAFETY: the mask leaves out what is beyond the row, and `to` has sixteen elements.
+            unsafe {
+                let block = load::<S>(weight.as_ptr().cast(), i, mask(weight.len() - i));
+                _mm512_storeu_ps(to.as_mut_ptr(), block);
+            }
+        }
+    }
+}
+
+/// The first `count` of sixteen lanes.
+fn mask(count: usize) -> __mmask16 {
+    if count < LANES { (1 << count) - 1 } else { !0 }
 }
 
 /// Elements `i..i + 16` of a row, those outside `mask` as zero.

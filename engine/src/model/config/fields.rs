@@ -154,7 +154,7 @@ impl<'a> Fields<'a> {
     pub(super) fn only(&self, key: &str, supported: &Value) -> Result<()> {
         match self.value(key) {
             Some(value) if value != supported => {
-                let expected = format!("{supported}, all that is supported");
+                let expected = format!("{}, all that is supported", shown(supported));
                 Err(self.error(key, &expected, &shown(value)))
             }
             _ => Ok(()),

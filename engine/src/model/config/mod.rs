@@ -221,8 +221,8 @@ impl TokenIds {
             vision_end: thinker.id("vision_end_token_id", vocab_size)?,
         };
         for (key, id, others) in [
-            ("video_token_id", ids.video, [ids.image, ids.audio]),
             ("image_token_id", ids.image, [ids.audio, ids.video]),
+            ("video_token_id", ids.video, [ids.image, ids.audio]),
         ] {
             if others.contains(&id) {
                 return Err(thinker.error(key, "an id that no other medium has", &id.to_string()));

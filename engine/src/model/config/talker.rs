@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     encoders::exactly,
-    fields::{COUNT, Fields, LAYERS, POSITIONS, WIDTH, shown},
+    fields::{COUNT, Fields, LAYERS, POSITIONS, VOCAB, WIDTH, shown},
     text::{Mlp, Rope, TextConfig, kv_heads, norm_eps},
 };
 use crate::error::Result;
@@ -52,6 +52,7 @@ impl TalkerConfig {
         if let Mlp::Moe { shared_intermediate_size: None, .. } = text.mlp {
             return Err(text_fields.error("shared_expert_intermediate_size", "a positive number", "none"));
         }
+        text_fields.size("vocab_size", TALKER_CONTROL_IDS + 1..=*VOCAB.end())?;
         let num_code_groups = fields.size("num_code_groups", 2..=*COUNT.end())?;
         let code_predictor = CodePredictorConfig::read(
             &fields.object("code_predictor_config")?,
@@ -78,7 +79,7 @@ impl TalkerConfig {
 
     /// Values of a frame's first code.
     pub(crate) fn num_codes(&self) -> usize {
-        self.text.vocab_size.saturating_sub(TALKER_CONTROL_IDS)
+        self.text.vocab_size - TALKER_CONTROL_IDS
     }
 }
 
@@ -191,7 +192,7 @@ impl Code2WavConfig {
     }
 }
 
-/// One to eight factors of at most 64: their product fits 64 bits with room to spare for 2 lists of 5.
+/// One to five factors of at most 64, so that the product of both lists fits 64 bits.
 fn factors(fields: &Fields<'_>, key: &str) -> Result<Vec<usize>> {
     let factors = fields.sizes(key, 1..=64)?;
     if factors.is_empty() || factors.len() > 5 {

@@ -1,0 +1,119 @@
+//! What has been said, as the chat template is given it, and how much of it the model has read.
+
+use serde_json::{Value, json};
+
+use super::Mark;
+use crate::message::{Content, Message, Role};
+
+/// A place in the conversation that the session can go back to: the end of a prompt, before the answer to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Boundary {
+    /// Bytes of the rendered text up to here.
+    pub(crate) text: usize,
+    /// Media up to here.
+    pub(crate) media: usize,
+    pub(crate) mark: Mark,
+}
+
+/// How much of the conversation the model has read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Read {
+    /// Rendered text up to where the model has read, one placeholder for each medium.
+    pub(crate) text: String,
+    /// Media that the text holds.
+    pub(crate) media: usize,
+    /// Tokens generated but not fed: their text counts as read, their rows do not exist.
+    pub(crate) unfed: Vec<u32>,
+    boundaries: Vec<Boundary>,
+}
+
+/// All turns, and how much of them has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Conversation {
+    pub(crate) messages: Vec<Value>,
+    /// Every clip, picture and video in order.
+    pub(crate) media: Vec<Content>,
+    pub(crate) read: Read,
+}
+
+impl Conversation {
+    /// A conversation that begins with `system`.
+    pub(crate) fn new(system: Option<&str>) -> Conversation {
+        let messages = system.map(|text| json!({"role": "system", "content": text})).into_iter().collect();
+        Conversation { messages, ..Conversation::default() }
+    }
+
+    /// Appends a turn.
+    pub(crate) fn push(&mut self, message: Message) {
+        let role = match message.role {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+        };
+        let content = match &message.content[..] {
+            [Content::Text(text)] => json!(text),
+            parts => parts.iter().map(part).collect(),
+        };
+        self.messages.push(json!({"role": role, "content": content}));
+        self.media.extend(message.content.into_iter().filter(|c| !matches!(c, Content::Text(_))));
+    }
+
+    /// Whether the last turn waits for an answer.
+    pub(crate) fn waits_for_answer(&self) -> bool {
+        self.messages.last().is_some_and(|m| m["role"] == "user" || m["role"] == "tool")
+    }
+
+    /// Forgets the last turn.
+    pub(crate) fn drop_last_turn(&mut self) {
+        if let Some(message) = self.messages.pop() {
+            let is_media = |part: &&Value| part["type"] != "text";
+            let media =
+                message["content"].as_array().map_or(0, |parts| parts.iter().filter(is_media).count());
+            self.media.truncate(self.media.len() - media);
+        }
+    }
+
+    /// Appends an answer of which all but the `unfed` tokens have been fed.
+    pub(crate) fn answered(&mut self, written: &str, unfed: Vec<u32>) {
+        self.messages.push(json!({"role": "assistant", "content": written}));
+        self.read.text.push_str(written);
+        self.read.unfed = unfed;
+    }
+
+    /// Takes note that everything up to here has been read: the end of a prompt.
+    pub(crate) fn push_boundary(&mut self, mark: Mark) {
+        self.read.boundaries.push(Boundary { text: self.read.text.len(), media: self.read.media, mark });
+    }
+
+    /// Makes the text that was read a beginning of `rendered`: where the template now renders earlier turns in another way, the
+    /// text after the last boundary that still fits is given up. Returns where the session must go back to, if anywhere.
+    pub(crate) fn align(&mut self, rendered: &str) -> Option<Mark> {
+        let read = &mut self.read;
+        if rendered.starts_with(&read.text) {
+            return None;
+        }
+        read.unfed.clear();
+        while let Some(boundary) = read.boundaries.pop() {
+            if rendered.starts_with(&read.text[..boundary.text]) {
+                read.text.truncate(boundary.text);
+                read.media = boundary.media;
+                let mark = boundary.mark.clone();
+                read.boundaries.push(boundary);
+                return Some(mark);
+            }
+        }
+        *read = Read::default();
+        Some(Mark::default())
+    }
+}
+
+/// A part of a message as chat templates expect it.
+pub(crate) fn part(content: &Content) -> Value {
+    match content {
+        Content::Text(text) => json!({"type": "text", "text": text}),
+        Content::Audio(_) => json!({"type": "audio", "audio": ""}),
+        Content::Image(_) => json!({"type": "image", "image": ""}),
+        Content::Video(_) => json!({"type": "video", "video": ""}),
+    }
+}

@@ -1,0 +1,60 @@
+//! An executor in use: what the session's parts run their recordings on.
+
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::executor::Executor;
+use crate::kernels::copy;
+use crate::layers::cache::Cache;
+use crate::memory::Memory;
+use crate::recording::{Buffer, Recording};
+use crate::shape::Element;
+
+/// The executor, and the signal that stops the work at hand.
+pub(crate) struct Device<'a> {
+    pub(crate) executor: &'a mut Executor,
+    pub(crate) cancel: &'a Cancel,
+}
+
+impl Device<'_> {
+    /// Where weights and states live.
+    pub(crate) fn memory(&mut self) -> &mut dyn Memory {
+        self.executor.memory()
+    }
+
+    /// Runs all commands in order.
+    pub(crate) fn run(&mut self, recording: &Recording) -> Result<()> {
+        self.executor.run(recording, self.cancel)
+    }
+
+    /// Makes room for `rows` rows, at least doubling. Returns whether the cache moved: recordings over it are then void.
+    pub(crate) fn reserve(&mut self, cache: &mut Cache, rows: usize) -> Result<bool> {
+        if rows <= cache.capacity() {
+            return Ok(false);
+        }
+        let capacity = rows.max(2 * cache.capacity());
+        let (copies, old) = cache.grow(self.memory(), capacity)?;
+        // Never cancelled: half a copy would lose the conversation.
+        self.executor.run(&copies, &Cancel::new())?;
+        old.into_iter().for_each(|buffer| self.memory().free(buffer));
+        Ok(true)
+    }
+
+    /// Runs `recording` and keeps `results` of it, f32, in resident buffers of their own.
+    pub(crate) fn run_keeping(
+        &mut self,
+        mut recording: Recording,
+        results: &[Buffer],
+    ) -> Result<Vec<Buffer>> {
+        let mut kept = Vec::new();
+        for &result in results {
+            let buffer = self.memory().allocate(result.shape, Element::F32)?;
+            kept.push(buffer);
+            copy::record(&mut recording, result, buffer)?;
+        }
+        if let Err(error) = self.run(&recording) {
+            kept.into_iter().for_each(|buffer| self.memory().free(buffer));
+            return Err(error);
+        }
+        Ok(kept)
+    }
+}

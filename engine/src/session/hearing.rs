@@ -1,0 +1,350 @@
+//! Reading what the user gives: media through the encoders, tokens into thinker and talker, live speech while it is spoken.
+
+use std::time::Instant;
+
+use super::conversation::part;
+use super::device::Device;
+use super::listener::Listener;
+use super::prompt::{Encoded, Prompt};
+use super::speaker::Stretch;
+use super::{Before, Session};
+use crate::audio::{Audio, mel};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::image::{self, Patches, VideoLimits};
+use crate::message::Content;
+use crate::model::audio_encoder::Clip;
+use crate::model::positions::{Grid, Walk};
+use crate::recording::{Buffer, Recording};
+
+/// Rows that are read at once; the rest waits, so that a cancel is seen soon and scratch memory stays small.
+pub(super) const ROWS_AT_ONCE: usize = 256;
+
+/// A prompt that is being read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    prompt: Prompt,
+    /// Where the walks stand after it.
+    walk: Walk,
+    /// The talker's part of it: which tokens belong to user turns, their positions in its own sequence, and its walk after each
+    /// of them.
+    in_user: Vec<bool>,
+    user_positions: Vec<[f32; 3]>,
+    user_walk: Walk,
+    done: usize,
+    /// Rows of the encoders, to be freed with the reading.
+    owned: Vec<Buffer>,
+}
+
+impl Reading {
+    pub(super) fn is_done(&self) -> bool {
+        self.done == self.prompt.ids.len()
+    }
+}
+
+impl Session {
+    /// Appends live speech, mono at 16 kHz, to the user's message; what is complete is encoded and read at once.
+    ///
+    /// # Errors
+    /// As [`Session::push`], and `Error::Cancelled`; the message is dropped then.
+    pub fn push_audio(&mut self, samples: &[f32]) -> Result<()> {
+        let heard = self.hear(samples);
+        if heard.is_err() {
+            self.discard();
+        }
+        heard
+    }
+
+    fn hear(&mut self, samples: &[f32]) -> Result<()> {
+        self.engine.hears()?;
+        self.begin_message()?;
+        let mut listener = match self.listener.take() {
+            Some(listener) => listener,
+            None => Listener::new(&self.engine.mel_config())?,
+        };
+        let begun = Instant::now();
+        listener.push(samples)?;
+        self.timing.mel_ms += ms(begun);
+        let window = self.engine.audio_encoder()?.window_frames();
+        while let Some(frames) = listener.next_window(window) {
+            self.read_to_clip(&listener)?;
+            self.read_stretch(&mut listener, frames)?;
+        }
+        self.listener = Some(listener);
+        Ok(())
+    }
+
+    /// Ends the live clip, if there is one: reads what is left of it.
+    pub(super) fn end_clip(&mut self) -> Result<()> {
+        let Some(mut listener) = self.listener.take() else { return Ok(()) };
+        let begun = Instant::now();
+        listener.finish()?;
+        self.timing.mel_ms += ms(begun);
+        self.read_to_clip(&listener)?;
+        let window = self.engine.audio_encoder()?.window_frames();
+        if let Some(mark) = listener.outdated() {
+            self.rewind(mark);
+        }
+        while let Some(frames) = listener.next_window(window) {
+            self.read_stretch(&mut listener, frames)?;
+        }
+        let rest = listener.rest();
+        if !rest.is_empty() {
+            self.read_stretch(&mut listener, rest)?;
+        }
+        let pad = self.engine.token_text(self.engine.tokens()?.audio);
+        self.conversation.read.text.push_str(&pad);
+        self.conversation.read.media += 1;
+        self.parts.push(Content::Audio(Audio { samples: listener.into_samples() }));
+        Ok(())
+    }
+
+    /// Reads everything before the live clip, unless that has been done.
+    fn read_to_clip(&mut self, listener: &Listener) -> Result<()> {
+        if listener.rest().start > 0 {
+            return Ok(());
+        }
+        let mut parts: Vec<_> = self.parts.iter().map(part).collect();
+        parts.push(serde_json::json!({"type": "audio", "audio": ""}));
+        let mut messages = self.conversation.messages.clone();
+        messages.push(serde_json::json!({"role": "user", "content": parts}));
+        let rendered = self.engine.render(&messages, &self.settings, false)?;
+        let pad = self.engine.token_text(self.engine.tokens()?.audio);
+        let Some(end) = rendered.rfind(&pad) else {
+            return Err(Error::Input(
+                "the checkpoint's chat template leaves sound out; it cannot be spoken to".into(),
+            ));
+        };
+        let media = self.parts.iter().filter(|p| !matches!(p, Content::Text(_))).cloned().collect::<Vec<_>>();
+        let reading = self.prepare(&rendered[..end], &media)?;
+        self.read_all(reading)
+    }
+
+    /// Encodes and reads a stretch of the live clip.
+    fn read_stretch(&mut self, listener: &mut Listener, frames: std::ops::Range<usize>) -> Result<()> {
+        let before = self.mark();
+        let features = listener.features(frames.clone());
+        let encoder = self.engine.audio_encoder()?;
+        let padded = listener.frames() >= encoder.chunk_frames();
+        let begun = Instant::now();
+        let mut rec = Recording::new();
+        let clip = Clip { features: &features.data, frames: features.frames };
+        let rows = encoder.record(&mut rec, &[clip], padded)?;
+        let kept = self.device().run_keeping(rec, &[rows])?;
+        self.timing.audio_encoder_ms += ms(begun);
+        let read = kept.iter().try_for_each(|&rows| {
+            let prompt = Prompt::speech(self.engine.tokens()?.audio, rows);
+            let reading = self.placed(prompt)?;
+            self.read_all(reading)
+        });
+        self.free(kept);
+        read?;
+        listener.read(frames, before);
+        self.let_talker_read()
+    }
+
+    fn read_all(&mut self, mut reading: Reading) -> Result<()> {
+        let mut read = Ok(());
+        while read.is_ok() && !reading.is_done() {
+            read = self.read_some(&mut reading, false);
+        }
+        self.close(reading);
+        read
+    }
+
+    /// Gives back the encoders' rows of a prompt.
+    pub(super) fn close(&mut self, reading: Reading) {
+        self.free(reading.owned);
+    }
+
+    fn free(&mut self, buffers: Vec<Buffer>) {
+        let memory = self.engine.executor.memory();
+        buffers.into_iter().for_each(|buffer| memory.free(buffer));
+    }
+
+    /// The talker reads along, where answers are spoken.
+    pub(super) fn let_talker_read(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let Engine { executor, model, .. } = &mut self.engine;
+        if let (Some(voice), Some(speaker), true) = (&model.voice, &mut self.speaker, self.settings.speech) {
+            let mut device = Device { executor, cancel: &self.work };
+            speaker.read(&mut device, &voice.talker, model.thinker.embed_tokens)?;
+        }
+        self.timing.prefill_ms += ms(begun);
+        Ok(())
+    }
+
+    /// What of `rendered` has not been read, as a prompt. `extra` are media that stand after those of the conversation. Goes back
+    /// where the template renders earlier turns in another way now. The text then counts as read.
+    pub(super) fn prepare(&mut self, rendered: &str, extra: &[Content]) -> Result<Reading> {
+        if let Some(mark) = self.conversation.align(rendered) {
+            self.rewind(mark.clone());
+            // What was given up cannot be gone back to.
+            self.before = self.before.as_ref().map(|_| Before { mark, read: self.conversation.read.clone() });
+        }
+        let ids = self.engine.tokenizer.encode(&rendered[self.conversation.read.text.len()..])?;
+        let media: Vec<Content> =
+            self.conversation.media.iter().chain(extra).skip(self.conversation.read.media).cloned().collect();
+        let mut encoded = Vec::new();
+        let prompt = media.iter().try_for_each(|content| {
+            encoded.push(self.encode(content)?);
+            Ok(())
+        });
+        let prompt = prompt.and_then(|()| match self.engine.tokens() {
+            Ok(tokens) => Prompt::expand(&ids, tokens, &encoded),
+            Err(_) => Ok(Prompt::text(ids)),
+        });
+        let owned = encoded.iter().flat_map(Encoded::buffers).collect();
+        let reading = prompt.and_then(|mut prompt| {
+            prompt.prepend(&self.conversation.read.unfed);
+            self.placed(prompt)
+        });
+        let reading = match reading {
+            Ok(reading) => Reading { owned, ..reading },
+            Err(error) => {
+                self.free(owned);
+                return Err(error);
+            }
+        };
+        let read = &mut self.conversation.read;
+        read.unfed.clear();
+        read.text = rendered.to_owned();
+        read.media += media.len();
+        Ok(reading)
+    }
+
+    /// Gives a prompt its positions, the thinker's and the talker's.
+    fn placed(&mut self, mut prompt: Prompt) -> Result<Reading> {
+        let needed = self.reader.mark().rows + prompt.ids.len();
+        let limit = self.engine.info().context_tokens;
+        if needed > limit {
+            return Err(Error::Context { needed, limit });
+        }
+        let media = self.engine.media_ids();
+        let walk = self.reader.place(&mut prompt, media);
+        let in_user = self.user_tokens(&prompt.ids);
+        let mut user_walk = self.speaker.as_ref().map(|s| s.mark().walk).unwrap_or_default();
+        let user_positions = prompt.walk_kept(&in_user, &mut user_walk, media);
+        Ok(Reading { prompt, walk, in_user, user_positions, user_walk, done: 0, owned: Vec::new() })
+    }
+
+    /// Which tokens belong to user turns; goes on from the turn at hand.
+    fn user_tokens(&mut self, ids: &[u32]) -> Vec<bool> {
+        let Ok(tokens) = self.engine.tokens() else { return vec![false; ids.len()] };
+        let (start, user) = (tokens.im_start, tokens.user);
+        let mut flags = Vec::with_capacity(ids.len());
+        for (i, &id) in ids.iter().enumerate() {
+            if id == start {
+                self.in_user = ids.get(i + 1) == Some(&user);
+            }
+            flags.push(self.in_user);
+        }
+        flags
+    }
+
+    /// Reads the next rows of a prompt; the last of them sample the first token of the answer where `then_sample`.
+    pub(super) fn read_some(&mut self, reading: &mut Reading, then_sample: bool) -> Result<()> {
+        let begun = Instant::now();
+        let (start, end) = (reading.done, reading.prompt.ids.len().min(reading.done + ROWS_AT_ONCE));
+        let last = end == reading.prompt.ids.len();
+        let Engine { executor, model, .. } = &mut self.engine;
+        let mut device = Device { executor, cancel: &self.work };
+        let accept = self.speaker.is_some();
+        let accepted = self.reader.read(
+            &mut device,
+            &model.thinker,
+            &reading.prompt,
+            start..end,
+            reading.walk,
+            accept,
+            then_sample && last,
+        )?;
+        reading.done = end;
+        if let Some(speaker) = &mut self.speaker {
+            // Index of a token among those of user turns, counted from the start of this stretch.
+            let before = reading.in_user[..start].iter().filter(|u| **u).count();
+            let index = |at: u32| reading.in_user[start..at as usize].iter().filter(|u| **u).count() as u32;
+            let ids: Vec<u32> =
+                (start..end).filter(|&i| reading.in_user[i]).map(|i| reading.prompt.ids[i]).collect();
+            let positions = reading.user_positions[before..before + ids.len()].to_vec();
+            let (mut media, others): (Vec<_>, Vec<_>) = accepted
+                .into_iter()
+                .partition(|m| m.at.first().is_some_and(|&at| reading.in_user[at as usize]));
+            media.iter_mut().flat_map(|m| &mut m.at).for_each(|at| *at = index(*at));
+            if !ids.is_empty() {
+                speaker.push(Stretch { ids, positions, media }, reading.user_walk);
+            }
+            self.free(others.into_iter().map(|m| m.rows).collect());
+        }
+        self.timing.prefill_ms += ms(begun);
+        Ok(())
+    }
+
+    /// Rows of the encoders for one clip, picture or video.
+    fn encode(&mut self, content: &Content) -> Result<Encoded> {
+        match content {
+            Content::Text(_) => Err(Error::Input("text is not encoded".into())),
+            Content::Audio(audio) => Ok(Encoded::Audio(self.encode_audio(audio)?)),
+            Content::Image(image) => {
+                let patches = image::prepare(image, &self.engine.image_config())?;
+                let (rows, deepstack) = self.encode_patches(&patches)?;
+                let grid = self.grid(&patches, 0.0, false);
+                Ok(Encoded::Image { rows, deepstack, grid })
+            }
+            Content::Video(video) => {
+                let config = self.engine.image_config();
+                let patches = video.prepare(&config, &VideoLimits::default())?;
+                let (rows, deepstack) = self.encode_patches(&patches)?;
+                let step = video.second_per_grid(&config) * self.engine.positions_per_second();
+                let audio = video.audio.as_ref().map(|audio| self.encode_audio(audio)).transpose()?;
+                Ok(Encoded::Video {
+                    rows,
+                    deepstack,
+                    grid: self.grid(&patches, step, audio.is_some()),
+                    audio,
+                })
+            }
+        }
+    }
+
+    fn grid(&self, patches: &Patches, step: f32, with_audio: bool) -> Grid {
+        let merge = self.engine.image_config().merge_size;
+        let [t, h, w] = patches.grid;
+        Grid { merged: [t, h / merge, w / merge], step, with_audio }
+    }
+
+    fn encode_audio(&mut self, audio: &Audio) -> Result<Buffer> {
+        let begun = Instant::now();
+        let features = mel::whole(&audio.samples, &self.engine.mel_config())?;
+        self.timing.mel_ms += ms(begun);
+        let begun = Instant::now();
+        let encoder = self.engine.audio_encoder()?;
+        let mut rec = Recording::new();
+        let clip = Clip { features: &features.data, frames: features.frames };
+        let rows = encoder.record(&mut rec, &[clip], features.frames >= encoder.chunk_frames())?;
+        let kept = self.device().run_keeping(rec, &[rows])?;
+        self.timing.audio_encoder_ms += ms(begun);
+        Ok(kept[0])
+    }
+
+    fn encode_patches(&mut self, patches: &Patches) -> Result<(Buffer, Vec<Buffer>)> {
+        let begun = Instant::now();
+        let encoder = self.engine.vision_encoder()?;
+        let mut rec = Recording::new();
+        let seen = encoder.record(&mut rec, patches)?;
+        let results: Vec<_> = std::iter::once(seen.merged).chain(seen.deepstack).collect();
+        let mut kept = self.device().run_keeping(rec, &results)?;
+        self.timing.vision_encoder_ms += ms(begun);
+        let rows = kept.remove(0);
+        Ok((rows, kept))
+    }
+
+    pub(super) fn device(&mut self) -> Device<'_> {
+        Device { executor: &mut self.engine.executor, cancel: &self.work }
+    }
+}
+
+/// Milliseconds since `begun`.
+pub(super) fn ms(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
+}

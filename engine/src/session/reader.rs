@@ -1,0 +1,209 @@
+//! The thinker's side of a session: what it has read, and the next token.
+
+use std::ops::Range;
+
+use super::device::Device;
+use super::prompt::Prompt;
+use crate::error::Result;
+use crate::kernels::{advance, gather_rows, sample};
+use crate::layers::cache::Cache;
+use crate::model::positions::{MediaIds, Walk};
+use crate::model::thinker::Thinker;
+use crate::recording::{Buffer, Recording};
+use crate::shape::Element;
+
+/// Rows that a fresh cache holds.
+const FIRST_ROWS: usize = 512;
+
+/// How far the thinker has read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ReaderMark {
+    pub(crate) rows: usize,
+    pub(crate) walk: Walk,
+}
+
+/// The thinker's stream of a stretch's media tokens, for the talker.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    /// Indices into the ids of the stretch.
+    pub(crate) at: Vec<u32>,
+    /// `[count, hidden]`, resident.
+    pub(crate) rows: Buffer,
+}
+
+/// Cache, positions and sampler of the thinker.
+pub(crate) struct Reader {
+    cache: Cache,
+    mark: ReaderMark,
+    sampler: sample::State,
+    params: sample::Params,
+    /// Where the token to be fed stands, `[3, 1]`.
+    position: Buffer,
+    /// Feeds the last token and samples the next; void when the cache has moved or the sampling has changed.
+    step: Option<Recording>,
+    tapped: bool,
+}
+
+impl Reader {
+    /// Nothing read.
+    pub(crate) fn new(device: &mut Device<'_>, thinker: &Thinker, params: sample::Params) -> Result<Reader> {
+        let cache = thinker.decoder.cache(device.memory(), FIRST_ROWS)?;
+        let vocabulary = thinker.embed_tokens.rows();
+        let memory = device.memory();
+        let sampler = sample::State {
+            token: memory.allocate([1].into(), Element::U32)?,
+            rng: memory.allocate([3].into(), Element::U32)?,
+            seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
+        };
+        let position = memory.allocate([3, 1].into(), Element::F32)?;
+        Ok(Reader {
+            cache,
+            mark: ReaderMark::default(),
+            sampler,
+            params,
+            position,
+            step: None,
+            tapped: false,
+        })
+    }
+
+    /// Keeps the taps of what it runs from now on.
+    pub(crate) fn tap(&mut self) {
+        self.tapped = true;
+        self.step = None;
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn free(self, device: &mut Device<'_>) {
+        let memory = device.memory();
+        self.cache.free(memory);
+        let sampler = [self.sampler.token, self.sampler.rng, self.position];
+        sampler.into_iter().chain(self.sampler.seen).for_each(|buffer| memory.free(buffer));
+    }
+
+    /// How far it has read.
+    pub(crate) fn mark(&self) -> ReaderMark {
+        self.mark
+    }
+
+    /// Forgets what was read after `mark`.
+    pub(crate) fn rewind(&mut self, mark: ReaderMark) {
+        self.mark = mark;
+    }
+
+    /// Replaces the sampling; `seed` starts the random sequence anew.
+    pub(crate) fn set_sampling(
+        &mut self,
+        device: &mut Device<'_>,
+        params: sample::Params,
+        seed: u64,
+    ) -> Result<()> {
+        self.params = params;
+        self.step = None;
+        device.memory().write_u32(self.sampler.rng, &[seed as u32, (seed >> 32) as u32, 0])
+    }
+
+    /// Places `prompt` after what was read.
+    pub(crate) fn place(&self, prompt: &mut Prompt, media: MediaIds) -> Walk {
+        let mut walk = self.mark.walk;
+        prompt.walk(&mut walk, media);
+        walk
+    }
+
+    /// Reads tokens `range` of a placed prompt; `walk` is where the walk stands after the whole of it. Keeps the accepted rows
+    /// of media where `accept`. Samples the next token where `then_sample`.
+    pub(crate) fn read(
+        &mut self,
+        device: &mut Device<'_>,
+        thinker: &Thinker,
+        prompt: &Prompt,
+        range: Range<usize>,
+        walk: Walk,
+        accept: bool,
+        then_sample: bool,
+    ) -> Result<Vec<Accepted>> {
+        let count = range.len();
+        let (mut rec, last, accepted) = self.record_read(device, thinker, prompt, range, accept)?;
+        if then_sample {
+            let logits = thinker.logits(&mut rec, last)?;
+            sample::record(&mut rec, logits, self.sampler, self.params.clone())?;
+        }
+        let (at, rows): (Vec<_>, Vec<_>) = accepted.into_iter().unzip();
+        let kept = device.run_keeping(rec, &rows)?;
+        self.mark = ReaderMark { rows: self.mark.rows + count, walk };
+        device.memory().write_f32(self.position, &[walk.next; 3])?;
+        Ok(at.into_iter().zip(kept).map(|(at, rows)| Accepted { at, rows }).collect())
+    }
+
+    /// The commands of a read, its last row, and the accepted rows of its media.
+    fn record_read(
+        &mut self,
+        device: &mut Device<'_>,
+        thinker: &Thinker,
+        prompt: &Prompt,
+        Range { start, end }: Range<usize>,
+        accept: bool,
+    ) -> Result<(Recording, Buffer, Vec<(Vec<u32>, Buffer)>)> {
+        let rows = end - start;
+        if device.reserve(&mut self.cache, self.mark.rows + rows)? {
+            self.step = None;
+        }
+        self.cache.set_past(device.memory(), self.mark.rows)?;
+        let mut rec = Recording::tapped_if(self.tapped);
+        let ids = rec.constant_u32([rows], prompt.ids[start..end].to_vec());
+        let axes =
+            (0..3).flat_map(|axis| prompt.positions[start..end].iter().map(move |p| p[axis])).collect();
+        let positions = rec.constant_f32([3, rows], axes);
+        let inserts = prompt.inserts(start, end);
+        let thought = thinker.record(&mut rec, ids, positions, &inserts, &self.cache)?;
+        let mut accepted = Vec::new();
+        if let (true, Some(stream)) = (accept, thought.accepted) {
+            for insert in &inserts {
+                let at = rec.constant_u32([insert.at.len()], insert.at.clone());
+                let rows = gather_rows::record(&mut rec, stream, at)?;
+                accepted.push((insert.at.iter().map(|at| at + start as u32).collect(), rows));
+            }
+        }
+        Ok((rec, thought.normed.slice_rows(rows - 1, 1), accepted))
+    }
+
+    /// Begins an answer: no token of it has been seen.
+    pub(crate) fn begin_answer(&mut self, device: &mut Device<'_>) -> Result<()> {
+        match self.sampler.seen {
+            Some(seen) if self.params.repetition_penalty != 1.0 => {
+                device.memory().write_u32(seen, &vec![0; seen.shape.len()])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The token sampled last.
+    pub(crate) fn token(&self, device: &mut Device<'_>) -> Result<u32> {
+        Ok(device.memory().read_u32(self.sampler.token)?[0])
+    }
+
+    /// Feeds the token sampled last and samples the next.
+    pub(crate) fn step(&mut self, device: &mut Device<'_>, thinker: &Thinker) -> Result<u32> {
+        if device.reserve(&mut self.cache, self.mark.rows + 1)? {
+            self.step = None;
+        }
+        let step = match self.step.take() {
+            Some(step) => step,
+            None => self.record_step(thinker)?,
+        };
+        device.run(&step)?;
+        self.step = Some(step);
+        self.mark.rows += 1;
+        self.mark.walk.next += 1.0;
+        self.token(device)
+    }
+
+    fn record_step(&self, thinker: &Thinker) -> Result<Recording> {
+        let mut rec = Recording::tapped_if(self.tapped);
+        let thought = thinker.record(&mut rec, self.sampler.token, self.position, &[], &self.cache)?;
+        let logits = thinker.logits(&mut rec, thought.normed)?;
+        sample::record(&mut rec, logits, self.sampler, self.params.clone())?;
+        advance::advance_f32(&mut rec, self.position, 1)?;
+        Ok(rec)
+    }
+}

@@ -1,0 +1,485 @@
+//! The talker's side of a session: user turns read along with the thinker, then an answer spoken frame by frame.
+//!
+//! A frame's codes come from the code predictor; the talker then takes them together with the next text token and samples the
+//! first code of the following frame. Where that token does not exist yet, it waits.
+
+use std::collections::VecDeque;
+
+use super::device::Device;
+use super::reader::Accepted;
+use crate::error::Result;
+use crate::kernels::{advance, copy, embedding, sample};
+use crate::layers::cache::Cache;
+use crate::model::Voice;
+use crate::model::code2wav::{Code2Wav, Progress};
+use crate::model::config::SpeechConfig;
+use crate::model::positions::Walk;
+use crate::model::talker::Talker;
+use crate::recording::{Buffer, Recording};
+use crate::shape::Element;
+
+/// Rows that a fresh cache holds.
+const FIRST_ROWS: usize = 512;
+
+/// A stretch of user turns that the thinker has read and the talker has not.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    pub(crate) ids: Vec<u32>,
+    /// In the talker's own sequence.
+    pub(crate) positions: Vec<[f32; 3]>,
+    pub(crate) media: Vec<Accepted>,
+}
+
+/// How far the user turns go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SpeakerMark {
+    /// Rows read and rows pending.
+    rows: usize,
+    pub(crate) walk: Walk,
+}
+
+/// How the codes are chosen.
+#[derive(Clone, Debug)]
+pub(crate) struct SpeechSampling {
+    pub(crate) first: sample::Params,
+    pub(crate) others: sample::Params,
+}
+
+/// What an answer needs to be told apart from others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    /// `<|im_start|>`, `assistant` and the line break.
+    pub(crate) role: [u32; 3],
+    /// The first text token.
+    pub(crate) first: u32,
+    pub(crate) speaker: u32,
+    /// Most frames.
+    pub(crate) max_frames: usize,
+}
+
+/// What the next step of an utterance is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// The code predictor completes the frame.
+    Predict,
+    /// The talker takes the frame and the next text token.
+    Talk,
+    /// Nothing: the speech is complete.
+    Done,
+}
+
+/// An answer as far as it is spoken.
+#[derive(Debug)]
+struct Utterance {
+    /// Text tokens that wait to be spoken.
+    text: VecDeque<u32>,
+    text_ended: bool,
+    next: Next,
+    frames: Vec<Vec<u32>>,
+    /// Frames that code2wav has taken.
+    decoded: usize,
+    progress: Progress,
+    max_frames: usize,
+}
+
+/// Caches, positions and samplers of talker and code predictor.
+pub(crate) struct Speaker {
+    cache: Cache,
+    /// Rows of user turns in the cache.
+    rows: usize,
+    /// User turns, read and pending.
+    mark: SpeakerMark,
+    pending: Vec<Stretch>,
+    predictor_cache: Cache,
+    first: sample::State,
+    others: Vec<sample::State>,
+    sampling: SpeechSampling,
+    /// The talker's last normalised row, `[1, hidden]`.
+    talker_row: Buffer,
+    /// Sum of the frame's code embeddings, `[1, hidden]`.
+    code_row: Buffer,
+    text_token: Buffer,
+    position: Buffer,
+    predict: Option<Recording>,
+    talk: Option<Recording>,
+    utterance: Option<Utterance>,
+    tapped: bool,
+}
+
+impl Speaker {
+    /// Nothing read, nothing spoken.
+    pub(crate) fn new(device: &mut Device<'_>, voice: &Voice, sampling: SpeechSampling) -> Result<Speaker> {
+        let (vocabulary, hidden) = (voice.talker.codec_embedding.rows(), voice.talker.codec_embedding.row());
+        let memory = device.memory();
+        let codes = memory.allocate([voice.code_predictor.codes(), 1].into(), Element::U32)?;
+        let rng = memory.allocate([3].into(), Element::U32)?;
+        let others = (0..voice.code_predictor.codes())
+            .map(|i| sample::State { token: codes.slice_rows(i, 1).reshape([1]), rng, seen: None })
+            .collect();
+        let first = sample::State {
+            token: memory.allocate([1].into(), Element::U32)?,
+            rng: memory.allocate([3].into(), Element::U32)?,
+            seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
+        };
+        Ok(Speaker {
+            cache: voice.talker.decoder.cache(memory, FIRST_ROWS)?,
+            rows: 0,
+            mark: SpeakerMark::default(),
+            pending: Vec::new(),
+            predictor_cache: voice.code_predictor.cache(memory)?,
+            first,
+            others,
+            sampling,
+            talker_row: memory.allocate([1, hidden].into(), Element::F32)?,
+            code_row: memory.allocate([1, hidden].into(), Element::F32)?,
+            text_token: memory.allocate([1].into(), Element::U32)?,
+            position: memory.allocate([3, 1].into(), Element::F32)?,
+            predict: None,
+            talk: None,
+            utterance: None,
+            tapped: false,
+        })
+    }
+
+    /// Replaces the sampling; `seed` starts the random sequences anew.
+    pub(crate) fn set_sampling(
+        &mut self,
+        device: &mut Device<'_>,
+        sampling: SpeechSampling,
+        seed: u64,
+    ) -> Result<()> {
+        self.sampling = sampling;
+        self.predict = None;
+        self.talk = None;
+        for (state, stream) in [(Some(&self.first), 1), (self.others.first(), 2)] {
+            let seed = seed.wrapping_add(stream);
+            if let Some(state) = state {
+                device.memory().write_u32(state.rng, &[seed as u32, (seed >> 32) as u32, 0])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the taps of what it runs from now on.
+    pub(crate) fn tap(&mut self) {
+        self.tapped = true;
+        self.predict = None;
+        self.talk = None;
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn free(mut self, device: &mut Device<'_>) {
+        self.rewind(device, SpeakerMark::default());
+        let memory = device.memory();
+        self.cache.free(memory);
+        self.predictor_cache.free(memory);
+        let rest = [
+            self.first.token,
+            self.first.rng,
+            self.talker_row,
+            self.code_row,
+            self.text_token,
+            self.position,
+        ];
+        let others = self.others.first().map(|other| [other.token, other.rng]);
+        let all = rest.into_iter().chain(self.first.seen).chain(others.into_iter().flatten());
+        all.for_each(|buffer| memory.free(buffer));
+    }
+
+    /// How far the user turns go.
+    pub(crate) fn mark(&self) -> SpeakerMark {
+        self.mark
+    }
+
+    /// Takes note of a stretch of user turns; `walk` is where the talker's own walk stands after it.
+    pub(crate) fn push(&mut self, stretch: Stretch, walk: Walk) {
+        self.mark = SpeakerMark { rows: self.mark.rows + stretch.ids.len(), walk };
+        self.pending.push(stretch);
+    }
+
+    /// Forgets the user turns after `mark`, and what was being spoken.
+    pub(crate) fn rewind(&mut self, device: &mut Device<'_>, mark: SpeakerMark) {
+        self.utterance = None;
+        self.rows = self.rows.min(mark.rows);
+        let mut left = mark.rows - self.rows;
+        self.pending.retain(|stretch| {
+            let keep = stretch.ids.len() <= left;
+            left = if keep { left - stretch.ids.len() } else { 0 };
+            if !keep {
+                stretch.media.iter().for_each(|m| device.memory().free(m.rows));
+            }
+            keep
+        });
+        self.mark = mark;
+    }
+
+    /// Reads the user turns that are pending.
+    pub(crate) fn read(
+        &mut self,
+        device: &mut Device<'_>,
+        talker: &Talker,
+        embed_tokens: Buffer,
+    ) -> Result<()> {
+        while let Some(stretch) = self.pending.first() {
+            let rows = stretch.ids.len();
+            if device.reserve(&mut self.cache, self.rows + rows)? {
+                self.talk = None;
+            }
+            self.cache.set_past(device.memory(), self.rows)?;
+            let mut rec = Recording::tapped_if(self.tapped);
+            let media: Vec<_> = stretch.media.iter().map(|m| (m.at.clone(), m.rows)).collect();
+            let x = talker.user_rows(&mut rec, &stretch.ids, &media, embed_tokens)?;
+            let positions = constant_positions(&mut rec, &stretch.positions);
+            talker.record(&mut rec, x, positions, &self.cache)?;
+            device.run(&rec)?;
+            self.rows += rows;
+            let stretch = self.pending.remove(0);
+            stretch.media.into_iter().for_each(|m| device.memory().free(m.rows));
+        }
+        Ok(())
+    }
+
+    /// Whether an answer is being spoken.
+    pub(crate) fn is_speaking(&self) -> bool {
+        self.utterance.as_ref().is_some_and(|u| u.next != Next::Done || u.decoded < u.frames.len())
+    }
+
+    /// Reads what is pending and opens an answer.
+    pub(crate) fn begin(
+        &mut self,
+        device: &mut Device<'_>,
+        voice: &Voice,
+        config: &SpeechConfig,
+        embed_tokens: Buffer,
+        opening: Opening,
+    ) -> Result<()> {
+        let talker = &voice.talker;
+        self.read(device, talker, embed_tokens)?;
+        if device.reserve(&mut self.cache, self.rows + Talker::OPENING_ROWS)? {
+            self.talk = None;
+        }
+        self.cache.set_past(device.memory(), self.rows)?;
+        if let Some(seen) = self.first.seen {
+            device.memory().write_u32(seen, &vec![0; seen.shape.len()])?;
+        }
+        let mut rec = Recording::tapped_if(self.tapped);
+        let x = talker.opening_rows(
+            &mut rec,
+            opening.role,
+            opening.first,
+            opening.speaker,
+            config,
+            embed_tokens,
+        )?;
+        let next = self.mark.walk.next;
+        let places: Vec<[f32; 3]> = (0..Talker::OPENING_ROWS).map(|i| [next + i as f32; 3]).collect();
+        let positions = constant_positions(&mut rec, &places);
+        let normed = talker.record(&mut rec, x, positions, &self.cache)?;
+        self.record_choice(&mut rec, talker, normed.slice_rows(Talker::OPENING_ROWS - 1, 1))?;
+        device.run(&rec)?;
+        device.memory().write_f32(self.position, &[next + Talker::OPENING_ROWS as f32; 3])?;
+        let progress = voice.code2wav.reset(device.memory())?;
+        self.utterance = Some(Utterance {
+            text: VecDeque::new(),
+            text_ended: false,
+            next: Next::Predict,
+            frames: Vec::new(),
+            decoded: 0,
+            progress,
+            max_frames: opening.max_frames,
+        });
+        self.stop_at_end(device, talker)
+    }
+
+    /// Another text token to speak; `None` when there are no more.
+    pub(crate) fn push_text(&mut self, token: Option<u32>, config: &SpeechConfig) {
+        if let Some(utterance) = &mut self.utterance {
+            match token {
+                Some(token) => utterance.text.push_back(token),
+                None if !utterance.text_ended => {
+                    utterance.text.push_back(config.tts_eos);
+                    utterance.text_ended = true;
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Whether `step` has something to do now: it does not while the next text token is still to come.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.utterance.as_ref().is_some_and(|u| match u.next {
+            Next::Predict => true,
+            Next::Talk => !u.text.is_empty() || u.text_ended,
+            Next::Done => u.decoded < u.frames.len(),
+        })
+    }
+
+    /// Goes on by one frame, or as far as the text allows.
+    pub(crate) fn step(
+        &mut self,
+        device: &mut Device<'_>,
+        voice: &Voice,
+        config: &SpeechConfig,
+        embed_tokens: Buffer,
+    ) -> Result<()> {
+        if self.next() == Next::Predict {
+            self.predict_frame(device, voice)?;
+        }
+        if self.next() == Next::Talk && self.is_ready() {
+            self.talk(device, &voice.talker, config, embed_tokens)?;
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Next {
+        self.utterance.as_ref().map_or(Next::Done, |u| u.next)
+    }
+
+    /// The codes of a frame from the talker's row and its code.
+    fn predict_frame(&mut self, device: &mut Device<'_>, voice: &Voice) -> Result<()> {
+        let predict = match self.predict.take() {
+            Some(predict) => predict,
+            None => self.record_predict(voice)?,
+        };
+        device.run(&predict)?;
+        self.predict = Some(predict);
+        let mut frame = device.memory().read_u32(self.first.token)?;
+        for other in &self.others {
+            frame.extend(device.memory().read_u32(other.token)?);
+        }
+        if let Some(utterance) = &mut self.utterance {
+            utterance.frames.push(frame);
+            utterance.next = Next::Talk;
+        }
+        Ok(())
+    }
+
+    fn record_predict(&self, voice: &Voice) -> Result<Recording> {
+        let mut rec = Recording::tapped_if(self.tapped);
+        let first = embedding::record(&mut rec, self.first.token, None, voice.talker.codec_embedding, None)?;
+        rec.tap(|| "cp_input.0".into(), self.talker_row);
+        rec.tap(|| "cp_input.1".into(), first);
+        let sum = voice.code_predictor.record_frame(
+            &mut rec,
+            self.talker_row,
+            first,
+            &self.predictor_cache,
+            &self.others,
+            &self.sampling.others,
+        )?;
+        copy::record(&mut rec, sum, self.code_row)?;
+        Ok(rec)
+    }
+
+    /// The talker takes the frame and a text token, and samples the first code of the next frame.
+    fn talk(
+        &mut self,
+        device: &mut Device<'_>,
+        talker: &Talker,
+        config: &SpeechConfig,
+        embed_tokens: Buffer,
+    ) -> Result<()> {
+        let Some(utterance) = &mut self.utterance else { return Ok(()) };
+        if utterance.frames.len() >= utterance.max_frames {
+            utterance.next = Next::Done;
+            return Ok(());
+        }
+        let text = utterance.text.front().copied().unwrap_or(config.tts_pad);
+        let rows = self.rows + Talker::OPENING_ROWS + utterance.frames.len();
+        device.memory().write_u32(self.text_token, &[text])?;
+        if device.reserve(&mut self.cache, rows)? {
+            self.talk = None;
+        }
+        let talk = match self.talk.take() {
+            Some(talk) => talk,
+            None => self.record_talk(talker, embed_tokens)?,
+        };
+        device.run(&talk)?;
+        self.talk = Some(talk);
+        if let Some(utterance) = &mut self.utterance {
+            utterance.text.pop_front();
+            utterance.next = Next::Predict;
+        }
+        self.stop_at_end(device, talker)
+    }
+
+    fn record_talk(&self, talker: &Talker, embed_tokens: Buffer) -> Result<Recording> {
+        let mut rec = Recording::tapped_if(self.tapped);
+        rec.tap(|| "position".into(), self.position);
+        let text = talker.text_rows(&mut rec, self.text_token, embed_tokens)?;
+        let row = talker.frame_row(&mut rec, self.code_row, text)?;
+        let normed = talker.record(&mut rec, row, self.position, &self.cache)?;
+        self.record_choice(&mut rec, talker, normed)?;
+        advance::advance_f32(&mut rec, self.position, 1)?;
+        Ok(rec)
+    }
+
+    /// Keeps the talker's row and samples the first code of a frame from it.
+    fn record_choice(&self, rec: &mut Recording, talker: &Talker, normed: Buffer) -> Result<()> {
+        copy::record(rec, normed, self.talker_row)?;
+        let logits = talker.logits(rec, normed)?;
+        sample::record(rec, logits, self.first, self.sampling.first.clone())?;
+        Ok(())
+    }
+
+    fn stop_at_end(&mut self, device: &mut Device<'_>, talker: &Talker) -> Result<()> {
+        let code = self.first_code(device)?;
+        if let Some(utterance) = &mut self.utterance
+            && (code == talker.config.codec_eos_id || utterance.max_frames == 0)
+        {
+            utterance.next = Next::Done;
+        }
+        Ok(())
+    }
+
+    /// Decodes frames when enough wait: one for the first sound, then ever more, and all at the end.
+    pub(crate) fn sound(&mut self, device: &mut Device<'_>, code2wav: &Code2Wav) -> Result<Vec<f32>> {
+        let Some(utterance) = &mut self.utterance else { return Ok(Vec::new()) };
+        let waiting = utterance.frames.len() - utterance.decoded;
+        let wanted = if utterance.next == Next::Done { 1 } else { utterance.decoded.clamp(1, 4) };
+        if waiting < wanted {
+            return Ok(Vec::new());
+        }
+        let upto = utterance.frames.len().min(utterance.decoded + Code2Wav::MAX_STEP_FRAMES);
+        let samples =
+            decode(device, code2wav, &utterance.frames[utterance.decoded..upto], &mut utterance.progress)?;
+        utterance.decoded = upto;
+        Ok(samples)
+    }
+
+    /// The first code that was sampled last.
+    pub(crate) fn first_code(&self, device: &mut Device<'_>) -> Result<u32> {
+        Ok(device.memory().read_u32(self.first.token)?[0])
+    }
+
+    /// The codes of the answer so far, `[frames][groups]`.
+    pub(crate) fn frames(&self) -> &[Vec<u32>] {
+        self.utterance.as_ref().map_or(&[], |u| &u.frames)
+    }
+}
+
+/// Decodes the next frames of a clip.
+pub(crate) fn decode(
+    device: &mut Device<'_>,
+    code2wav: &Code2Wav,
+    frames: &[Vec<u32>],
+    progress: &mut Progress,
+) -> Result<Vec<f32>> {
+    let mut rec = Recording::new();
+    let Some(wav) = code2wav.step(&mut rec, frames, progress)? else {
+        device.run(&rec)?;
+        return Ok(Vec::new());
+    };
+    let kept = device.run_keeping(rec, &[wav])?;
+    let mut samples = Vec::new();
+    for buffer in kept {
+        samples.extend(device.memory().read_f32(buffer)?);
+        device.memory().free(buffer);
+    }
+    Ok(samples)
+}
+
+fn constant_positions(rec: &mut Recording, positions: &[[f32; 3]]) -> Buffer {
+    let axes = (0..3).flat_map(|axis| positions.iter().map(move |p| p[axis])).collect();
+    rec.constant_f32([3, positions.len()], axes)
+}
