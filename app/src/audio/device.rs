@@ -51,7 +51,9 @@ fn absent(direction: Direction) -> anyhow::Error {
 /// What is wrong with a device that cannot be opened: one that was never there was not unplugged.
 fn unopened(error: &cpal::Error, direction: Direction) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => absent(direction),
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated => {
+            absent(direction)
+        }
         _ => explain(error, direction),
     }
 }

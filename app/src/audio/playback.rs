@@ -20,7 +20,7 @@ const BLOCK_MS: u32 = 40;
 /// Speech that waits in the ring at most.
 const RING_MS: u32 = 400;
 /// Speech that must be ready before it starts, and again after it ran dry.
-const HEAD_START_MS: u32 = 120;
+const HEAD_START_MS: u32 = 100;
 /// What the device still plays when the ring is empty: its two blocks, and one for its clock.
 const DRAIN: Duration = Duration::from_millis(3 * BLOCK_MS as u64);
 

@@ -43,12 +43,18 @@ fn voice_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let wanted = state.settings.voice.as_deref().unwrap_or(&info.voices[0]);
     let current =
         info.voices.iter().find(|voice| voice.eq_ignore_ascii_case(wanted)).unwrap_or(&info.voices[0]);
-    let combo = ComboBox::from_id_salt("voice").selected_text(current).show_ui(ui, |ui| {
+    let combo = ComboBox::from_id_salt("voice").selected_text(title(current)).show_ui(ui, |ui| {
         for voice in &info.voices {
-            if ui.selectable_label(voice == current, voice).clicked() {
+            if ui.selectable_label(voice == current, title(voice)).clicked() {
                 send(commands, Command::Voice(voice.clone()));
             }
         }
     });
     combo.response.on_hover_text("Voice");
+}
+
+/// A name as one writes it: checkpoints have it in small letters.
+fn title(voice: &str) -> String {
+    let mut letters = voice.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
