@@ -48,15 +48,18 @@ pub(super) trait Lanes: Copy {
 /// Adding this to a number below 2^22 rounds it to a whole number, which then stands in the lowest bits.
 pub(super) const ROUNDER: f32 = 12_582_912.0;
 
-/// Asks for the `len` values from `at` on, which will be read soon, where they lie within `values`.
+/// Asks for part `part` of `parts` of the `len` values from `at` on, where they lie within `values`; they will be read soon.
+/// Few at a time, between other work: a processor waits for the first ones before it takes many more.
 #[inline(always)]
-pub(super) fn prefetch(values: &[f32], at: usize, len: usize) {
+pub(super) fn prefetch(values: &[f32], at: usize, len: usize, (part, parts): (usize, usize)) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(values) = values.get(at..at + len) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        for line in values.chunks(16) {
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        let share = len.div_ceil(parts).next_multiple_of(16);
+        let at = at + part * share;
+        for line in values.get(at..at + share).unwrap_or_default().as_chunks::<16>().0 {
             // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) const CHUNK: usize = 4 * BLOCK;
 /// Dimensions of the result that are summed together.
 pub(super) const DIMS: usize = 64;
 /// Rows of keys or values between those in use and those that are asked for early.
-pub(super) const AHEAD: usize = 8;
+pub(super) const AHEAD: usize = 32;
 /// Queries that share the loading of a key, where there are so many.
 const QUERIES: usize = 32;
 

@@ -58,10 +58,6 @@ fn products<L: Lanes, const Q: usize, const K: usize>(
         let mut slot = slots.start;
         while slot < slots.end {
             let keys = if slot + K <= slots.end { K } else { 1 };
-            if tile.whole_rows() {
-                let stride = tile.heads.stride();
-                lanes::prefetch(tile.heads.k, (slot + AHEAD) * stride, keys * stride);
-            }
             for head in 0..tile.kv_heads.len() {
                 if keys == K {
                     l.call(ByKeys::<Q, K> { tile, head, slot, at, scores });
@@ -100,7 +96,12 @@ impl<const Q: usize, const K: usize> Work for ByKeys<'_, Q, K> {
         let scores = &mut scores.as_chunks_mut().0[head * vectors..][..vectors];
         let (q, last_q) = q.split_at(vectors / Q * Q * padded);
         let (scores, last_scores) = scores.as_chunks_mut();
-        for (q, scores) in q.chunks_exact(padded * Q).zip(scores) {
+        let calls = vectors / Q;
+        for (call, (q, scores)) in q.chunks_exact(padded * Q).zip(scores).enumerate() {
+            if tile.whole_rows() {
+                let part = (head * calls + call, tile.kv_heads.len() * calls);
+                lanes::prefetch(tile.heads.k, (slot + AHEAD) * stride, K * stride, part);
+            }
             dots::<L, Q, K>(l, q, keys, at, scores);
         }
         for (q, scores) in last_q.chunks_exact(padded).zip(last_scores.as_chunks_mut().0) {
