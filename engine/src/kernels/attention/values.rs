@@ -183,8 +183,8 @@ impl<const Q: usize, const D: usize> Work for Columns<'_, Q, D> {
                 sums[i][j] = l.load(&from[j]);
             }
         }
-        let mut at = 0;
-        for place in places.start..places.end.min(PART) {
+        let (mut place, mut at) = (places.start, 0);
+        while place < places.end.min(PART) {
             let mut x = [l.splat(0.0); D];
             if D == 1 && width < 16 {
                 x[0] = l.load_part(&v[at..at + width]);
@@ -201,6 +201,7 @@ impl<const Q: usize, const D: usize> Work for Columns<'_, Q, D> {
                     sums[i][j] = l.fma(weight, x[j], sums[i][j]);
                 }
             }
+            place += 1;
         }
         for i in 0..Q {
             let to = to[i][first..][..16 * D].as_chunks_mut().0;
