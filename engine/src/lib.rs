@@ -21,6 +21,7 @@ mod session;
 mod settings;
 mod shape;
 mod text;
+mod verify;
 mod weights;
 
 pub use audio::{Audio, Resampler};
@@ -32,3 +33,4 @@ pub use image::{Image, Video};
 pub use message::{Content, Message, Role};
 pub use session::Session;
 pub use settings::{Device, Options, Sampling, Settings};
+pub use verify::{Case, verify};

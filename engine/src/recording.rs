@@ -87,9 +87,9 @@ impl Recording {
         Recording::default()
     }
 
-    /// An empty recording that keeps the taps which model code names.
-    pub(crate) fn with_taps() -> Recording {
-        Recording { tapped: true, ..Recording::default() }
+    /// An empty recording; `tapped` ones keep the taps that model code names.
+    pub(crate) fn tapped_if(tapped: bool) -> Recording {
+        Recording { tapped, ..Recording::default() }
     }
 
     /// A buffer for use within this recording.

@@ -270,7 +270,8 @@ impl Session {
             let tokens = &summary.text_tokens;
             // A placeholder written by the model stands for nothing: read again, it would ask for sound or a picture.
             let media = self.engine.media_ids();
-            let kept = |ids: &[u32]| ids.iter().copied().filter(|&id| !media.contains(id)).collect::<Vec<_>>();
+            let kept =
+                |ids: &[u32]| ids.iter().copied().filter(|&id| !media.contains(id)).collect::<Vec<_>>();
             let written = self.engine.tokenizer.decode(&kept(tokens));
             self.conversation.answered(&written, kept(&tokens[fed.min(tokens.len())..]));
             self.before = None;

@@ -151,7 +151,13 @@ impl Session {
     }
 
     /// Encodes one attention window into `rows` from row `at` on. Returns how many rows it made.
-    fn encode_window(&mut self, stream: &Stream, frames: Range<usize>, rows: Buffer, at: usize) -> Result<usize> {
+    fn encode_window(
+        &mut self,
+        stream: &Stream,
+        frames: Range<usize>,
+        rows: Buffer,
+        at: usize,
+    ) -> Result<usize> {
         let encoder = self.engine.audio_encoder()?;
         let features = stream.features(frames, stream.max());
         let clip = Clip { features: &features.data, frames: features.frames };

@@ -9,7 +9,7 @@ mod device;
 mod hearing;
 mod listener;
 mod media;
-mod prompt;
+pub(crate) mod prompt;
 pub(crate) mod reader;
 pub(crate) mod speaker;
 mod writer;

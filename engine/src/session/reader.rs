@@ -41,6 +41,7 @@ pub(crate) struct Reader {
     position: Buffer,
     /// Feeds the last token and samples the next; void when the cache has moved or the sampling has changed.
     step: Option<Recording>,
+    tapped: bool,
 }
 
 impl Reader {
@@ -55,7 +56,29 @@ impl Reader {
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         let position = memory.allocate([3, 1].into(), Element::F32)?;
-        Ok(Reader { cache, mark: ReaderMark::default(), sampler, params, position, step: None })
+        Ok(Reader {
+            cache,
+            mark: ReaderMark::default(),
+            sampler,
+            params,
+            position,
+            step: None,
+            tapped: false,
+        })
+    }
+
+    /// Keeps the taps of what it runs from now on.
+    pub(crate) fn tap(&mut self) {
+        self.tapped = true;
+        self.step = None;
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn free(self, device: &mut Device<'_>) {
+        let memory = device.memory();
+        self.cache.free(memory);
+        let sampler = [self.sampler.token, self.sampler.rng, self.position];
+        sampler.into_iter().chain(self.sampler.seen).for_each(|buffer| memory.free(buffer));
     }
 
     /// How far it has read.
@@ -126,7 +149,7 @@ impl Reader {
             self.step = None;
         }
         self.cache.set_past(device.memory(), self.mark.rows)?;
-        let mut rec = Recording::new();
+        let mut rec = Recording::tapped_if(self.tapped);
         let ids = rec.constant_u32([rows], prompt.ids[start..end].to_vec());
         let axes =
             (0..3).flat_map(|axis| prompt.positions[start..end].iter().map(move |p| p[axis])).collect();
@@ -176,7 +199,7 @@ impl Reader {
     }
 
     fn record_step(&self, thinker: &Thinker) -> Result<Recording> {
-        let mut rec = Recording::new();
+        let mut rec = Recording::tapped_if(self.tapped);
         let thought = thinker.record(&mut rec, self.sampler.token, self.position, &[], &self.cache)?;
         let logits = thinker.logits(&mut rec, thought.normed)?;
         sample::record(&mut rec, logits, self.sampler, self.params.clone())?;

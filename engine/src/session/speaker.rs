@@ -103,6 +103,7 @@ pub(crate) struct Speaker {
     predict: Option<Recording>,
     talk: Option<Recording>,
     utterance: Option<Utterance>,
+    tapped: bool,
 }
 
 impl Speaker {
@@ -136,6 +137,7 @@ impl Speaker {
             predict: None,
             talk: None,
             utterance: None,
+            tapped: false,
         })
     }
 
@@ -156,6 +158,32 @@ impl Speaker {
             }
         }
         Ok(())
+    }
+
+    /// Keeps the taps of what it runs from now on.
+    pub(crate) fn tap(&mut self) {
+        self.tapped = true;
+        self.predict = None;
+        self.talk = None;
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn free(mut self, device: &mut Device<'_>) {
+        self.rewind(device, SpeakerMark::default());
+        let memory = device.memory();
+        self.cache.free(memory);
+        self.predictor_cache.free(memory);
+        let rest = [
+            self.first.token,
+            self.first.rng,
+            self.talker_row,
+            self.code_row,
+            self.text_token,
+            self.position,
+        ];
+        let others = self.others.first().map(|other| [other.token, other.rng]);
+        let all = rest.into_iter().chain(self.first.seen).chain(others.into_iter().flatten());
+        all.for_each(|buffer| memory.free(buffer));
     }
 
     /// How far the user turns go.
@@ -198,7 +226,7 @@ impl Speaker {
                 self.talk = None;
             }
             self.cache.set_past(device.memory(), self.rows)?;
-            let mut rec = Recording::new();
+            let mut rec = Recording::tapped_if(self.tapped);
             let media: Vec<_> = stretch.media.iter().map(|m| (m.at.clone(), m.rows)).collect();
             let x = talker.user_rows(&mut rec, &stretch.ids, &media, embed_tokens)?;
             let positions = constant_positions(&mut rec, &stretch.positions);
@@ -234,7 +262,7 @@ impl Speaker {
         if let Some(seen) = self.first.seen {
             device.memory().write_u32(seen, &vec![0; seen.shape.len()])?;
         }
-        let mut rec = Recording::new();
+        let mut rec = Recording::tapped_if(self.tapped);
         let x = talker.opening_rows(
             &mut rec,
             opening.role,
@@ -327,8 +355,10 @@ impl Speaker {
     }
 
     fn record_predict(&self, voice: &Voice) -> Result<Recording> {
-        let mut rec = Recording::new();
+        let mut rec = Recording::tapped_if(self.tapped);
         let first = embedding::record(&mut rec, self.first.token, None, voice.talker.codec_embedding, None)?;
+        rec.tap(|| "cp_input.0".into(), self.talker_row);
+        rec.tap(|| "cp_input.1".into(), first);
         let sum = voice.code_predictor.record_frame(
             &mut rec,
             self.talker_row,
@@ -374,7 +404,8 @@ impl Speaker {
     }
 
     fn record_talk(&self, talker: &Talker, embed_tokens: Buffer) -> Result<Recording> {
-        let mut rec = Recording::new();
+        let mut rec = Recording::tapped_if(self.tapped);
+        rec.tap(|| "position".into(), self.position);
         let text = talker.text_rows(&mut rec, self.text_token, embed_tokens)?;
         let row = talker.frame_row(&mut rec, self.code_row, text)?;
         let normed = talker.record(&mut rec, row, self.position, &self.cache)?;
@@ -392,7 +423,7 @@ impl Speaker {
     }
 
     fn stop_at_end(&mut self, device: &mut Device<'_>, talker: &Talker) -> Result<()> {
-        let code = device.memory().read_u32(self.first.token)?[0];
+        let code = self.first_code(device)?;
         if let Some(utterance) = &mut self.utterance
             && (code == talker.config.codec_eos_id || utterance.max_frames == 0)
         {
@@ -414,6 +445,11 @@ impl Speaker {
             decode(device, code2wav, &utterance.frames[utterance.decoded..upto], &mut utterance.progress)?;
         utterance.decoded = upto;
         Ok(samples)
+    }
+
+    /// The first code that was sampled last.
+    pub(crate) fn first_code(&self, device: &mut Device<'_>) -> Result<u32> {
+        Ok(device.memory().read_u32(self.first.token)?[0])
     }
 
     /// The codes of the answer so far, `[frames][groups]`.

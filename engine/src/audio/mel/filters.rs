@@ -37,6 +37,17 @@ pub(super) fn bank(config: &MelConfig) -> Vec<Band> {
         .collect()
 }
 
+/// The bands as a dense matrix `[n_fft / 2 + 1, n_mels]`.
+pub(crate) fn matrix(config: &MelConfig) -> Vec<f32> {
+    let mut dense = vec![0.0; (config.n_fft / 2 + 1) * config.n_mels];
+    for (column, band) in bank(config).iter().enumerate() {
+        for (i, &weight) in band.weights.iter().enumerate() {
+            dense[(band.first + i) * config.n_mels + column] = weight as f32;
+        }
+    }
+    dense
+}
+
 fn log_step() -> f64 {
     6.4f64.ln() / 27.0
 }

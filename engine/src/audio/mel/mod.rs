@@ -5,7 +5,7 @@
 //! [`Stream`] keeps `l` and lets its caller featurise early under the maximum so far. Nothing is padded to a fixed
 //! length, and this is not the audio encoder.
 
-mod filters;
+pub(crate) mod filters;
 mod stream;
 #[cfg(test)]
 mod tests;
