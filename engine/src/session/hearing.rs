@@ -18,7 +18,7 @@ use crate::model::positions::{Grid, Walk};
 use crate::recording::{Buffer, Recording};
 
 /// Rows that are read at once; the rest waits, so that a cancel is seen soon and scratch memory stays small.
-pub(super) const ROWS_AT_ONCE: usize = 256;
+pub(crate) const ROWS_AT_ONCE: usize = 256;
 
 /// A prompt that is being read.
 #[derive(Debug)]
