@@ -19,7 +19,7 @@ use std::path::Path;
 pub(crate) use encoders::{AudioConfig, VisionConfig};
 pub(crate) use generation::{GenerationConfig, Sampling};
 pub(crate) use preprocessor::PreprocessorConfig;
-pub(crate) use talker::{Code2WavConfig, CodePredictorConfig, TalkerConfig};
+pub(crate) use talker::{Code2WavConfig, CodePredictorConfig, TALKER_CONTROL_IDS, TalkerConfig};
 pub(crate) use text::{Mlp, TextConfig};
 
 use crate::{
