@@ -220,6 +220,8 @@ impl State {
             Event::Cleared => self.clear(),
             Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
             Event::CaptureFailed { turn, message } => {
+                // A question of which nothing was heard is none.
+                self.exchanges.retain(|exchange| exchange.turn != turn);
                 return self.fail(turn, Input::CaptureFailed(turn), message, now);
             }
             Event::Heard { turn, seconds, waveform } => {

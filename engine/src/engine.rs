@@ -10,7 +10,6 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::image::ImageConfig;
-use crate::message::Content;
 use crate::model::Model;
 use crate::model::audio_encoder::AudioEncoder;
 use crate::model::config::{Config, GenerationConfig, PreprocessorConfig, SpeechConfig, TokenIds};
@@ -106,24 +105,6 @@ impl Engine {
     /// What it is and can do.
     pub fn info(&self) -> &Info {
         &self.info
-    }
-
-    /// `Err` unless the checkpoint can take `content`.
-    pub(crate) fn accepts(&self, content: &Content) -> Result<()> {
-        match content {
-            Content::Text(_) => Ok(()),
-            Content::Audio(_) => self.hears(),
-            Content::Image(_) => self.vision_encoder().map(drop),
-            Content::Video(video) => match video.audio {
-                Some(_) => self.hears(),
-                None => self.vision_encoder().map(drop),
-            },
-        }
-    }
-
-    /// `Err` unless the checkpoint takes sound.
-    pub(crate) fn hears(&self) -> Result<()> {
-        self.audio_encoder().map(drop)
     }
 
     pub(crate) fn audio_encoder(&self) -> Result<&AudioEncoder> {

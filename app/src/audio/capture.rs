@@ -18,7 +18,7 @@ const BLOCK_MS: u32 = 20;
 /// What the ring holds.
 const RING_SECONDS: u32 = 4;
 /// A microphone that gives nothing for so long is lost.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A microphone while it is open. Dropping it closes it.
 pub(super) struct Capture {

@@ -37,10 +37,22 @@ impl Host {
             return Ok(device);
         }
         let host = self.0.insert(cpal::default_host());
-        find(host, direction).ok_or_else(|| match direction {
-            Direction::In => anyhow!("There is no microphone. Plug one in, or type your question."),
-            Direction::Out => anyhow!("There is no speaker, so the answer can only be read."),
-        })
+        find(host, direction).ok_or_else(|| absent(direction))
+    }
+}
+
+fn absent(direction: Direction) -> anyhow::Error {
+    match direction {
+        Direction::In => anyhow!("There is no microphone. Plug one in, or type your question."),
+        Direction::Out => anyhow!("There is no speaker, so the answer can only be read."),
+    }
+}
+
+/// What is wrong with a device that cannot be opened: one that was never there was not unplugged.
+fn unopened(error: &cpal::Error, direction: Direction) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => absent(direction),
+        _ => explain(error, direction),
     }
 }
 
@@ -58,11 +70,11 @@ fn find(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {
 pub(super) fn config(device: &cpal::Device, direction: Direction) -> Result<(StreamConfig, SampleFormat)> {
     let (default, ranges): (_, Vec<_>) = match direction {
         Direction::In => (
-            device.default_input_config().map_err(|e| explain(&e, direction))?,
+            device.default_input_config().map_err(|e| unopened(&e, direction))?,
             device.supported_input_configs().map(Iterator::collect).unwrap_or_default(),
         ),
         Direction::Out => (
-            device.default_output_config().map_err(|e| explain(&e, direction))?,
+            device.default_output_config().map_err(|e| unopened(&e, direction))?,
             device.supported_output_configs().map(Iterator::collect).unwrap_or_default(),
         ),
     };
@@ -95,7 +107,7 @@ pub(super) fn open<S>(
         }
         other => other,
     }
-    .map_err(|e| explain(&e, direction))
+    .map_err(|e| unopened(&e, direction))
 }
 
 /// Whether a stream that reports this still runs.

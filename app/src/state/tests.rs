@@ -120,6 +120,18 @@ fn a_lost_microphone_leaves_text_usable() {
 }
 
 #[test]
+fn a_muted_microphone_leaves_no_empty_question() {
+    let mut state = ready();
+    state.handle(Command::Press, ms(0));
+    state.apply(Event::CaptureStarted { turn: 1 }, ms(10));
+    state.handle(Command::Release, ms(900));
+    assert_eq!(state.exchanges.len(), 1);
+    state.apply(Event::CaptureFailed { turn: 1, message: "Only silence.".into() }, ms(960));
+    assert!(state.exchanges.is_empty());
+    assert_eq!(state.turn.stage, Stage::Idle);
+}
+
+#[test]
 fn a_model_without_ears_does_not_open_the_microphone() {
     let mut state = State::new(Settings::default(), Level::default());
     state.apply(Event::Loaded(info(false), Cancel::new()), ms(0));

@@ -2,7 +2,7 @@
 
 use eframe::egui::{
     Align, ColorImage, CornerRadius, Frame, Id, Image, Label, Layout, Margin, RichText, ScrollArea,
-    TextureHandle, TextureOptions, Ui, vec2,
+    TextureHandle, TextureOptions, Ui, UiBuilder, vec2,
 };
 
 use super::theme::{self, Palette};
@@ -15,8 +15,9 @@ pub(super) fn conversation_ui(ui: &mut Ui, state: &State) {
         return greeting_ui(ui, state);
     }
     ScrollArea::vertical().auto_shrink(false).stick_to_bottom(true).show(ui, |ui| {
-        let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0) as i8;
-        Frame::new().inner_margin(Margin::symmetric(side, 0)).show(ui, |ui| {
+        let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0);
+        let column = ui.available_rect_before_wrap().shrink2(vec2(side, 0.0));
+        ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
             for exchange in &state.exchanges {
                 question_ui(ui, exchange);
                 let is_last = exchange.turn == state.turn.number && state.is_answering();
@@ -48,31 +49,31 @@ fn greeting_ui(ui: &mut Ui, state: &State) {
 
 fn question_ui(ui: &mut Ui, exchange: &Exchange) {
     let palette = theme::palette(ui);
-    ui.with_layout(Layout::right_to_left(Align::TOP), |ui| {
+    // A column that hugs the right edge: the bubble is as wide as its content.
+    ui.with_layout(Layout::top_down(Align::RIGHT), |ui| {
         let bubble = Frame::new()
             .fill(palette.bubble)
             .corner_radius(CornerRadius::same(theme::ROUND + 4))
             .inner_margin(Margin::symmetric(14, 10));
         bubble.show(ui, |ui| {
-            ui.with_layout(Layout::top_down(Align::LEFT), |ui| {
-                ui.set_max_width(READING_WIDTH * 0.7);
-                for attachment in &exchange.attachments {
-                    attachment_ui(ui, attachment, 160.0);
-                }
-                if let Some(spoken) = &exchange.spoken {
-                    ui.horizontal(|ui| {
-                        meter::waveform_ui(ui, &spoken.waveform, palette.accent);
-                        let text = match spoken.seconds {
-                            0.0 => "spoken question".to_owned(),
-                            seconds => format!("spoken question, {seconds:.1} s"),
-                        };
-                        ui.label(RichText::new(text).small().color(palette.weak));
-                    });
-                }
-                if let Some(text) = &exchange.text {
-                    ui.add(Label::new(RichText::new(text).color(palette.text)).wrap());
-                }
-            });
+            ui.set_max_width(ui.available_width() * 0.8);
+            for attachment in &exchange.attachments {
+                attachment_ui(ui, attachment, 160.0);
+            }
+            if let Some(spoken) = &exchange.spoken {
+                // From right to left, as the column is.
+                ui.horizontal(|ui| {
+                    let text = match spoken.seconds {
+                        0.0 => "spoken question".to_owned(),
+                        seconds => format!("spoken question, {seconds:.1} s"),
+                    };
+                    ui.label(RichText::new(text).small().color(palette.weak));
+                    meter::waveform_ui(ui, &spoken.waveform, palette.accent);
+                });
+            }
+            if let Some(text) = &exchange.text {
+                ui.add(Label::new(RichText::new(text).color(palette.text)).wrap().halign(Align::LEFT));
+            }
         });
     });
 }

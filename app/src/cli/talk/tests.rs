@@ -7,7 +7,7 @@ fn parse(arguments: &[&str]) -> Result<TalkOptions, String> {
     let all = ["colloquy", "talk"].iter().chain(arguments);
     match Cli::try_parse_from(all).map_err(|e| e.to_string())?.command {
         Some(Command::Talk(options)) => Ok(*options),
-        None => Err("no subcommand".into()),
+        _ => Err("another subcommand".into()),
     }
 }
 
