@@ -84,6 +84,29 @@ const FLOORS: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
+    (
+        "bench",
+        &[
+            "error",
+            "shape",
+            "settings",
+            "cancel",
+            "files",
+            "audio",
+            "image",
+            "message",
+            "text",
+            "recording",
+            "memory",
+            "weights",
+            "kernels",
+            "layers",
+            "model",
+            "executor",
+            "engine",
+            "session",
+        ],
+    ),
 ];
 
 /// Names against the floors that stand all the same, each with its reason. One that is gone must leave this list.
