@@ -1,1 +1,60 @@
-fn main() {}
+//! Colloquy: a desktop voice assistant that runs wholly on your own machine.
+
+mod audio;
+mod cli;
+mod command;
+mod event;
+mod live;
+mod record;
+mod state;
+mod turn;
+mod views;
+mod wav;
+mod window;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::Subscriber;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The window's log tells what happens; a subcommand's errors are told by its own sentence.
+    let level = if cli.command.is_some() { LevelFilter::ERROR } else { LevelFilter::INFO };
+    start_log(level);
+    explain_panics();
+    let result = match cli.command {
+        Some(Command::Talk(options)) => cli::talk::run(&options),
+        Some(Command::Bench(options)) => cli::bench::run(&options),
+        Some(Command::Verify(options)) => cli::verify::run(&options),
+        None => window::run(cli.window),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("colloquy: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs to the standard error.
+fn start_log(level: LevelFilter) {
+    let subscriber = Subscriber::builder().with_writer(std::io::stderr).with_max_level(level).finish();
+    if let Err(error) = tracing::subscriber::set_global_default(subscriber) {
+        eprintln!("colloquy: there is no log: {error}");
+    }
+}
+
+/// Says a sentence where a fault of the program would otherwise print its insides alone.
+fn explain_panics() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        eprintln!("colloquy: this is a fault of the program, please report it with the lines below.");
+        default(info);
+    }));
+}

@@ -64,3 +64,13 @@ pub(crate) enum Element {
     /// Ids, indices and counters.
     U32,
 }
+
+impl Element {
+    /// Bytes of one element.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Element::F32 | Element::U32 => 4,
+            Element::F16 | Element::Bf16 => 2,
+        }
+    }
+}

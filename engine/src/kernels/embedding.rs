@@ -69,7 +69,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let n = rows_of(&inputs.buffer(0));
     let terms = ids.len() / n.max(1);
     for_each_tile(outputs.one().f32(), h, (8, h), ids.len() * h, |mut tile| {
-        for row in tile.rows.clone() {
+        for row in tile.rows() {
             let out = tile.row(row);
             match add {
                 Some(add) => out.copy_from_slice(&add[row * h..][..h]),

@@ -88,7 +88,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (_, width) = product_tile(rows, h);
     let width = width.min((KEPT / rows.max(1)).next_multiple_of(4)).max(4);
     for_each_tile(outputs.one().f32(), h, (n.max(1), width), rows * h * w, |mut tile| {
-        let columns = tile.columns.clone();
+        let columns = tile.columns();
         let width = columns.len();
         with_scratch(&PRODUCTS, rows * width, |products| {
             let mut done = 0;
@@ -99,7 +99,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
                 });
                 done += group.len();
             }
-            for t in tile.rows.clone() {
+            for t in tile.rows() {
                 let out = tile.row(t);
                 match residual {
                     Some(residual) => out.copy_from_slice(&residual[t * h..][columns.clone()]),

@@ -70,7 +70,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let rows = index.len();
     let (_, width) = product_tile(rows, w);
     for_each_tile(outputs.one().f32(), w, (rows.max(1), width), 2 * rows * w * h, |mut tile| {
-        let (first, width) = (tile.columns.start, tile.columns.len());
+        let (first, width) = (tile.columns().start, tile.columns().len());
         let mut done = 0;
         for group in order.chunk_by(|a, b| a.0 == b.0).flat_map(|group| group.chunks(TOKENS)) {
             let x = &x[done..done + group.len()];

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-/// Multiply-adds below which work stays on the calling thread: waking another costs as much.
-const WORTH_SHARING: usize = 50_000;
+/// Multiply-adds that a thread must get for its waking to pay; with fewer than two shares, work stays on the calling thread.
+const SHARE: usize = 1 << 15;
 
 /// Calls `piece(i)` once for every `i` in `0..pieces`, on this thread and on idle ones of the pool, in no certain order.
 /// `work` is the number of multiply-adds in all.
 pub(crate) fn for_each_piece(pieces: usize, work: usize, piece: impl Fn(usize) + Sync) {
-    let threads = rayon::current_num_threads().min(pieces);
-    if threads <= 1 || work < WORTH_SHARING {
+    let threads = rayon::current_num_threads().min(pieces).min(work / SHARE);
+    if threads <= 1 {
         return (0..pieces).for_each(piece);
     }
     let next = AtomicUsize::new(0);
@@ -42,14 +42,22 @@ fn fork(threads: usize, take: &(impl Fn() + Sync)) {
 pub(crate) struct Tile<'a> {
     matrix: *mut f32,
     stride: usize,
-    /// Rows of the matrix.
-    pub(crate) rows: Range<usize>,
-    /// Columns of the matrix.
-    pub(crate) columns: Range<usize>,
+    rows: Range<usize>,
+    columns: Range<usize>,
     lent: PhantomData<&'a mut [f32]>,
 }
 
 impl Tile<'_> {
+    /// Rows of the matrix that the tile has.
+    pub(crate) fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// Columns of the matrix that the tile has.
+    pub(crate) fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
     /// The tile's part of row `row` of the matrix.
     pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
         assert!(self.rows.contains(&row), "row {row} of {:?}", self.rows);
@@ -133,7 +141,7 @@ mod tests {
             for work in [0, usize::MAX] {
                 let mut matrix = vec![0.0; rows * stride];
                 for_each_tile(&mut matrix, stride, tile, work, |mut tile| {
-                    for row in tile.rows.clone() {
+                    for row in tile.rows() {
                         tile.row(row).iter_mut().for_each(|v| *v += 1.0);
                     }
                 });

@@ -115,11 +115,6 @@ impl Decoder {
         Cache::new(memory, self.layers.len(), self.kv_width, capacity)
     }
 
-    /// Bytes of cache for a row.
-    pub(crate) fn cache_row_bytes(&self) -> usize {
-        self.layers.len() * self.kv_width * 2 * size_of::<f32>()
-    }
-
     /// What the layers share in a call with rows at `positions` `[axes, rows]`.
     pub(crate) fn turn(&self, rec: &mut Recording, positions: Buffer, past: Buffer) -> Result<Turn<'_>> {
         let table = self.rope.table(rec, positions)?;

@@ -53,7 +53,7 @@ pub(crate) struct Moe {
 /// Either kind.
 #[derive(Clone, Debug)]
 pub(crate) enum Mlp {
-    Dense(GatedMlp),
+    Dense(Box<GatedMlp>),
     Moe(Box<Moe>),
 }
 
@@ -61,7 +61,7 @@ impl Mlp {
     pub(crate) fn load(loader: &mut Loader<'_>, hidden: usize, config: &config::Mlp) -> Result<Mlp> {
         match *config {
             config::Mlp::Dense { intermediate_size } => {
-                Ok(Mlp::Dense(GatedMlp::load(loader, hidden, intermediate_size)?))
+                Ok(Mlp::Dense(Box::new(GatedMlp::load(loader, hidden, intermediate_size)?)))
             }
             config::Mlp::Moe {
                 num_experts,

@@ -16,7 +16,7 @@ use crate::model::positions::Walk;
 use crate::recording::Buffer;
 
 /// Rows that are read at once; the rest waits, so that a cancel is seen soon and scratch memory stays small.
-pub(super) const ROWS_AT_ONCE: usize = 256;
+pub(crate) const ROWS_AT_ONCE: usize = 256;
 
 /// A prompt that is being read.
 #[derive(Debug)]

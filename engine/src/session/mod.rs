@@ -19,6 +19,7 @@ use std::time::Instant;
 use answer::Answer;
 use conversation::{Conversation, Read};
 pub(crate) use device::Device;
+pub(crate) use hearing::ROWS_AT_ONCE;
 use listener::Listener;
 use reader::{Reader, ReaderMark};
 use speaker::{Speaker, SpeakerMark, SpeechSampling};

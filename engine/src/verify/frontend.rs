@@ -35,18 +35,12 @@ pub(super) fn verify(engine: &Engine, goldens: &mut Goldens) -> Result<()> {
     }
     let batch = mel::batch(&clips.iter().map(Vec::as_slice).collect::<Vec<_>>(), &config)?;
     let longest = batch.iter().map(|m| m.frames).max().unwrap_or(0);
-    // The golden keeps the padding of the shorter clip: features of the silence after it.
-    let padded = goldens.take(FILE, "batch_mel_b")?;
-    if let (Values::F32(golden), [bins, frames]) = (&padded.values, &padded.shape[..]) {
-        let kept = batch[1].frames;
-        let ours: Vec<f32> = (0..bins * frames)
-            .map(|i| match i % frames < kept {
-                true => batch[1].data[i % frames * bins + i / frames],
-                false => golden[i],
-            })
-            .collect();
-        goldens.check_f32(FILE, "batch_mel_b", &[*bins, *frames], ours);
-    }
+    // The golden keeps the features of the silence after the shorter clip.
+    let mut padded = clips[1].clone();
+    padded.resize(clips[0].len().max(padded.len()), 0.0);
+    let mel = mel::whole(&padded, &config)?;
+    let features = transposed(&mel.data, config.n_mels);
+    goldens.check_f32(FILE, "batch_mel_b", &[config.n_mels, mel.frames], features);
     let mask = batch.iter().flat_map(|m| (0..longest).map(|t| i32::from(t < m.frames))).collect();
     goldens.check_i32(FILE, "batch_mask", &[batch.len(), longest], mask);
 

@@ -189,11 +189,13 @@ impl Tensor {
     }
 
     /// Stored size in bytes.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.numel() * self.dtype.size()
     }
 
     /// Whether every part still lies in the mapped file, so that it costs no memory of our own.
+    #[cfg(test)]
     pub(crate) fn is_mapped(&self) -> bool {
         self.parts.iter().all(|part| matches!(part, Part::Mapped(..)))
     }

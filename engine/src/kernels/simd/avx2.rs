@@ -1,58 +1,191 @@
 //! AVX2 with FMA and F16C: a lane block is two registers; two weight rows times up to three rows of x are summed at once.
 
 use std::arch::x86_64::*;
+use std::array::from_fn;
 use std::ops::Range;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::kernels::bindings::Weight;
 
-use super::{LANES, Stored, Walk};
+use super::tile::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals, pack_rows, packed_row, row_pointers};
 
-/// Weight rows of a register tile.
-const ROWS: usize = 2;
+/// Weight rows that are summed at once.
+const PAIR: usize = 2;
 
-/// Most rows of x of a register tile.
-const MOST_X: usize = 3;
+/// Most rows of x that are summed at once.
+const TRIPLE: usize = 3;
 
-/// Bytes between a weight's use and its prefetch where weights come from memory.
-const AHEAD: usize = 8192;
+/// Sums in eight of the sixteen lanes, by row of x and row of weights.
+type Half<const C: usize> = [[__m256; PAIR]; C];
 
-/// Sums of a register tile in eight of the sixteen lanes, by row of x and row of weights.
-type Half<const C: usize> = [[__m256; ROWS]; C];
-
-/// See [`super::Level::dots`].
+/// See [`super::Level::multiply`].
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn dots(weight: Weight<'_>, x: &[&[f32]], out: &mut [f32]) {
-    match weight {
-        Weight::F32(w) => dots_of::<f32, { Stored::F32 }>(w, x, out),
-        Weight::F16(w) => dots_of::<u16, { Stored::F16 }>(w, x, out),
-        Weight::Bf16(w) => dots_of::<u16, { Stored::BF16 }>(w, x, out),
-    }
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-fn dots_of<T, const S: u8>(weight: &[T], x: &[&[f32]], out: &mut [f32]) {
-    let rows = out.len() / x.len();
-    for (x, out) in x.chunks(MOST_X).zip(out.chunks_mut(MOST_X * rows)) {
-        match *x {
-            [a] => dots_of_tile::<T, S, 1>(weight, [a], out),
-            [a, b] => dots_of_tile::<T, S, 2>(weight, [a, b], out),
-            [a, b, c] => dots_of_tile::<T, S, 3>(weight, [a, b, c], out),
-            _ => unreachable!("chunks of one to three"),
+pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
+    match *rows {
+        Rows::Packed(panel) => {
+            let w = from_fn(|r| panel[r * LANES..].as_ptr().cast());
+            multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes, totals)
+        }
+        Rows::Stored { weight, k, ahead } => {
+            let w = row_pointers(weight, k);
+            match weight {
+                Weight::F32(_) => {
+                    multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::F16(_) => {
+                    multiply_rows::<{ Stored::F16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::Bf16(_) => {
+                    multiply_rows::<{ Stored::BF16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+            }
         }
     }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn dots_of_tile<T, const S: u8, const C: usize>(weight: &[T], x: [&[f32]; C], out: &mut [f32]) {
-    let (k, rows) = (x[0].len(), out.len() / C);
-    for first in (0..rows).step_by(ROWS) {
-        // A row beyond the last repeats it; its sum is dropped.
-        let w = std::array::from_fn(|r| weight[(first + r).min(rows - 1) * k..][..k].as_ptr().cast());
-        let mut sums = [[[_mm256_setzero_ps(); ROWS]; C]; 2];
-        // SAFETY: each of the rows has `k` elements of the type that `S` names.
-        unsafe { add_products::<S, C, 1, 1>(w, x.map(<[f32]>::as_ptr), k, &mut sums) };
-        store(sums, first, out);
+fn multiply_rows<const S: u8, const W_STEP: usize>(
+    w: [*const u8; ROWS],
+    k: usize,
+    ahead: Option<Ahead>,
+    x: &[f32],
+    count: usize,
+    mut lanes: Lanes<'_>,
+    totals: &mut Totals,
+) {
+    assert!(x.len() == count * k.next_multiple_of(LANES), "rows of x are as long as those of weights");
+    for (i, w) in w.as_chunks::<PAIR>().0.iter().enumerate() {
+        for first in (0..count).step_by(TRIPLE) {
+            // Prefetch once, not for each of the parts of the tile.
+            let job = Job {
+                w: *w,
+                k,
+                ahead: ahead.filter(|_| i == 0 && first == 0),
+                x,
+                count,
+                at: (first, i * PAIR),
+            };
+            match count - first {
+                1 => multiply_part::<S, W_STEP, 1>(&job, &mut lanes, totals),
+                2 => multiply_part::<S, W_STEP, 2>(&job, &mut lanes, totals),
+                _ => multiply_part::<S, W_STEP, TRIPLE>(&job, &mut lanes, totals),
+            }
+        }
     }
+}
+
+/// A part of a tile.
+struct Job<'a> {
+    w: [*const u8; PAIR],
+    k: usize,
+    ahead: Option<Ahead>,
+    /// The tile's rows of x, packed.
+    x: &'a [f32],
+    count: usize,
+    /// First row of x and of weights in the tile.
+    at: (usize, usize),
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn multiply_part<const S: u8, const W_STEP: usize, const C: usize>(
+    job: &Job<'_>,
+    lanes: &mut Lanes<'_>,
+    totals: &mut Totals,
+) {
+    let (c, r) = job.at;
+    let at = |i: usize, j: usize| ((c + i) * ROWS + r + j) * LANES;
+    let mut sums: [Half<C>; 2] = [[[_mm256_setzero_ps(); PAIR]; C]; 2];
+    if let Lanes::Middle(from) | Lanes::Last(from) = lanes {
+        for (half, sums) in sums.iter_mut().enumerate() {
+            for i in 0..C {
+                for j in 0..PAIR {
+                    // SAFETY: the slice has eight elements.
+                    sums[i][j] = unsafe { _mm256_loadu_ps(from[at(i, j) + half * 8..][..8].as_ptr()) };
+                }
+            }
+        }
+    }
+    // SAFETY: `multiply` gives rows of `k` elements of the type that `S` names, `W_STEP` blocks apart; x has been checked.
+    unsafe { add_products::<S, W_STEP, C>(job, &mut sums) };
+    for i in 0..C {
+        for j in 0..PAIR {
+            match lanes {
+                Lanes::First(to) | Lanes::Middle(to) => {
+                    let to = &mut to[at(i, j)..][..LANES];
+                    // SAFETY: `to` has sixteen elements.
+                    unsafe {
+                        _mm256_storeu_ps(to.as_mut_ptr(), sums[0][i][j]);
+                        _mm256_storeu_ps(to[8..].as_mut_ptr(), sums[1][i][j]);
+                    }
+                }
+                Lanes::Last(_) | Lanes::Only => totals[c + i][r + j] = reduce(sums[0][i][j], sums[1][i][j]),
+            }
+        }
+    }
+}
+
+/// Adds the products of two weight rows with some rows of a packed tile of x to their lanes. A weight row's lane blocks are
+/// `W_STEP` blocks apart.
+///
+/// # Safety
+/// Weight rows must have `k` elements of the type that `S` names in that layout, and x `count` rows of whole lane blocks.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
+    job: &Job<'_>,
+    sums: &mut [Half<C>; 2],
+) {
+    let size = Stored::size(S);
+    let Job { w, k, ahead, count, .. } = *job;
+    let x = job.x[job.at.0 * LANES..].as_ptr();
+    let mut all = *sums;
+    // A macro, since the compiler would make calls of two uses of a closure and keep all sums in memory.
+    macro_rules! step {
+        ($w:expr, $i:expr) => {
+            for half in 0..2 {
+                let mut wide = [_mm256_setzero_ps(); PAIR];
+                for r in 0..PAIR {
+                    // SAFETY: both uses below give pointers to sixteen elements of the type that `S` names.
+                    wide[r] = unsafe { load::<S>($w[r], half * 8) };
+                }
+                for c in 0..C {
+                    // One row of x in a register at a time: the compiler would else load all of them and spill sums.
+                    compiler_fence(Ordering::SeqCst);
+                    // SAFETY: x has whole lane blocks.
+                    let x = unsafe { _mm256_loadu_ps(x.add($i * count + c * LANES + half * 8)) };
+                    for r in 0..PAIR {
+                        all[half][c][r] = _mm256_fmadd_ps(wide[r], x, all[half][c][r]);
+                    }
+                }
+            }
+        };
+    }
+    let whole = k - k % LANES;
+    for i in (0..whole).step_by(LANES) {
+        if let Some(ahead) = ahead {
+            for line in (0..ahead.step).step_by(64) {
+                _mm_prefetch::<_MM_HINT_T1>(ahead.start.wrapping_add(i / LANES * ahead.step + line).cast());
+            }
+        }
+        // SAFETY: `i` is at most `k - 16`.
+        let w = unsafe { [w[0].add(i * W_STEP * size), w[1].add(i * W_STEP * size)] };
+        step!(w, i);
+    }
+    if whole < k {
+        // SAFETY: the caller vouches for elements up to `k`.
+        let tails = w.map(|w| unsafe {
+            padded(std::slice::from_raw_parts(w.add(whole * W_STEP * size), (k - whole) * size))
+        });
+        let tails = tails.each_ref().map(|w| w.as_ptr());
+        step!(tails, whole);
+    }
+    *sums = all;
+}
+
+/// See [`super::Level::pack_x`].
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
+    pack_rows(x, columns, packed);
 }
 
 /// See [`super::Level::pack`].
@@ -65,135 +198,26 @@ pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &
     }
 }
 
-/// Panel: for each group of `ROWS` rows, for each lane block, the rows' sixteen elements one after the other.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn pack_of<T, const S: u8>(weight: &[T], k: usize, columns: Range<usize>, panel: &mut [f32]) {
-    let group = ROWS * columns.len().next_multiple_of(LANES);
     for (row, weight) in weight.chunks_exact(k).enumerate() {
-        let panel = &mut panel[row / ROWS * group..][..group];
         let blocks = weight[columns.clone()].chunks(LANES);
-        for (weight, to) in blocks.zip(panel.chunks_exact_mut(ROWS * LANES)) {
-            let to: &mut [f32] = &mut to[row % ROWS * LANES..][..LANES];
-            let (whole, padded) = (weight.len() == LANES, padded(weight));
-            let from = if whole { weight.as_ptr().cast() } else { padded.as_ptr() };
+        for (weight, to) in blocks.zip(packed_row(panel, row, columns.len())) {
+            // The next row's place in memory, if there is one.
+            _mm_prefetch::<_MM_HINT_T1>(weight.as_ptr().wrapping_add(k).cast());
+            let tail;
+            let from = if weight.len() == LANES {
+                weight.as_ptr().cast()
+            } else {
+                tail = padded(weight);
+                tail.as_ptr()
+            };
             for half in [0, 8] {
                 // SAFETY: either source has sixteen elements of the type that `S` names, and so has `to`.
                 unsafe { _mm256_storeu_ps(to[half..].as_mut_ptr(), load::<S>(from, half)) };
             }
         }
     }
-}
-
-/// See [`super::Level::packed_dots`].
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn packed_dots(x: &[&[f32]], mut walk: Walk<'_>) {
-    for (i, x) in x.chunks(MOST_X).enumerate() {
-        match *x {
-            [a] => packed_dots_of_tile([a], i * MOST_X, &mut walk),
-            [a, b] => packed_dots_of_tile([a, b], i * MOST_X, &mut walk),
-            [a, b, c] => packed_dots_of_tile([a, b, c], i * MOST_X, &mut walk),
-            _ => unreachable!("chunks of one to three"),
-        }
-    }
-}
-
-/// `first`: how many rows of x the walk has before these.
-#[target_feature(enable = "avx2,fma,f16c")]
-fn packed_dots_of_tile<const C: usize>(x: [&[f32]; C], first: usize, walk: &mut Walk<'_>) {
-    pack_x(x, walk.x);
-    let k = x[0].len().next_multiple_of(LANES);
-    let x = std::array::from_fn(|c| walk.x[c * LANES..][..(k - LANES) * C + LANES].as_ptr());
-    let lanes = &mut walk.lanes[first * walk.rows.next_multiple_of(ROWS) * LANES..];
-    let groups = walk.panel.chunks_exact(ROWS * k).zip(lanes.chunks_exact_mut(C * ROWS * LANES));
-    for (row, (panel, lanes)) in (0..walk.rows).step_by(ROWS).zip(groups) {
-        let mut sums = [[[_mm256_setzero_ps(); ROWS]; C]; 2];
-        if !walk.first {
-            let sums = sums.as_flattened_mut().as_flattened_mut();
-            for (sum, lanes) in sums.iter_mut().zip(lanes.chunks_exact(LANES / 2)) {
-                // SAFETY: `lanes` has eight elements.
-                *sum = unsafe { _mm256_loadu_ps(lanes.as_ptr()) };
-            }
-        }
-        let w = std::array::from_fn(|r| panel[r * LANES..].as_ptr().cast());
-        // SAFETY: the packed rows of x and of the group have `k` elements, a whole number of lane blocks.
-        unsafe { add_products::<{ Stored::F32 }, C, ROWS, C>(w, x, k, &mut sums) };
-        if let Some(out) = &mut walk.out {
-            store(sums, row, &mut out[first * walk.rows..][..C * walk.rows]);
-            continue;
-        }
-        let sums = sums.as_flattened().as_flattened();
-        for (sum, lanes) in sums.iter().zip(lanes.chunks_exact_mut(LANES / 2)) {
-            // SAFETY: `lanes` has eight elements.
-            unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), *sum) };
-        }
-    }
-}
-
-/// For each lane block, the rows' sixteen elements one after the other; zeros beyond a row's end.
-#[target_feature(enable = "avx2,fma,f16c")]
-fn pack_x<const C: usize>(x: [&[f32]; C], packed: &mut [f32]) {
-    let k = x[0].len();
-    for (i, to) in (0..k).step_by(LANES).zip(packed.chunks_exact_mut(C * LANES)) {
-        for (x, to) in x.iter().zip(to.chunks_exact_mut(LANES)) {
-            let x = &x[i..k.min(i + LANES)];
-            to[..x.len()].copy_from_slice(x);
-            to[x.len()..].fill(0.0);
-        }
-    }
-}
-
-/// Adds the products of elements `0..k` of `ROWS` weight rows and `C` rows of x to their lanes. A weight row's lane blocks are
-/// `W_STEP` blocks apart, those of a row of x `X_STEP`.
-///
-/// # Safety
-/// The pointers must have `k` elements in that layout, those of `w` of the type that `S` names.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn add_products<const S: u8, const C: usize, const W_STEP: usize, const X_STEP: usize>(
-    w: [*const u8; ROWS],
-    x: [*const f32; C],
-    k: usize,
-    sums: &mut [Half<C>; 2],
-) {
-    let size = Stored::size(S);
-    let mut all = *sums;
-    let mut step = |w: [*const u8; ROWS], x: [*const f32; C]| {
-        for (half, sums) in all.iter_mut().enumerate() {
-            // SAFETY: both callers below give pointers to sixteen elements of the type that `S` names.
-            let wide = w.map(|w| unsafe { load::<S>(w, half * 8) });
-            for c in 0..C {
-                // SAFETY: as above.
-                let x = unsafe { _mm256_loadu_ps(x[c].add(half * 8)) };
-                for r in 0..ROWS {
-                    sums[c][r] = _mm256_fmadd_ps(wide[r], x, sums[c][r]);
-                }
-            }
-        }
-    };
-    let whole = k - k % LANES;
-    for i in (0..whole).step_by(LANES) {
-        if W_STEP == 1 {
-            // The rows follow each other in memory: as many lines ahead as this step reads.
-            for line in (0..LANES * ROWS * size).step_by(64) {
-                _mm_prefetch::<_MM_HINT_T1>(w[0].wrapping_add(AHEAD + i * ROWS * size + line).cast());
-            }
-        }
-        // SAFETY: `i` is at most `k - 16`.
-        let (w, x) = unsafe { (w.map(|w| w.add(i * W_STEP * size)), x.map(|x| x.add(i * X_STEP))) };
-        step(w, x);
-    }
-    if whole < k {
-        // SAFETY: the caller vouches for elements up to `k`.
-        let (w, x) = unsafe {
-            let tail = (k - whole) * size;
-            (
-                w.map(|w| padded(std::slice::from_raw_parts(w.add(whole * W_STEP * size), tail))),
-                x.map(|x| padded(std::slice::from_raw_parts(x.add(whole * X_STEP), k - whole))),
-            )
-        };
-        step(w.each_ref().map(|w| w.as_ptr()), x.each_ref().map(|x| x.as_ptr().cast()));
-    }
-    *sums = all;
 }
 
 /// The bytes of fewer than a lane block's elements, then zeros, as a masked load would give them.
@@ -221,18 +245,6 @@ unsafe fn load<const S: u8>(row: *const u8, i: usize) -> __m256 {
                 let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(row.cast::<u16>().add(i).cast()));
                 _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
             }
-        }
-    }
-}
-
-/// Writes the totals of weight rows from `first` on, as far as `out` `[C, rows]` has them.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn store<const C: usize>([low, high]: [Half<C>; 2], first: usize, out: &mut [f32]) {
-    let rows = out.len() / C;
-    for c in 0..C {
-        for (r, out) in out[c * rows..][first..rows].iter_mut().take(ROWS).enumerate() {
-            *out = reduce(low[c][r], high[c][r]);
         }
     }
 }

@@ -1,56 +1,149 @@
-//! AVX-512: a lane block is one register; four weight rows times up to six rows of x are summed at once.
+//! AVX-512: a lane block is one register, and a tile's lanes fill up to 24 of the 32.
 
 use std::arch::x86_64::*;
+use std::array::from_fn;
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::kernels::bindings::Weight;
 
-use super::{LANES, Stored, Walk};
+use super::tile::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals, pack_rows, packed_row, row_pointers};
 
-/// Weight rows of a register tile.
-const ROWS: usize = 4;
-
-/// Bytes between a weight's use and its prefetch where weights come from memory.
-const AHEAD: usize = 8192;
-
-/// Sums of a register tile, by row of x and row of weights.
-type Sums<const C: usize> = [[__m512; ROWS]; C];
-
-/// See [`super::Level::dots`].
+/// See [`super::Level::multiply`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn dots(weight: Weight<'_>, x: &[&[f32]], out: &mut [f32]) {
-    match weight {
-        Weight::F32(w) => dots_of::<f32, { Stored::F32 }>(w, x, out),
-        Weight::F16(w) => dots_of::<u16, { Stored::F16 }>(w, x, out),
-        Weight::Bf16(w) => dots_of::<u16, { Stored::BF16 }>(w, x, out),
+pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
+    match *rows {
+        Rows::Packed(panel) => {
+            let w = from_fn(|r| panel[r * LANES..].as_ptr().cast());
+            multiply_rows::<{ Stored::F32 }, ROWS>(w, panel.len() / ROWS, None, x, count, lanes, totals)
+        }
+        Rows::Stored { weight, k, ahead } => {
+            let w = row_pointers(weight, k);
+            match weight {
+                Weight::F32(_) => {
+                    multiply_rows::<{ Stored::F32 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::F16(_) => {
+                    multiply_rows::<{ Stored::F16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+                Weight::Bf16(_) => {
+                    multiply_rows::<{ Stored::BF16 }, 1>(w, k, Some(ahead), x, count, lanes, totals)
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn multiply_rows<const S: u8, const W_STEP: usize>(
+    w: [*const u8; ROWS],
+    k: usize,
+    ahead: Option<Ahead>,
+    x: &[f32],
+    count: usize,
+    lanes: Lanes<'_>,
+    totals: &mut Totals,
+) {
+    match count {
+        1 => multiply_tile::<S, W_STEP, 1>(w, k, ahead, x, lanes, totals),
+        2 => multiply_tile::<S, W_STEP, 2>(w, k, ahead, x, lanes, totals),
+        3 => multiply_tile::<S, W_STEP, 3>(w, k, ahead, x, lanes, totals),
+        4 => multiply_tile::<S, W_STEP, 4>(w, k, ahead, x, lanes, totals),
+        5 => multiply_tile::<S, W_STEP, 5>(w, k, ahead, x, lanes, totals),
+        6 => multiply_tile::<S, W_STEP, 6>(w, k, ahead, x, lanes, totals),
+        _ => unreachable!("a tile has one to six rows of x"),
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn dots_of<T, const S: u8>(weight: &[T], x: &[&[f32]], out: &mut [f32]) {
-    match *x {
-        [a] => dots_of_tile::<T, S, 1>(weight, [a], out),
-        [a, b] => dots_of_tile::<T, S, 2>(weight, [a, b], out),
-        [a, b, c] => dots_of_tile::<T, S, 3>(weight, [a, b, c], out),
-        [a, b, c, d] => dots_of_tile::<T, S, 4>(weight, [a, b, c, d], out),
-        [a, b, c, d, e] => dots_of_tile::<T, S, 5>(weight, [a, b, c, d, e], out),
-        [a, b, c, d, e, f] => dots_of_tile::<T, S, 6>(weight, [a, b, c, d, e, f], out),
-        _ => unreachable!("the caller gives one to six rows of x"),
+fn multiply_tile<const S: u8, const W_STEP: usize, const C: usize>(
+    w: [*const u8; ROWS],
+    k: usize,
+    ahead: Option<Ahead>,
+    x: &[f32],
+    lanes: Lanes<'_>,
+    totals: &mut Totals,
+) {
+    assert!(x.len() == C * k.next_multiple_of(LANES), "rows of x are as long as those of weights");
+    let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
+    if let Lanes::Middle(from) | Lanes::Last(from) = &lanes {
+        for (sum, from) in sums.as_flattened_mut().iter_mut().zip(from.chunks_exact(LANES)) {
+            // SAFETY: `from` has sixteen elements.
+            *sum = unsafe { _mm512_loadu_ps(from.as_ptr()) };
+        }
+    }
+    // SAFETY: `multiply` gives rows of `k` elements of the type that `S` names, `W_STEP` blocks apart; x has been checked.
+    unsafe { add_products::<S, W_STEP, C>(w, k, ahead, x.as_ptr(), &mut sums) };
+    match lanes {
+        Lanes::First(to) | Lanes::Middle(to) => {
+            for (sum, to) in sums.as_flattened().iter().zip(to.chunks_exact_mut(LANES)) {
+                // SAFETY: `to` has sixteen elements.
+                unsafe { _mm512_storeu_ps(to.as_mut_ptr(), *sum) };
+            }
+        }
+        Lanes::Last(_) | Lanes::Only => {
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                // SAFETY: `totals` has four elements.
+                unsafe { _mm_storeu_ps(totals.as_mut_ptr(), reduce(sums)) };
+            }
+        }
     }
 }
 
+/// Adds the products of four weight rows with a packed tile of x to their lanes. A weight row's lane blocks are `W_STEP`
+/// blocks apart.
+///
+/// # Safety
+/// Weight rows must have `k` elements of the type that `S` names in that layout, and x `C` rows of whole lane blocks.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn dots_of_tile<T, const S: u8, const C: usize>(weight: &[T], x: [&[f32]; C], out: &mut [f32]) {
-    let (k, rows) = (x[0].len(), out.len() / C);
-    for first in (0..rows).step_by(ROWS) {
-        // Rows beyond the last repeat it; their sums are dropped.
-        let w = std::array::from_fn(|r| weight[(first + r).min(rows - 1) * k..][..k].as_ptr().cast());
-        let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
-        // SAFETY: each of the rows has `k` elements of the type that `S` names.
-        unsafe { add_products::<S, C, 1, 1>(w, x.map(<[f32]>::as_ptr), k, &mut sums) };
-        store(sums, first, out);
+unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
+    w: [*const u8; ROWS],
+    k: usize,
+    ahead: Option<Ahead>,
+    x: *const f32,
+    sums: &mut [[__m512; ROWS]; C],
+) {
+    let mut all = *sums;
+    // A macro, since the compiler would make calls of two uses of a closure and keep all sums in memory.
+    macro_rules! step {
+        ($i:expr, $mask:expr) => {
+            let mut wide = [_mm512_setzero_ps(); ROWS];
+            for r in 0..ROWS {
+                // SAFETY: the caller vouches for `k` elements, and the mask leaves out those beyond.
+                wide[r] = unsafe { load::<S>(w[r], $i * W_STEP, $mask) };
+            }
+            for c in 0..C {
+                // One row of x in a register at a time: the compiler would else load all of them first and spill sums.
+                compiler_fence(Ordering::SeqCst);
+                // SAFETY: x has whole lane blocks.
+                let x = unsafe { _mm512_loadu_ps(x.add($i * C + c * LANES)) };
+                for r in 0..ROWS {
+                    all[c][r] = _mm512_fmadd_ps(wide[r], x, all[c][r]);
+                }
+            }
+        };
     }
+    let whole = k - k % LANES;
+    for i in (0..whole).step_by(LANES) {
+        if let Some(ahead) = ahead {
+            for line in (0..ahead.step).step_by(64) {
+                _mm_prefetch::<_MM_HINT_T1>(ahead.start.wrapping_add(i / LANES * ahead.step + line).cast());
+            }
+        }
+        step!(i, !0);
+    }
+    if whole < k {
+        step!(whole, mask(k - whole));
+    }
+    *sums = all;
+}
+
+/// See [`super::Level::pack_x`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
+    pack_rows(x, columns, packed);
 }
 
 /// See [`super::Level::pack`].
@@ -63,121 +156,20 @@ pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &
     }
 }
 
-/// Panel: for each group of `ROWS` rows, for each lane block, the rows' sixteen elements one after the other.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn pack_of<T, const S: u8>(weight: &[T], k: usize, columns: Range<usize>, panel: &mut [f32]) {
-    let group = ROWS * columns.len().next_multiple_of(LANES);
     for (row, weight) in weight.chunks_exact(k).enumerate() {
         let weight = &weight[columns.clone()];
-        let panel = &mut panel[row / ROWS * group..][..group];
-        for (i, to) in (0..weight.len()).step_by(LANES).zip(panel.chunks_exact_mut(ROWS * LANES)) {
-            let to = &mut to[row % ROWS * LANES..][..LANES];
+        for (i, to) in (0..weight.len()).step_by(LANES).zip(packed_row(panel, row, columns.len())) {
+            // The next row's place in memory, if there is one.
+            _mm_prefetch::<_MM_HINT_T1>(weight.as_ptr().wrapping_add(k + i).cast());
             // SAFETY: the mask leaves out what is beyond the row, and `to` has sixteen elements.
             unsafe {
-                _mm_prefetch::<_MM_HINT_T1>(weight.as_ptr().wrapping_add(i + k).cast());
                 let block = load::<S>(weight.as_ptr().cast(), i, mask(weight.len() - i));
                 _mm512_storeu_ps(to.as_mut_ptr(), block);
             }
         }
     }
-}
-
-/// See [`super::Level::packed_dots`].
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn packed_dots(x: &[&[f32]], walk: Walk<'_>) {
-    match *x {
-        [a] => packed_dots_of_tile([a], walk),
-        [a, b] => packed_dots_of_tile([a, b], walk),
-        [a, b, c] => packed_dots_of_tile([a, b, c], walk),
-        [a, b, c, d] => packed_dots_of_tile([a, b, c, d], walk),
-        [a, b, c, d, e] => packed_dots_of_tile([a, b, c, d, e], walk),
-        [a, b, c, d, e, f] => packed_dots_of_tile([a, b, c, d, e, f], walk),
-        _ => unreachable!("the caller gives one to six rows of x"),
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn packed_dots_of_tile<const C: usize>(x: [&[f32]; C], mut walk: Walk<'_>) {
-    pack_x(x, walk.x);
-    let k = x[0].len().next_multiple_of(LANES);
-    let x = std::array::from_fn(|c| walk.x[c * LANES..][..(k - LANES) * C + LANES].as_ptr());
-    let groups = walk.panel.chunks_exact(ROWS * k).zip(walk.lanes.chunks_exact_mut(C * ROWS * LANES));
-    for (i, (panel, lanes)) in groups.enumerate() {
-        let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
-        if !walk.first {
-            for (sum, lanes) in sums.as_flattened_mut().iter_mut().zip(lanes.chunks_exact(LANES)) {
-                // SAFETY: `lanes` has sixteen elements.
-                *sum = unsafe { _mm512_loadu_ps(lanes.as_ptr()) };
-            }
-        }
-        let w = std::array::from_fn(|r| panel[r * LANES..].as_ptr().cast());
-        // SAFETY: the packed rows of x and of the group have `k` elements, a whole number of lane blocks.
-        unsafe { add_products::<{ Stored::F32 }, C, ROWS, C>(w, x, k, &mut sums) };
-        if let Some(out) = &mut walk.out {
-            store(sums, i * ROWS, out);
-            continue;
-        }
-        for (sum, lanes) in sums.as_flattened().iter().zip(lanes.chunks_exact_mut(LANES)) {
-            // SAFETY: `lanes` has sixteen elements.
-            unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), *sum) };
-        }
-    }
-}
-
-/// For each lane block, the rows' sixteen elements one after the other; zeros beyond a row's end.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn pack_x<const C: usize>(x: [&[f32]; C], packed: &mut [f32]) {
-    let k = x[0].len();
-    for (i, to) in (0..k).step_by(LANES).zip(packed.chunks_exact_mut(C * LANES)) {
-        for (x, to) in x.iter().zip(to.chunks_exact_mut(LANES)) {
-            // SAFETY: the mask leaves out what is beyond the row, and `to` has sixteen elements.
-            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), _mm512_maskz_loadu_ps(mask(k - i), x[i..].as_ptr())) };
-        }
-    }
-}
-
-/// Adds the products of elements `0..k` of `ROWS` weight rows and `C` rows of x to their lanes. A weight row's lane blocks are
-/// `W_STEP` blocks apart, those of a row of x `X_STEP`.
-///
-/// # Safety
-/// The pointers must have `k` elements in that layout, those of `w` of the type that `S` names.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn add_products<const S: u8, const C: usize, const W_STEP: usize, const X_STEP: usize>(
-    w: [*const u8; ROWS],
-    x: [*const f32; C],
-    k: usize,
-    sums: &mut Sums<C>,
-) {
-    let mut all = *sums;
-    let mut step = |i: usize, mask: __mmask16| {
-        if W_STEP == 1 {
-            // The rows follow each other in memory: as many lines ahead as this step reads.
-            let bytes = Stored::size(S) * ROWS;
-            for line in (0..LANES * bytes).step_by(64) {
-                _mm_prefetch::<_MM_HINT_T1>(w[0].wrapping_add(AHEAD + i * bytes + line).cast());
-            }
-        }
-        // SAFETY: the caller vouches for `k` elements, and `mask` leaves out those beyond.
-        let wide = w.map(|w| unsafe { load::<S>(w, i * W_STEP, mask) });
-        for c in 0..C {
-            // One row of x in a register at a time: the compiler would else load all of them first and spill sums.
-            compiler_fence(Ordering::SeqCst);
-            // SAFETY: as above.
-            let x = unsafe { load::<{ Stored::F32 }>(x[c].cast(), i * X_STEP, mask) };
-            for r in 0..ROWS {
-                all[c][r] = _mm512_fmadd_ps(wide[r], x, all[c][r]);
-            }
-        }
-    };
-    let whole = k - k % LANES;
-    for i in (0..whole).step_by(LANES) {
-        step(i, !0);
-    }
-    if whole < k {
-        step(whole, mask(k - whole));
-    }
-    *sums = all;
 }
 
 /// The first `count` of sixteen lanes.
@@ -202,18 +194,6 @@ unsafe fn load<const S: u8>(row: *const u8, i: usize, mask: __mmask16) -> __m512
                 _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
             }
         }
-    }
-}
-
-/// Writes the totals of weight rows from `first` on, as far as `out` `[C, rows]` has them.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn store<const C: usize>(sums: Sums<C>, first: usize, out: &mut [f32]) {
-    let rows = out.len() / C;
-    for (c, sums) in sums.into_iter().enumerate() {
-        let out = &mut out[c * rows..][first..rows];
-        // SAFETY: the mask leaves out what is beyond `out`.
-        unsafe { _mm_mask_storeu_ps(out.as_mut_ptr(), mask(out.len()) as __mmask8, reduce(sums)) };
     }
 }
 

@@ -1,3 +1,4 @@
+use super::tile::LANES;
 use super::*;
 use crate::kernels::testing::{assert_close, random};
 
@@ -36,8 +37,8 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
 }
 
-/// Rows of x, length of a row, rows of weights.
-const SIZES: [(usize, usize, usize); 13] = [
+/// Rows of x, length of a row, rows of weights: few rows and many, and rows of one, two and three parts.
+const SIZES: [(usize, usize, usize); 15] = [
     (1, 1, 1),
     (1, 15, 3),
     (2, 16, 4),
@@ -50,6 +51,8 @@ const SIZES: [(usize, usize, usize); 13] = [
     (13, 47, 6),
     (19, 130, 11),
     (1, 2051, 13),
+    (60, 1000, 9),
+    (40, 1500, 6),
     (103, 2051, 5),
 ];
 
@@ -121,7 +124,7 @@ fn the_lanes_are_summed_in_the_documented_order() {
     for i in 0..k {
         lanes[i % LANES] = w[i].mul_add(x[i], lanes[i % LANES]);
     }
-    let want = reduce(&lanes);
+    let want = portable::reduce(lanes);
     for level in Level::all().into_iter().filter(|l| l.0 != Set::Portable) {
         assert_eq!(products(level, Weight::F32(&w), &x, k)[0].to_bits(), want.to_bits(), "{level:?}");
     }

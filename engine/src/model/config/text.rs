@@ -60,16 +60,6 @@ pub(crate) enum Mlp {
 }
 
 impl TextConfig {
-    /// Width of all query heads together.
-    pub(crate) fn q_width(&self) -> usize {
-        self.num_heads * self.head_dim
-    }
-
-    /// Width of all key heads together; that of the value heads too.
-    pub(crate) fn kv_width(&self) -> usize {
-        self.num_kv_heads * self.head_dim
-    }
-
     /// A decoder with dense blocks and positions of one axis.
     pub(super) fn dense(fields: &Fields<'_>) -> Result<Self> {
         let mlp = Mlp::Dense { intermediate_size: fields.size("intermediate_size", WIDTH)? };

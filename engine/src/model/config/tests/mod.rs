@@ -42,7 +42,6 @@ fn the_small_omni_config_is_read_in_full() {
     let text = &thinker.text;
     assert_eq!((text.vocab_size, text.hidden_size, text.num_layers, text.max_positions), (496, 64, 5, 65536));
     assert_eq!((text.num_heads, text.num_kv_heads, text.head_dim), (4, 2, 24));
-    assert_eq!((text.q_width(), text.kv_width()), (96, 48));
     assert_eq!((text.rms_norm_eps, text.rope_theta, text.mrope_section), (1e-6, 1e6, Some([6, 3, 3])));
     assert!(!text.tie_word_embeddings && !text.attention_bias);
     let expected = Mlp::Moe {
@@ -55,7 +54,7 @@ fn the_small_omni_config_is_read_in_full() {
     assert_eq!(text.mlp, expected);
     assert_eq!(thinker.position_id_per_seconds, 13.0);
     let audio = &thinker.audio;
-    assert_eq!((audio.num_mel_bins, audio.hidden_size, audio.num_layers, audio.head_dim()), (128, 32, 3, 16));
+    assert_eq!((audio.num_mel_bins, audio.hidden_size, audio.num_layers, audio.num_heads), (128, 32, 3, 2));
     assert_eq!((audio.ffn_size, audio.conv_channels, audio.output_size), (64, 12, 64));
     assert_eq!((audio.chunk_frames(), audio.chunks_per_window(), audio.max_positions), (100, 2, 1500));
     let vision = &thinker.vision;

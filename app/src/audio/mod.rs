@@ -1,0 +1,308 @@
+//! The sound devices' thread: it opens and closes microphone and speaker, and moves samples between them and the worker.
+//!
+//! It does not decide when: `turn` does. Samples travel in bounded channels and rings, never in events.
+
+mod capture;
+mod device;
+mod level;
+mod playback;
+mod question;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+
+use crate::event::{Event, Events};
+use crate::live::Live;
+use capture::Capture;
+pub(crate) use level::{Level, loudness};
+use playback::Playback;
+use question::Question;
+
+/// How often open devices are looked after.
+const POLL: Duration = Duration::from_millis(8);
+/// Sound that is still taken after the key went up: what the device and its driver hold.
+const TAIL: Duration = Duration::from_millis(60);
+
+/// What the window asks of the devices.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Open the microphone for a turn.
+    Listen(u64),
+    /// Close it; the question counts with `keep`.
+    Close {
+        /// Turn.
+        turn: u64,
+        /// Whether the question counts.
+        keep: bool,
+    },
+}
+
+/// What was heard, on its way to the worker.
+#[derive(Debug)]
+pub(crate) enum Hearing {
+    /// Samples, mono at 16 kHz.
+    Block {
+        /// Turn.
+        turn: u64,
+        /// `[time]`.
+        samples: Vec<f32>,
+    },
+    /// No more; the question counts with `keep`.
+    End {
+        /// Turn.
+        turn: u64,
+        /// Whether the question counts.
+        keep: bool,
+    },
+}
+
+/// What is to be spoken, on its way from the worker.
+#[derive(Debug)]
+pub(crate) enum Speech {
+    /// Speech of a turn is about to come.
+    Begin {
+        /// Turn.
+        turn: u64,
+        /// Rate of its samples, mono.
+        rate_hz: u32,
+    },
+    /// Samples.
+    Block {
+        /// Turn.
+        turn: u64,
+        /// `[time]`.
+        samples: Vec<f32>,
+    },
+    /// No more.
+    End {
+        /// Turn.
+        turn: u64,
+    },
+}
+
+/// The window's and the worker's ends of the devices' thread. It ends when `orders` is dropped.
+pub(crate) struct Ends {
+    /// Orders to it.
+    pub(crate) orders: Sender<Order>,
+    /// What it hears.
+    pub(crate) hearing: Receiver<Hearing>,
+    /// What it speaks.
+    pub(crate) speech: Sender<Speech>,
+}
+
+/// Starts the devices' thread. No device is opened yet.
+///
+/// # Errors
+/// The system refuses a thread.
+pub(crate) fn start(events: Events, live: Live, level: Level) -> Result<Ends> {
+    let (orders, orders_in) = bounded(64);
+    let (hearing_out, hearing) = bounded(256);
+    let (speech, speech_in) = bounded(64);
+    let mut desk = Desk {
+        host: device::Host::default(),
+        events,
+        live,
+        level,
+        hearing: hearing_out,
+        microphone: None,
+        speaker: None,
+    };
+    std::thread::Builder::new()
+        .name("audio".into())
+        .spawn(move || desk.run(&orders_in, &speech_in))
+        .context("cannot start the sound devices' thread")?;
+    Ok(Ends { orders, hearing, speech })
+}
+
+/// An open microphone and the question so far.
+struct Microphone {
+    capture: Capture,
+    question: Question,
+    started: bool,
+    /// When to close, and whether the question counts.
+    closing: Option<(Instant, bool)>,
+}
+
+struct Desk {
+    host: device::Host,
+    events: Events,
+    live: Live,
+    level: Level,
+    hearing: Sender<Hearing>,
+    microphone: Option<Microphone>,
+    speaker: Option<Playback>,
+}
+
+impl Desk {
+    fn run(&mut self, orders: &Receiver<Order>, speech: &Receiver<Speech>) {
+        let nothing = never();
+        loop {
+            let busy = self.microphone.is_some() || self.speaker.is_some();
+            let full = self.speaker.as_ref().is_some_and(Playback::is_full);
+            let speech = if full { &nothing } else { speech };
+            select! {
+                recv(orders) -> order => match order {
+                    Ok(order) => self.obey(order),
+                    Err(_) => return,
+                },
+                recv(speech) -> speech => if let Ok(speech) = speech { self.speak(speech) } else { return },
+                default(if busy { POLL } else { Duration::from_secs(3600) }) => {}
+            }
+            self.poll_microphone();
+            self.poll_speaker();
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Listen(turn) => {
+                self.level.clear();
+                match Capture::open(&mut self.host) {
+                    Ok(capture) => {
+                        let question = Question::new(turn);
+                        self.microphone =
+                            Some(Microphone { capture, question, started: false, closing: None });
+                    }
+                    Err(error) => self.lose_microphone(turn, error.to_string()),
+                }
+            }
+            Order::Close { turn, keep } => {
+                if let Some(microphone) = self.microphone.as_mut().filter(|m| m.question.turn() == turn) {
+                    let tail = if keep { TAIL } else { Duration::ZERO };
+                    microphone.closing = Some((Instant::now() + tail, keep));
+                }
+            }
+        }
+    }
+
+    fn lose_microphone(&mut self, turn: u64, message: String) {
+        self.level.clear();
+        self.end_hearing(turn, false);
+        self.events.send(Event::CaptureFailed { turn, message });
+    }
+
+    fn end_hearing(&self, turn: u64, keep: bool) {
+        // A worker that is gone takes no questions any more.
+        let _ = self.hearing.send(Hearing::End { turn, keep });
+    }
+
+    fn poll_microphone(&mut self) {
+        let Some(mut microphone) = self.microphone.take() else { return };
+        let turn = microphone.question.turn();
+        let mut new = Vec::new();
+        match microphone.capture.poll(&mut new) {
+            Err(error) => return self.lose_microphone(turn, error.to_string()),
+            Ok(true) if !microphone.started => {
+                microphone.started = true;
+                self.events.send(Event::CaptureStarted { turn });
+            }
+            Ok(_) => {}
+        }
+        if !new.is_empty() {
+            self.level.take(&new);
+        }
+        microphone.question.take(new, &self.hearing);
+        match microphone.closing {
+            Some((at, keep)) if Instant::now() >= at => self.close(microphone, keep),
+            _ => self.microphone = Some(microphone),
+        }
+    }
+
+    fn close(&mut self, microphone: Microphone, keep: bool) {
+        let Microphone { capture, mut question, .. } = microphone;
+        let turn = question.turn();
+        let mut last = Vec::new();
+        match capture.finish(&mut last) {
+            Ok(0) => {}
+            Ok(lost) => {
+                tracing::warn!(turn, lost, "the machine was too busy to take every sample of the microphone")
+            }
+            Err(error) => tracing::warn!(turn, %error, "the end of the question was lost"),
+        }
+        self.level.clear();
+        question.take(last, &self.hearing);
+        if keep && question.is_silent() {
+            let message =
+                "The microphone gave only silence. Check that it is not muted and is the right one.";
+            return self.lose_microphone(turn, message.into());
+        }
+        question.flush(&self.hearing);
+        self.end_hearing(turn, keep);
+        if keep {
+            let seconds = question.seconds();
+            self.events.send(Event::Heard { turn, seconds, waveform: question.into_waveform() });
+        }
+    }
+
+    fn speak(&mut self, speech: Speech) {
+        let result = match (speech, &mut self.speaker) {
+            (Speech::Begin { turn, rate_hz }, _) if self.live.is(turn) => {
+                // The old speaker goes first, so that its sound ends before the new one's begins.
+                self.speaker = None;
+                match Playback::open(&mut self.host, turn, self.live.clone(), rate_hz) {
+                    Ok(playback) => {
+                        self.speaker = Some(playback);
+                        Ok(())
+                    }
+                    Err(error) => Err((turn, error)),
+                }
+            }
+            (Speech::Block { turn, samples }, Some(playback)) if playback.turn() == turn => {
+                playback.push(&samples).map_err(|error| (turn, error))
+            }
+            (Speech::End { turn }, Some(playback)) if playback.turn() == turn => {
+                playback.end().map_err(|error| (turn, error))
+            }
+            (Speech::End { turn }, _) => {
+                self.events.send(Event::SpeechEnded { turn });
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err((turn, error)) = result {
+            self.lose_speaker(turn, error.to_string());
+        }
+    }
+
+    /// The rest of the turn is not heard.
+    fn lose_speaker(&mut self, turn: u64, message: String) {
+        self.level.clear();
+        self.speaker = None;
+        self.events.send(Event::SpeakerFailed { turn, message });
+    }
+
+    fn poll_speaker(&mut self) {
+        let Some(playback) = &mut self.speaker else { return };
+        let turn = playback.turn();
+        if !self.live.is(turn) {
+            self.level.clear();
+            self.speaker = None;
+            return;
+        }
+        match playback.poll() {
+            Err(error) => {
+                let ended = playback.has_ended();
+                self.lose_speaker(turn, error.to_string());
+                if ended {
+                    self.events.send(Event::SpeechEnded { turn });
+                }
+            }
+            Ok(moved) => {
+                if !moved.is_empty() {
+                    self.level.take(&moved);
+                }
+                if playback.starts_now() {
+                    self.events.send(Event::SpeechStarted { turn });
+                }
+                if playback.is_done() {
+                    tracing::info!(turn, gaps = playback.gaps(), "speech ended");
+                    self.level.clear();
+                    self.speaker = None;
+                    self.events.send(Event::SpeechEnded { turn });
+                }
+            }
+        }
+    }
+}

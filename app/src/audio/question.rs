@@ -1,0 +1,119 @@
+//! A spoken question while it comes in: its waveform for the window, and what the worker has no room for yet.
+
+use crossbeam_channel::{Sender, TrySendError};
+use engine::Audio;
+
+use super::{Hearing, loudness};
+
+/// Length of one bar of the waveform, in samples.
+const BAR_SAMPLES: usize = Audio::SAMPLE_RATE_HZ as usize / 20;
+/// A question quieter than this everywhere is silence: a muted microphone.
+const SILENCE: f32 = 1e-4;
+
+/// A question of one turn.
+pub(super) struct Question {
+    turn: u64,
+    samples: usize,
+    peak: f32,
+    bars: Vec<f32>,
+    /// The bar that is not full yet.
+    bar: Vec<f32>,
+    waiting: Vec<f32>,
+}
+
+impl Question {
+    /// A question of which nothing was heard yet.
+    pub(super) fn new(turn: u64) -> Question {
+        Question { turn, samples: 0, peak: 0.0, bars: Vec::new(), bar: Vec::new(), waiting: Vec::new() }
+    }
+
+    /// The turn that it belongs to.
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    /// Takes samples, mono at 16 kHz, and hands on what waits as far as the worker has room.
+    pub(super) fn take(&mut self, new: Vec<f32>, hearing: &Sender<Hearing>) {
+        self.samples += new.len();
+        self.peak = new.iter().fold(self.peak, |peak, s| peak.max(s.abs()));
+        self.bar.extend_from_slice(&new);
+        while self.bar.len() >= BAR_SAMPLES {
+            self.bars.push(loudness(&self.bar[..BAR_SAMPLES]));
+            self.bar.drain(..BAR_SAMPLES);
+        }
+        if self.waiting.is_empty() {
+            self.waiting = new;
+        } else {
+            self.waiting.extend(new);
+        }
+        if !self.waiting.is_empty() {
+            let samples = std::mem::take(&mut self.waiting);
+            let block = Hearing::Block { turn: self.turn, samples };
+            if let Err(TrySendError::Full(Hearing::Block { samples, .. })) = hearing.try_send(block) {
+                self.waiting = samples;
+            }
+        }
+    }
+
+    /// Hands on what still waits; blocks until the worker has room.
+    pub(super) fn flush(&mut self, hearing: &Sender<Hearing>) {
+        if !self.waiting.is_empty() {
+            let samples = std::mem::take(&mut self.waiting);
+            // A worker that is gone takes no questions any more.
+            let _ = hearing.send(Hearing::Block { turn: self.turn, samples });
+        }
+    }
+
+    /// Whether nothing but silence was heard.
+    pub(super) fn is_silent(&self) -> bool {
+        self.peak < SILENCE
+    }
+
+    /// Length so far.
+    pub(super) fn seconds(&self) -> f32 {
+        self.samples as f32 / Audio::SAMPLE_RATE_HZ as f32
+    }
+
+    /// Loudness every 50 ms, 0 to 1.
+    pub(super) fn into_waveform(self) -> Vec<f32> {
+        self.bars
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::bounded;
+
+    #[test]
+    fn a_busy_worker_loses_no_sample() {
+        let (hearing, worker) = bounded(1);
+        let mut question = Question::new(7);
+        for i in 0..10 {
+            question.take(vec![i as f32 / 10.0; 100], &hearing);
+        }
+        let mut heard = Vec::new();
+        let mut receive = |worker: &crossbeam_channel::Receiver<Hearing>| {
+            while let Ok(Hearing::Block { turn: 7, samples }) = worker.try_recv() {
+                heard.extend(samples);
+            }
+        };
+        receive(&worker);
+        question.flush(&hearing);
+        receive(&worker);
+        assert_eq!(heard.len(), 1000);
+        assert!(heard.is_sorted());
+        assert!((question.seconds() - 0.0625).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_muted_microphone_is_noticed() {
+        let (hearing, _worker) = bounded(4);
+        let mut question = Question::new(1);
+        question.take(vec![0.0; 16_000], &hearing);
+        assert!(question.is_silent());
+        question.take(vec![0.01; 10], &hearing);
+        assert!(!question.is_silent());
+        assert_eq!(question.into_waveform().len(), 20);
+    }
+}

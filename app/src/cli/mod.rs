@@ -1,0 +1,49 @@
+//! The command line: what is common to the window and the subcommands. One file for each subcommand.
+
+pub(crate) mod bench;
+mod options;
+pub(crate) mod prompt;
+pub(crate) mod report;
+pub(crate) mod talk;
+pub(crate) mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use options::{AnswerOptions, ModelOptions};
+
+/// A voice assistant that runs wholly on your own machine. Without a subcommand it opens its window.
+#[derive(Parser, Debug)]
+#[command(name = "colloquy", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    /// What to do instead of opening the window.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// The window's options.
+    #[command(flatten)]
+    pub(crate) window: WindowOptions,
+}
+
+/// A subcommand.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Ask one question with sound, pictures, video or text, and get the answer as text and speech.
+    Talk(Box<talk::TalkOptions>),
+    /// Measure prefill, decode and speech, of a checkpoint or of random weights of a named shape.
+    Bench(bench::BenchArgs),
+    /// Compare every stage of a checkpoint with golden tensors.
+    Verify(verify::VerifyOptions),
+}
+
+/// Options of the window.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WindowOptions {
+    #[command(flatten)]
+    pub(crate) model: ModelOptions,
+    #[command(flatten)]
+    pub(crate) answer: AnswerOptions,
+    /// For tests and bug reports: write each turn's question and settings into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record_dir: Option<PathBuf>,
+}

@@ -1,0 +1,115 @@
+//! What worker and sound devices tell the window. Small: samples never travel here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use engine::{Cancel, Info, Summary};
+
+/// One report.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// A model is being loaded.
+    Loading(PathBuf),
+    /// A model is ready; the handle stops its work.
+    Loaded(Box<Info>, Cancel),
+    /// A model cannot be loaded; there is none now.
+    LoadFailed(String),
+    /// The settings that were asked for do not fit the model; the old ones stay.
+    SettingsRefused(String),
+    /// The conversation was forgotten.
+    Cleared,
+    /// The first sound came in.
+    CaptureStarted {
+        /// Turn.
+        turn: u64,
+    },
+    /// The microphone cannot be opened, was lost, or gave only silence.
+    CaptureFailed {
+        /// Turn.
+        turn: u64,
+        /// A sentence.
+        message: String,
+    },
+    /// The question came in whole.
+    Heard {
+        /// Turn.
+        turn: u64,
+        /// Its length.
+        seconds: f32,
+        /// Loudness every 50 ms, 0 to 1.
+        waveform: Vec<f32>,
+    },
+    /// More of the answer.
+    Text {
+        /// Turn.
+        turn: u64,
+        /// Whole characters.
+        piece: String,
+    },
+    /// More of the model's reasoning.
+    Reasoning {
+        /// Turn.
+        turn: u64,
+        /// Whole characters.
+        piece: String,
+    },
+    /// A function call that the model made.
+    ToolCall {
+        /// Turn.
+        turn: u64,
+        /// JSON.
+        call: String,
+    },
+    /// The answer is written.
+    Written {
+        /// Turn.
+        turn: u64,
+        /// What it was and what it cost.
+        summary: Box<Summary>,
+    },
+    /// The first sound went out.
+    SpeechStarted {
+        /// Turn.
+        turn: u64,
+    },
+    /// The last sound was heard.
+    SpeechEnded {
+        /// Turn.
+        turn: u64,
+    },
+    /// The speaker cannot be opened or was lost; the answer can still be read.
+    SpeakerFailed {
+        /// Turn.
+        turn: u64,
+        /// A sentence.
+        message: String,
+    },
+    /// The question or the answer failed.
+    Failed {
+        /// Turn.
+        turn: u64,
+        /// A sentence.
+        message: String,
+    },
+}
+
+/// Sends events and wakes the window. Never blocks.
+#[derive(Clone)]
+pub(crate) struct Events {
+    sender: Sender<Event>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Events {
+    /// `wake` is called after each event, from any thread.
+    pub(crate) fn new(sender: Sender<Event>, wake: impl Fn() + Send + Sync + 'static) -> Events {
+        Events { sender, wake: Arc::new(wake) }
+    }
+
+    /// Sends one event. A window that is gone needs none.
+    pub(crate) fn send(&self, event: Event) {
+        let _ = self.sender.send(event);
+        (self.wake)();
+    }
+}

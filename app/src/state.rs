@@ -1,0 +1,376 @@
+//! What the window shows, as plain data. It changes only through `handle` (a wish of the person) and `apply` (a report);
+//! both return what is to be done about it. This is not where it is done, nor drawn.
+
+mod attachment;
+mod entry;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::{Ending, Info, Settings, Summary};
+
+use crate::audio::Level;
+use crate::cli::prompt::Part;
+use crate::cli::report::tokens_per_second;
+use crate::command::Command;
+use crate::event::Event;
+use crate::turn::{self, Effect, Input, Stage, Turn};
+pub(crate) use attachment::Attachment;
+pub(crate) use entry::{Answer, End, Exchange, Spoken};
+
+/// What is to be done by the window's owner.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    /// Load the model in this folder.
+    Load(PathBuf),
+    /// Open the microphone; the parts come before what is heard.
+    Listen {
+        /// Turn.
+        turn: u64,
+        /// Pictures and clips.
+        parts: Vec<Part>,
+    },
+    /// Close the microphone.
+    Close {
+        /// Turn.
+        turn: u64,
+        /// Whether the question counts.
+        keep: bool,
+    },
+    /// Ask these parts.
+    Ask {
+        /// Turn.
+        turn: u64,
+        /// All of the question.
+        parts: Vec<Part>,
+    },
+    /// Stop the answer and its sound.
+    Silence,
+    /// Forget the conversation.
+    Reset,
+    /// Use other settings.
+    Settings(Box<Settings>),
+    /// Look whether this file can go with a question, and attach it.
+    Inspect(PathBuf),
+    /// Show a dialog that chooses a picture or a sound.
+    PickFile,
+    /// Show a dialog that chooses a model's folder.
+    PickModel,
+}
+
+/// Whether there is a model.
+#[derive(Clone, Debug)]
+pub(crate) enum Model {
+    /// None was chosen, or it cannot be loaded.
+    Absent,
+    /// It is being loaded.
+    Loading(String),
+    /// It is ready.
+    Ready(Box<Info>),
+}
+
+/// A message above the composer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Notice {
+    /// A sentence.
+    pub(crate) text: String,
+    /// Whether something went wrong.
+    pub(crate) is_error: bool,
+}
+
+/// What the last answer cost.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Figures {
+    /// Text tokens a second.
+    pub(crate) tokens_per_second: Option<f64>,
+    /// From the end of the question to the first sound out of the speaker.
+    pub(crate) first_sound: Option<Duration>,
+}
+
+/// All that the window shows.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) model: Model,
+    pub(crate) turn: Turn,
+    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) draft: String,
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) notice: Option<Notice>,
+    pub(crate) figures: Figures,
+    pub(crate) settings: Settings,
+    /// How loud it is just now, in or out; the devices' thread writes it.
+    pub(crate) level: Level,
+    /// Attachments that the question being spoken begins with.
+    attached: usize,
+    /// When the question ended.
+    asked_at: Option<Duration>,
+}
+
+impl State {
+    /// An empty window without a model.
+    pub(crate) fn new(settings: Settings, level: Level) -> State {
+        State {
+            model: Model::Absent,
+            turn: Turn { number: 0, stage: Stage::Absent },
+            exchanges: vec![],
+            draft: String::new(),
+            attachments: vec![],
+            notice: None,
+            figures: Figures::default(),
+            settings,
+            level,
+            attached: 0,
+            asked_at: None,
+        }
+    }
+
+    /// The ready model.
+    pub(crate) fn info(&self) -> Option<&Info> {
+        match &self.model {
+            Model::Ready(info) => Some(info),
+            _ => None,
+        }
+    }
+
+    /// Whether there is something to send and a model to send it to.
+    pub(crate) fn can_submit(&self) -> bool {
+        let something = !self.draft.trim().is_empty() || !self.attachments.is_empty();
+        let free = matches!(self.turn.stage, Stage::Idle | Stage::Thinking | Stage::Speaking);
+        something && free
+    }
+
+    /// Whether the talk button does anything.
+    pub(crate) fn can_talk(&self) -> bool {
+        self.info().is_some_and(|info| info.hears)
+    }
+
+    /// Whether an answer is being made or heard.
+    pub(crate) fn is_answering(&self) -> bool {
+        matches!(self.turn.stage, Stage::Thinking | Stage::Speaking)
+    }
+
+    /// Whether the person is being listened to, or is about to be.
+    pub(crate) fn is_holding(&self) -> bool {
+        matches!(self.turn.stage, Stage::Opening { .. } | Stage::Listening { .. })
+    }
+
+    /// Does what the person wants at `now`.
+    pub(crate) fn handle(&mut self, command: Command, now: Duration) -> Vec<Action> {
+        match command {
+            Command::Press => return self.press(now),
+            Command::Release => return self.step(Input::Release(now), now),
+            Command::Toggle if self.is_holding() => return self.step(Input::Release(now), now),
+            Command::Toggle => return self.press(now),
+            Command::Stop => return self.step(Input::Stop, now),
+            Command::Submit if self.can_submit() => return self.step(Input::Submit, now),
+            Command::Submit => {}
+            Command::Draft(text) => self.draft = text,
+            Command::Open(path) if path.join("config.json").is_file() => return vec![Action::Load(path)],
+            Command::Open(path) => return vec![Action::Inspect(path)],
+            Command::Attach(Ok(attachment)) => {
+                self.notice = None;
+                self.attachments.push(attachment);
+            }
+            Command::Attach(Err(message)) => self.complain(message),
+            Command::Detach(index) => {
+                if index < self.attachments.len() && !self.is_holding() {
+                    self.attachments.remove(index);
+                }
+            }
+            Command::PickFile => return vec![Action::PickFile],
+            Command::PickModel => return vec![Action::PickModel],
+            Command::PickedNothing { at_once: true } => self.complain(
+                "No file dialog is available here. Drop the file or the model's folder on the window, \
+                 or start with --model DIR.",
+            ),
+            Command::PickedNothing { at_once: false } => {}
+            Command::NewConversation => {
+                let mut actions = self.step(Input::Stop, now);
+                actions.push(Action::Reset);
+                return actions;
+            }
+            Command::Speech(speech) => return self.set(Settings { speech, ..self.settings.clone() }),
+            Command::Voice(voice) => {
+                return self.set(Settings { voice: Some(voice), ..self.settings.clone() });
+            }
+            Command::Dismiss => self.notice = None,
+        }
+        vec![]
+    }
+
+    /// Takes in a report at `now`.
+    pub(crate) fn apply(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        match event {
+            Event::Loading(folder) => {
+                self.model = Model::Loading(name(&folder));
+                self.notice = None;
+                return self.step(Input::Unloaded, now);
+            }
+            Event::Loaded(info, _) => {
+                self.model = Model::Ready(info);
+                self.clear();
+                return self.step(Input::Loaded, now);
+            }
+            Event::LoadFailed(message) => {
+                self.model = Model::Absent;
+                self.complain(message);
+                return self.step(Input::Unloaded, now);
+            }
+            Event::SettingsRefused(message) => self.complain(message),
+            Event::Cleared => self.clear(),
+            Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
+            Event::CaptureFailed { turn, message } => {
+                // A question of which nothing was heard is none.
+                self.exchanges.retain(|exchange| exchange.turn != turn);
+                return self.fail(turn, Input::CaptureFailed(turn), message, now);
+            }
+            Event::Heard { turn, seconds, waveform } => {
+                if let Some(exchange) = self.exchange(turn) {
+                    exchange.spoken = Some(Spoken { seconds, waveform });
+                }
+            }
+            Event::Text { turn, piece } => self.extend(turn, |answer| answer.text.push_str(&piece)),
+            Event::Reasoning { turn, piece } => self.extend(turn, |answer| answer.reasoning.push_str(&piece)),
+            Event::ToolCall { turn, call } => self.extend(turn, |answer| answer.calls.push(call)),
+            Event::Written { turn, summary } => return self.written(turn, &summary, now),
+            Event::SpeechStarted { turn } => {
+                if turn == self.turn.number {
+                    self.figures.first_sound = self.asked_at.map(|asked| now.saturating_sub(asked));
+                }
+                return self.step(Input::SpeechStarted(turn), now);
+            }
+            Event::SpeechEnded { turn } => return self.step(Input::SpeechEnded(turn), now),
+            Event::SpeakerFailed { turn, message } => {
+                if turn == self.turn.number {
+                    self.complain(message);
+                }
+            }
+            Event::Failed { turn, message } => return self.fail(turn, Input::Failed(turn), message, now),
+        }
+        vec![]
+    }
+
+    fn press(&mut self, now: Duration) -> Vec<Action> {
+        if self.info().is_some_and(|info| !info.hears) {
+            self.complain("This model takes no sound. Type your question.");
+            return vec![];
+        }
+        if matches!(self.turn.stage, Stage::Idle) {
+            self.notice = None;
+        }
+        self.step(Input::Press(now), now)
+    }
+
+    fn step(&mut self, input: Input, now: Duration) -> Vec<Action> {
+        let (turn, effects) = turn::step(self.turn, input);
+        if turn.stage != self.turn.stage {
+            tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
+        }
+        self.turn = turn;
+        effects.into_iter().filter_map(|effect| self.act(effect, now)).collect()
+    }
+
+    fn act(&mut self, effect: Effect, now: Duration) -> Option<Action> {
+        match effect {
+            Effect::Listen(turn) => {
+                self.attached = self.attachments.len();
+                let parts = self.attachments.iter().map(Attachment::part).collect();
+                Some(Action::Listen { turn, parts })
+            }
+            Effect::Close { number: turn, keep } => {
+                if keep {
+                    let attachments = self.attachments.drain(..self.attached).collect();
+                    let spoken = Some(Spoken::default());
+                    self.ask(Exchange { turn, attachments, spoken, ..Exchange::default() }, now);
+                }
+                Some(Action::Close { turn, keep })
+            }
+            Effect::Ask(turn) => {
+                let attachments = std::mem::take(&mut self.attachments);
+                let draft = std::mem::take(&mut self.draft);
+                let text = Some(draft.trim().to_owned()).filter(|text| !text.is_empty());
+                let mut parts: Vec<_> = attachments.iter().map(Attachment::part).collect();
+                parts.extend(text.clone().map(Part::Text));
+                self.ask(Exchange { turn, attachments, text, ..Exchange::default() }, now);
+                Some(Action::Ask { turn, parts })
+            }
+            Effect::Silence(turn) => {
+                self.extend(turn, |answer| {
+                    answer.end.get_or_insert(End::Stopped);
+                });
+                Some(Action::Silence)
+            }
+            Effect::HintHold => {
+                let text = "Hold the key or the button while you speak, and let go when you are done.".into();
+                self.notice = Some(Notice { text, is_error: false });
+                None
+            }
+        }
+    }
+
+    fn ask(&mut self, exchange: Exchange, now: Duration) {
+        self.notice = None;
+        self.asked_at = Some(now);
+        self.figures = Figures::default();
+        self.exchanges.push(exchange);
+    }
+
+    fn fail(&mut self, turn: u64, input: Input, message: String, now: Duration) -> Vec<Action> {
+        if turn != self.turn.number {
+            return vec![];
+        }
+        self.complain(message);
+        self.extend(turn, |answer| answer.end = Some(End::Failed));
+        self.step(input, now)
+    }
+
+    fn written(&mut self, turn: u64, summary: &Summary, now: Duration) -> Vec<Action> {
+        tracing::info!(turn, text = summary.text, samples = summary.samples, "answer");
+        let end = match summary.ending {
+            Ending::Stop => End::Complete,
+            Ending::Limit => End::Limit,
+            Ending::Cancelled => End::Stopped,
+        };
+        self.extend(turn, |answer| answer.end = Some(end));
+        if turn == self.turn.number {
+            self.figures.tokens_per_second = tokens_per_second(summary);
+        }
+        let spoken = self.settings.speech && summary.samples > 0;
+        self.step(Input::Written { number: turn, spoken }, now)
+    }
+
+    /// Of a turn, if it was not forgotten meanwhile.
+    fn exchange(&mut self, turn: u64) -> Option<&mut Exchange> {
+        self.exchanges.iter_mut().rev().find(|exchange| exchange.turn == turn)
+    }
+
+    fn extend(&mut self, turn: u64, change: impl FnOnce(&mut Answer)) {
+        if let Some(exchange) = self.exchange(turn) {
+            change(&mut exchange.answer);
+        }
+    }
+
+    fn set(&mut self, settings: Settings) -> Vec<Action> {
+        self.settings = settings;
+        vec![Action::Settings(Box::new(self.settings.clone()))]
+    }
+
+    fn clear(&mut self) {
+        self.exchanges.clear();
+        self.notice = None;
+        self.figures = Figures::default();
+    }
+
+    fn complain(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        tracing::warn!("{text}");
+        self.notice = Some(Notice { text, is_error: true });
+    }
+}
+
+fn name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests;

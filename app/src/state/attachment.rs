@@ -1,0 +1,62 @@
+//! A picture or a sound that goes with the next question.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use image::RgbaImage;
+
+use crate::cli::prompt::Part;
+
+/// Longest side of a picture as shown.
+const THUMBNAIL: u32 = 192;
+
+/// A file that goes with a question.
+#[derive(Clone, Debug)]
+pub(crate) struct Attachment {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// A small copy, for a picture; none for a sound.
+    pub(crate) thumbnail: Option<Arc<RgbaImage>>,
+}
+
+impl Attachment {
+    /// Looks at a file.
+    ///
+    /// # Errors
+    /// A sentence: it is neither a picture nor a sound that can be used.
+    pub(crate) fn open(path: &Path) -> Result<Attachment, String> {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let shown = path.display();
+        let thumbnail = match extension.as_str() {
+            "png" | "jpg" | "jpeg" | "webp" => {
+                let picture = image::open(path).map_err(|e| format!("{shown} cannot be shown: {e}."))?;
+                Some(Arc::new(picture.thumbnail(THUMBNAIL, THUMBNAIL).to_rgba8()))
+            }
+            "wav" | "flac" | "mp3" | "ogg" if path.is_file() => None,
+            "wav" | "flac" | "mp3" | "ogg" => return Err(format!("There is no file {shown}.")),
+            _ if path.is_dir() => {
+                return Err(format!("The folder {shown} holds no model: it has no config.json."));
+            }
+            _ => {
+                return Err(format!(
+                    "{shown} is neither a picture (PNG, JPEG, WebP) nor a sound (WAV, FLAC, MP3, Ogg) \
+                     nor a model's folder."
+                ));
+            }
+        };
+        Ok(Attachment { path: path.to_path_buf(), thumbnail })
+    }
+
+    /// As a part of a question.
+    pub(crate) fn part(&self) -> Part {
+        match self.thumbnail {
+            Some(_) => Part::Image(self.path.clone()),
+            None => Part::Audio(self.path.clone()),
+        }
+    }
+
+    /// The file's name.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+}

@@ -1,0 +1,162 @@
+//! Hold to talk, as a pure function: what a press, a release or a report does to the turn, and what is to be done then.
+//!
+//! This is not where anything is done: it knows no device, no model and no clock.
+
+use std::time::Duration;
+
+/// A key held for less than this was touched by mistake.
+pub(crate) const SHORTEST_HOLD: Duration = Duration::from_millis(300);
+
+/// Where a turn stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// There is no model to talk to.
+    Absent,
+    /// Waiting for the person.
+    Idle,
+    /// The key is down and the microphone gives no sound yet.
+    Opening {
+        /// When the key went down.
+        since: Duration,
+    },
+    /// The microphone gives sound.
+    Listening {
+        /// When the key went down.
+        since: Duration,
+    },
+    /// The question is asked and nothing of the answer can be heard yet.
+    Thinking,
+    /// The answer is heard.
+    Speaking,
+}
+
+/// A turn and its number. Reports that carry another number are about a turn that is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Turn {
+    /// Counts up; 0 before the first turn.
+    pub(crate) number: u64,
+    /// Where it stands.
+    pub(crate) stage: Stage,
+}
+
+/// What happened. Times are on any one clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Input {
+    /// A model is ready.
+    Loaded,
+    /// The model is gone, or another one is being loaded.
+    Unloaded,
+    /// Key or button down.
+    Press(Duration),
+    /// Key or button up, or the window lost the keyboard.
+    Release(Duration),
+    /// Typed text is to be sent.
+    Submit,
+    /// Stop whatever is going on.
+    Stop,
+    /// The first sound came in from the microphone.
+    CaptureStarted(u64),
+    /// The microphone cannot be opened, was lost, or gave only silence.
+    CaptureFailed(u64),
+    /// The first sound of the answer went out.
+    SpeechStarted(u64),
+    /// The answer is written.
+    Written {
+        /// Turn.
+        number: u64,
+        /// Whether it is spoken too, so that `SpeechEnded` is still to come.
+        spoken: bool,
+    },
+    /// The last sound of the answer was heard.
+    SpeechEnded(u64),
+    /// The question or the answer failed.
+    Failed(u64),
+}
+
+/// What is to be done. Each names its turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// Open the microphone and read along.
+    Listen(u64),
+    /// Close the microphone; with `keep` the question is asked, else forgotten.
+    Close {
+        /// Turn.
+        number: u64,
+        /// Whether the question counts.
+        keep: bool,
+    },
+    /// Ask what was typed.
+    Ask(u64),
+    /// Stop the answer and its sound at once.
+    Silence(u64),
+    /// Say that the key is to be held.
+    HintHold,
+}
+
+/// The turn after `input`, and what is to be done, in order.
+pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
+    let Turn { number, stage } = turn;
+    let to = |stage| Turn { number, stage };
+    let next = |stage| Turn { number: number + 1, stage };
+    let close = |keep| Effect::Close { number, keep };
+    match (stage, input) {
+        (Stage::Absent, Input::Loaded) => (to(Stage::Idle), vec![]),
+        (Stage::Absent, _) => (turn, vec![]),
+
+        (Stage::Idle, Input::Press(since)) => {
+            (next(Stage::Opening { since }), vec![Effect::Listen(number + 1)])
+        }
+        (Stage::Thinking | Stage::Speaking, Input::Press(since)) => {
+            (next(Stage::Opening { since }), vec![Effect::Silence(number), Effect::Listen(number + 1)])
+        }
+
+        (Stage::Opening { since }, Input::CaptureStarted(n)) if n == number => {
+            (to(Stage::Listening { since }), vec![])
+        }
+        (Stage::Opening { .. }, Input::Release(_)) => (to(Stage::Idle), vec![close(false), Effect::HintHold]),
+        (Stage::Listening { since }, Input::Release(at)) if at.saturating_sub(since) < SHORTEST_HOLD => {
+            (to(Stage::Idle), vec![close(false), Effect::HintHold])
+        }
+        (Stage::Listening { .. }, Input::Release(_)) => (to(Stage::Thinking), vec![close(true)]),
+
+        (Stage::Idle, Input::Submit) => (next(Stage::Thinking), vec![Effect::Ask(number + 1)]),
+        (Stage::Thinking | Stage::Speaking, Input::Submit) => {
+            (next(Stage::Thinking), vec![Effect::Silence(number), Effect::Ask(number + 1)])
+        }
+
+        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Stop) => {
+            (to(Stage::Idle), vec![close(false)])
+        }
+        (Stage::Thinking | Stage::Speaking, Input::Stop) => (to(Stage::Idle), vec![Effect::Silence(number)]),
+
+        (Stage::Opening { .. } | Stage::Listening { .. }, Input::CaptureFailed(n) | Input::Failed(n))
+            if n == number =>
+        {
+            (to(Stage::Idle), vec![close(false)])
+        }
+        (Stage::Thinking | Stage::Speaking, Input::CaptureFailed(n) | Input::Failed(n)) if n == number => {
+            (to(Stage::Idle), vec![Effect::Silence(number)])
+        }
+
+        (Stage::Thinking, Input::SpeechStarted(n)) if n == number => (to(Stage::Speaking), vec![]),
+        (Stage::Thinking | Stage::Speaking, Input::Written { number: n, spoken: false }) if n == number => {
+            (to(Stage::Idle), vec![])
+        }
+        (Stage::Thinking | Stage::Speaking, Input::SpeechEnded(n)) if n == number => {
+            (to(Stage::Idle), vec![])
+        }
+
+        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Unloaded) => {
+            (to(Stage::Absent), vec![close(false)])
+        }
+        (Stage::Thinking | Stage::Speaking, Input::Unloaded) => {
+            (to(Stage::Absent), vec![Effect::Silence(number)])
+        }
+        (Stage::Idle, Input::Unloaded) => (to(Stage::Absent), vec![]),
+
+        _ => (turn, vec![]),
+    }
+}
+
+#[cfg(test)]
+mod tests;

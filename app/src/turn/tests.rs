@@ -1,0 +1,162 @@
+use super::*;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Runs a burst from an idle start and returns the stage at its end with all effects.
+fn burst(inputs: &[Input]) -> (Turn, Vec<Effect>) {
+    let mut turn = Turn { number: 0, stage: Stage::Idle };
+    let mut effects = Vec::new();
+    for &input in inputs {
+        let (after, new) = step(turn, input);
+        turn = after;
+        effects.extend(new);
+    }
+    (turn, effects)
+}
+
+#[test]
+fn a_held_key_records_and_asks() {
+    let (turn, effects) = burst(&[
+        Input::Press(ms(0)),
+        Input::CaptureStarted(1),
+        Input::Release(ms(900)),
+        Input::SpeechStarted(1),
+        Input::Written { number: 1, spoken: true },
+    ]);
+    assert_eq!(turn, Turn { number: 1, stage: Stage::Speaking });
+    assert_eq!(effects, [Effect::Listen(1), Effect::Close { number: 1, keep: true }]);
+    assert_eq!(step(turn, Input::SpeechEnded(1)).0.stage, Stage::Idle);
+}
+
+#[test]
+fn key_repeat_neither_restarts_nor_stops() {
+    let mut inputs = vec![Input::Press(ms(0)), Input::CaptureStarted(1)];
+    inputs.extend((1..40).map(|i| Input::Press(ms(i * 30))));
+    let (turn, effects) = burst(&inputs);
+    assert_eq!(turn, Turn { number: 1, stage: Stage::Listening { since: ms(0) } });
+    assert_eq!(effects, [Effect::Listen(1)]);
+}
+
+#[test]
+fn a_touch_is_dropped_with_a_hint() {
+    for started in [false, true] {
+        let mut inputs = vec![Input::Press(ms(100))];
+        inputs.extend(started.then_some(Input::CaptureStarted(1)));
+        inputs.push(Input::Release(ms(399)));
+        let (turn, effects) = burst(&inputs);
+        assert_eq!(turn.stage, Stage::Idle);
+        let drop = Effect::Close { number: 1, keep: false };
+        assert_eq!(effects, [Effect::Listen(1), drop, Effect::HintHold]);
+    }
+    let (turn, _) = burst(&[Input::Press(ms(100)), Input::CaptureStarted(1), Input::Release(ms(400))]);
+    assert_eq!(turn.stage, Stage::Thinking);
+}
+
+#[test]
+fn the_microphone_never_opening_asks_nothing() {
+    let (turn, effects) = burst(&[Input::Press(ms(0)), Input::Release(ms(2000))]);
+    assert_eq!(turn.stage, Stage::Idle);
+    assert!(effects.contains(&Effect::Close { number: 1, keep: false }));
+}
+
+#[test]
+fn a_press_while_it_thinks_or_speaks_stops_it_first() {
+    for speaking in [false, true] {
+        let mut inputs = vec![Input::Submit];
+        inputs.extend(speaking.then_some(Input::SpeechStarted(1)));
+        inputs.push(Input::Press(ms(5000)));
+        let (turn, effects) = burst(&inputs);
+        assert_eq!(turn, Turn { number: 2, stage: Stage::Opening { since: ms(5000) } });
+        assert_eq!(effects, [Effect::Ask(1), Effect::Silence(1), Effect::Listen(2)]);
+    }
+}
+
+#[test]
+fn reports_of_a_turn_that_is_over_change_nothing() {
+    let (turn, _) =
+        burst(&[Input::Submit, Input::Press(ms(0)), Input::CaptureStarted(2), Input::Release(ms(999))]);
+    assert_eq!(turn, Turn { number: 2, stage: Stage::Thinking });
+    for stale in [
+        Input::SpeechStarted(1),
+        Input::Written { number: 1, spoken: false },
+        Input::SpeechEnded(1),
+        Input::CaptureStarted(1),
+        Input::CaptureFailed(1),
+        Input::Failed(1),
+    ] {
+        assert_eq!(step(turn, stale), (turn, vec![]), "{stale:?}");
+    }
+}
+
+#[test]
+fn a_lost_microphone_leaves_it_idle() {
+    let (turn, effects) = burst(&[Input::Press(ms(0)), Input::CaptureStarted(1), Input::CaptureFailed(1)]);
+    assert_eq!(turn.stage, Stage::Idle);
+    assert_eq!(effects.last(), Some(&Effect::Close { number: 1, keep: false }));
+    assert_eq!(step(turn, Input::Release(ms(800))), (turn, vec![]));
+}
+
+#[test]
+fn stop_ends_every_stage_once() {
+    for (inputs, last) in [
+        (vec![Input::Press(ms(0))], Effect::Close { number: 1, keep: false }),
+        (vec![Input::Press(ms(0)), Input::CaptureStarted(1)], Effect::Close { number: 1, keep: false }),
+        (vec![Input::Submit], Effect::Silence(1)),
+        (vec![Input::Submit, Input::SpeechStarted(1)], Effect::Silence(1)),
+    ] {
+        let (turn, _) = burst(&inputs);
+        let (turn, effects) = step(turn, Input::Stop);
+        assert_eq!((turn.stage, effects), (Stage::Idle, vec![last]));
+        assert_eq!(step(turn, Input::Stop), (turn, vec![]));
+    }
+}
+
+#[test]
+fn an_answer_without_speech_ends_when_written() {
+    let (turn, _) = burst(&[Input::Submit, Input::Written { number: 1, spoken: false }]);
+    assert_eq!(turn.stage, Stage::Idle);
+}
+
+#[test]
+fn nothing_starts_without_a_model() {
+    let absent = Turn { number: 3, stage: Stage::Absent };
+    for input in [Input::Press(ms(0)), Input::Release(ms(900)), Input::Submit, Input::Stop] {
+        assert_eq!(step(absent, input), (absent, vec![]));
+    }
+    assert_eq!(step(absent, Input::Loaded).0.stage, Stage::Idle);
+}
+
+#[test]
+fn hammering_the_key_never_leaves_the_microphone_open() {
+    let mut open = None;
+    let mut turn = Turn { number: 0, stage: Stage::Idle };
+    for i in 0..500_u64 {
+        let at = ms(i * 37);
+        let input = match i * 7919 % 11 {
+            0..=2 => Input::Press(at),
+            3..=5 => Input::Release(at),
+            6 => Input::CaptureStarted(turn.number),
+            7 => Input::Submit,
+            8 => Input::Stop,
+            9 => Input::SpeechEnded(turn.number),
+            _ => Input::CaptureFailed(turn.number.saturating_sub(1)),
+        };
+        let (after, effects) = step(turn, input);
+        for effect in effects {
+            match effect {
+                Effect::Listen(number) => {
+                    assert_eq!(open, None, "two microphones at {i}");
+                    open = Some(number);
+                }
+                Effect::Close { number, .. } => assert_eq!(open.take(), Some(number)),
+                Effect::Ask(_) | Effect::Silence(_) | Effect::HintHold => {}
+            }
+        }
+        turn = after;
+        let holding = matches!(turn.stage, Stage::Opening { .. } | Stage::Listening { .. });
+        assert_eq!(open.is_some(), holding, "step {i}: {turn:?}");
+    }
+    assert!(turn.number > 20);
+}

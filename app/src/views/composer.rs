@@ -1,0 +1,101 @@
+//! The bar at the bottom: message, attachments, talk button, text field, state line.
+
+use std::sync::LazyLock;
+
+use crossbeam_channel::Sender;
+use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui};
+
+use super::{conversation, meter, send, status, talk_button, theme};
+use crate::command::Command;
+use crate::state::{Notice, State};
+use crate::turn::Stage;
+
+/// The text field.
+pub(crate) static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
+
+/// The bar at the bottom.
+pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    if let Some(notice) = &state.notice {
+        notice_ui(ui, notice, commands);
+    }
+    if !state.attachments.is_empty() {
+        attachments_ui(ui, state, commands);
+    }
+    let palette = theme::palette(ui);
+    let (level, label) = match state.turn.stage {
+        Stage::Listening { .. } => (state.level.get(), "Microphone level"),
+        Stage::Speaking => (state.level.get(), "Speaker level"),
+        _ => (0.0, "Level"),
+    };
+    let color = if level > 0.0 { palette.stage(state) } else { palette.weak.gamma_multiply(0.35) };
+    meter::level_ui(ui, level, label, color);
+    ui.horizontal(|ui| {
+        talk_button::talk_button_ui(ui, state, commands);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if state.is_answering() {
+                if ui.button("Stop").on_hover_text("Stop the answer (Escape)").clicked() {
+                    send(commands, Command::Stop);
+                }
+            } else if ui.add_enabled(state.can_submit(), eframe::egui::Button::new("Send")).clicked() {
+                send(commands, Command::Submit);
+            }
+            if ui.button("File…").on_hover_text("Add a picture or a sound to the question").clicked() {
+                send(commands, Command::PickFile);
+            }
+            draft_ui(ui, state, commands);
+        });
+    });
+    status::status_ui(ui, state);
+}
+
+fn draft_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    let mut draft = state.draft.clone();
+    let field = TextEdit::singleline(&mut draft)
+        .id(*DRAFT_ID)
+        .hint_text("Type a question")
+        .desired_width(f32::INFINITY)
+        .margin(Margin::symmetric(14, 10));
+    let response = ui.add(field);
+    // The field has no visible label: its hint is its name.
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Question"));
+    if response.changed() {
+        send(commands, Command::Draft(draft));
+    }
+    if response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter)) {
+        send(commands, Command::Submit);
+        response.request_focus();
+    }
+}
+
+fn notice_ui(ui: &mut Ui, notice: &Notice, commands: &Sender<Command>) {
+    let palette = theme::palette(ui);
+    let color = if notice.is_error { palette.error } else { palette.text };
+    let frame = Frame::new()
+        .fill(color.gamma_multiply(0.1))
+        .corner_radius(CornerRadius::same(theme::ROUND))
+        .inner_margin(Margin::symmetric(12, 8));
+    frame.show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if ui.button("OK").on_hover_text("Close this message").clicked() {
+                    send(commands, Command::Dismiss);
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(Label::new(RichText::new(&notice.text).color(color)).wrap());
+                });
+            });
+        });
+    });
+}
+
+fn attachments_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    ui.horizontal_wrapped(|ui| {
+        for (i, attachment) in state.attachments.iter().enumerate() {
+            conversation::attachment_ui(ui, attachment, 64.0);
+            let remove = ui.add_enabled(!state.is_holding(), eframe::egui::Button::new("Remove").small());
+            if remove.on_hover_text(format!("Do not send {}", attachment.name())).clicked() {
+                send(commands, Command::Detach(i));
+            }
+        }
+    });
+}

@@ -1,0 +1,54 @@
+//! The bar at the top: which model, which voice, a new conversation.
+
+use crossbeam_channel::Sender;
+use eframe::egui::{Align, ComboBox, Layout, RichText, Ui};
+
+use super::{send, theme};
+use crate::command::Command;
+use crate::state::{Model, State};
+
+/// The bar at the top.
+pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    let palette = theme::palette(ui);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Colloquy").heading().color(palette.accent));
+        let name = match &state.model {
+            Model::Absent => "no model",
+            Model::Loading(name) => name,
+            Model::Ready(info) => &info.name,
+        };
+        ui.label(RichText::new(name).small().color(palette.weak));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.button("Model…").on_hover_text("Choose the folder of another model").clicked() {
+                send(commands, Command::PickModel);
+            }
+            if ui.button("New").on_hover_text("Forget this conversation and begin a new one").clicked() {
+                send(commands, Command::NewConversation);
+            }
+            voice_ui(ui, state, commands);
+        });
+    });
+}
+
+/// Whether it speaks, and how.
+fn voice_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    let Some(info) = state.info().filter(|info| !info.voices.is_empty()) else { return };
+    let mut speech = state.settings.speech;
+    if ui.checkbox(&mut speech, "Speak").on_hover_text("Speak the answers").changed() {
+        send(commands, Command::Speech(speech));
+    }
+    if info.voices.len() < 2 || !speech {
+        return;
+    }
+    let wanted = state.settings.voice.as_deref().unwrap_or(&info.voices[0]);
+    let current =
+        info.voices.iter().find(|voice| voice.eq_ignore_ascii_case(wanted)).unwrap_or(&info.voices[0]);
+    let combo = ComboBox::from_id_salt("voice").selected_text(current).show_ui(ui, |ui| {
+        for voice in &info.voices {
+            if ui.selectable_label(voice == current, voice).clicked() {
+                send(commands, Command::Voice(voice.clone()));
+            }
+        }
+    });
+    combo.response.on_hover_text("Voice");
+}

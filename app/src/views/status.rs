@@ -1,0 +1,45 @@
+//! The line at the bottom: what goes on, in words and colour, and what the last answer cost.
+
+use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
+
+use super::theme;
+use crate::state::{Model, State};
+use crate::turn::Stage;
+
+/// The line at the bottom.
+pub(super) fn status_ui(ui: &mut Ui, state: &State) {
+    let palette = theme::palette(ui);
+    ui.horizontal(|ui| {
+        let failed =
+            matches!(state.model, Model::Absent) && state.notice.as_ref().is_some_and(|n| n.is_error);
+        let color = if failed { palette.error } else { palette.stage(state) };
+        let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+        ui.painter().circle_filled(dot.center(), 5.0, color);
+        ui.label(RichText::new(words(state)).small().color(color));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.label(RichText::new(figures(state)).small().color(palette.weak));
+        });
+    });
+}
+
+/// What goes on.
+fn words(state: &State) -> String {
+    match (&state.model, state.turn.stage) {
+        (Model::Loading(name), _) => format!("Loading {name}…"),
+        (Model::Absent, _) | (_, Stage::Absent) => "No model is loaded".into(),
+        (_, Stage::Idle) => "Ready".into(),
+        (_, Stage::Opening { .. }) => "Opening the microphone…".into(),
+        (_, Stage::Listening { .. }) => "Listening…".into(),
+        (_, Stage::Thinking) => "Thinking…".into(),
+        (_, Stage::Speaking) => "Speaking…".into(),
+    }
+}
+
+/// Device, tokens a second, time to the first sound.
+fn figures(state: &State) -> String {
+    let device = state.info().map(|info| info.device.clone());
+    let rate = state.figures.tokens_per_second.map(|rate| format!("{rate:.0} tokens/s"));
+    let sound =
+        state.figures.first_sound.map(|time| format!("first sound after {:.1} s", time.as_secs_f32()));
+    device.into_iter().chain(rate).chain(sound).collect::<Vec<_>>().join("  ·  ")
+}

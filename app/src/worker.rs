@@ -1,0 +1,333 @@
+//! The one thread that owns an `engine::Session`: commands and heard sound come in, events and speech go out.
+//!
+//! Nothing here knows the window; a turn that is no longer alive is stopped, not judged.
+
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use engine::{Engine, Options, Session, Settings};
+
+use crate::audio::{Hearing, Speech};
+use crate::cli::prompt::Part;
+use crate::event::{Event, Events};
+use crate::live::Live;
+use crate::record::Recorder;
+
+/// How long a step waits when the speech is far ahead of the speaker.
+const AHEAD: Duration = Duration::from_millis(20);
+
+/// What the window asks of the worker.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Load a model in place of the one that is there.
+    Load(PathBuf),
+    /// A spoken question begins; these parts come before it.
+    Begin {
+        /// Turn.
+        turn: u64,
+        /// Pictures and clips.
+        parts: Vec<Part>,
+    },
+    /// Answer these parts.
+    Ask {
+        /// Turn.
+        turn: u64,
+        /// All of the question.
+        parts: Vec<Part>,
+    },
+    /// Other settings from the next answer on.
+    Settings(Box<Settings>),
+    /// Forget the conversation.
+    Reset,
+}
+
+/// What the worker needs from its start on.
+pub(crate) struct Start {
+    /// Where its reports go.
+    pub(crate) events: Events,
+    /// Which turn may be worked on.
+    pub(crate) live: Live,
+    /// Sound from the devices' thread.
+    pub(crate) hearing: Receiver<Hearing>,
+    /// Sound to it.
+    pub(crate) speech: Sender<Speech>,
+    /// For every model.
+    pub(crate) options: Options,
+    /// For the first conversation.
+    pub(crate) settings: Settings,
+    /// Where questions are written, if anywhere.
+    pub(crate) recorder: Option<Recorder>,
+}
+
+/// Starts the worker's thread. It ends when the sender is dropped.
+///
+/// # Errors
+/// The system refuses a thread.
+pub(crate) fn start(start: Start) -> Result<Sender<Job>> {
+    let (jobs, jobs_in) = bounded(64);
+    let mut worker = Worker { start, session: None, building: None };
+    std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || worker.run(&jobs_in))
+        .context("cannot start the engine's thread")?;
+    Ok(jobs)
+}
+
+struct Worker {
+    start: Start,
+    session: Option<Session>,
+    /// The turn whose question is being built.
+    building: Option<u64>,
+}
+
+impl Worker {
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        let hearing = self.start.hearing.clone();
+        loop {
+            select! {
+                recv(jobs) -> job => match job {
+                    Ok(job) => self.guard(|worker| worker.work(job, jobs)),
+                    Err(_) => return,
+                },
+                recv(hearing) -> sound => {
+                    let Ok(sound) = sound else { return };
+                    // The job that began this sound's turn was sent before it, and must be done before it.
+                    while let Ok(job) = jobs.try_recv() {
+                        self.guard(|worker| worker.work(job, jobs));
+                    }
+                    self.guard(|worker| worker.hear(sound, jobs));
+                }
+            }
+        }
+    }
+
+    /// A fault of the engine costs the model, not the program.
+    fn guard(&mut self, work: impl FnOnce(&mut Worker)) {
+        if std::panic::catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            self.session = None;
+            self.building = None;
+            let message =
+                "The engine stopped by a fault of its own. Load the model again; the log says more.";
+            self.start.events.send(Event::LoadFailed(message.into()));
+        }
+    }
+
+    fn work(&mut self, job: Job, jobs: &Receiver<Job>) {
+        match job {
+            Job::Load(folder) => self.load(&folder),
+            Job::Begin { turn, parts } => {
+                self.try_turn(turn, |worker| worker.begin(turn, &parts));
+            }
+            Job::Ask { turn, parts } => {
+                if self.try_turn(turn, |worker| worker.begin(turn, &parts)) {
+                    self.respond(turn, jobs);
+                }
+            }
+            Job::Settings(settings) => {
+                self.start.settings = *settings.clone();
+                if let Some(session) = &mut self.session
+                    && let Err(error) = session.set_settings(*settings)
+                {
+                    self.start.events.send(Event::SettingsRefused(sentence(&error)));
+                }
+            }
+            Job::Reset => {
+                if let Some(session) = &mut self.session {
+                    match session.reset() {
+                        Ok(()) => self.start.events.send(Event::Cleared),
+                        Err(error) => self.start.events.send(Event::LoadFailed(sentence(&error))),
+                    }
+                }
+                if let Some(recorder) = &mut self.start.recorder {
+                    recorder.clear();
+                }
+            }
+        }
+    }
+
+    fn load(&mut self, folder: &Path) {
+        self.start.events.send(Event::Loading(folder.to_path_buf()));
+        // The old model's memory is given back before the new one needs it.
+        self.session = None;
+        self.building = None;
+        let loaded = Engine::load(folder, &self.start.options)
+            .and_then(|engine| Session::new(engine, self.start.settings.clone()));
+        match loaded {
+            Ok(session) => {
+                let info = session.engine().info().clone();
+                tracing::info!(
+                    model = info.name,
+                    device = info.device,
+                    load_ms = info.load_ms,
+                    "model loaded"
+                );
+                let cancel = session.cancel();
+                self.session = Some(session);
+                self.start.events.send(Event::Loaded(Box::new(info), cancel));
+            }
+            Err(error) => {
+                tracing::error!(%error, "the model cannot be loaded");
+                self.start.events.send(Event::LoadFailed(sentence(&error)));
+            }
+        }
+        if let Some(recorder) = &mut self.start.recorder {
+            recorder.clear();
+        }
+    }
+
+    /// Does a piece of a turn's work. A failure ends the turn; its question is forgotten.
+    fn try_turn(&mut self, turn: u64, work: impl FnOnce(&mut Worker) -> engine::Result<()>) -> bool {
+        let Err(error) = work(self) else { return true };
+        self.building = None;
+        if let Some(session) = &mut self.session {
+            session.discard();
+        }
+        if !matches!(error, engine::Error::Cancelled) {
+            tracing::warn!(turn, %error, "turn failed");
+            self.start.events.send(Event::Failed { turn, message: sentence(&error) });
+        }
+        false
+    }
+
+    fn begin(&mut self, turn: u64, parts: &[Part]) -> engine::Result<()> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        if self.building.replace(turn).is_some() {
+            session.discard();
+        }
+        if let Some(recorder) = &mut self.start.recorder {
+            recorder.begin(turn, parts);
+        }
+        parts.iter().try_for_each(|part| session.push(part.open(None)?))
+    }
+
+    fn hear(&mut self, sound: Hearing, jobs: &Receiver<Job>) {
+        let (Hearing::Block { turn, .. } | Hearing::End { turn, .. }) = sound;
+        if self.building != Some(turn) {
+            return;
+        }
+        match sound {
+            Hearing::Block { samples, .. } => {
+                if let Some(recorder) = &mut self.start.recorder {
+                    recorder.hear(&samples);
+                }
+                self.try_turn(turn, |worker| match &mut worker.session {
+                    Some(session) => session.push_audio(&samples),
+                    None => Ok(()),
+                });
+            }
+            Hearing::End { keep: true, .. } => self.respond(turn, jobs),
+            Hearing::End { keep: false, .. } => {
+                self.building = None;
+                if let Some(session) = &mut self.session {
+                    session.discard();
+                }
+            }
+        }
+    }
+
+    fn respond(&mut self, turn: u64, jobs: &Receiver<Job>) {
+        self.building = None;
+        let Some(session) = &mut self.session else { return };
+        if !self.start.live.is(turn) {
+            return session.discard();
+        }
+        if let Some(recorder) = &mut self.start.recorder {
+            recorder.asked(&self.start.settings);
+        }
+        let answer = Answer { turn, start: &mut self.start, session, jobs, speaking: false };
+        let mut later = Vec::new();
+        let result = answer.run(&mut later);
+        self.try_turn(turn, |_| result);
+        for job in later {
+            self.work(job, jobs);
+        }
+    }
+}
+
+/// One answer while it is being made.
+struct Answer<'a> {
+    turn: u64,
+    start: &'a mut Start,
+    session: &'a mut Session,
+    jobs: &'a Receiver<Job>,
+    speaking: bool,
+}
+
+impl Answer<'_> {
+    /// Works until the answer ends. Jobs that come meanwhile are kept for later; each of them that needs the session
+    /// comes with a new turn, so that this one soon ends.
+    fn run(mut self, later: &mut Vec<Job>) -> engine::Result<()> {
+        let turn = self.turn;
+        let info = self.session.engine().info();
+        if self.start.settings.speech && !info.voices.is_empty() {
+            let rate_hz = info.sample_rate_hz;
+            self.speak(Speech::Begin { turn, rate_hz });
+            self.speaking = true;
+        }
+        let result = self.steps(later);
+        if self.speaking {
+            self.speak(Speech::End { turn });
+        }
+        result
+    }
+
+    fn steps(&mut self, later: &mut Vec<Job>) -> engine::Result<()> {
+        let cancel = self.session.cancel();
+        self.session.respond()?;
+        loop {
+            later.extend(self.jobs.try_iter());
+            if !self.start.live.is(self.turn) {
+                cancel.fire();
+            } else if self.start.speech.is_full() {
+                std::thread::sleep(AHEAD);
+                continue;
+            }
+            let Some(events) = self.session.step()? else { return Ok(()) };
+            for event in events {
+                self.tell(event);
+            }
+        }
+    }
+
+    fn tell(&mut self, event: engine::Event) {
+        let turn = self.turn;
+        let event = match event {
+            engine::Event::Audio { .. } => return self.speak_samples(),
+            engine::Event::Text(piece) => Event::Text { turn, piece },
+            engine::Event::Reasoning(piece) => Event::Reasoning { turn, piece },
+            engine::Event::ToolCall(call) => Event::ToolCall { turn, call },
+            engine::Event::Finished(summary) => {
+                self.speak_samples();
+                if let Some(recorder) = &mut self.start.recorder {
+                    recorder.answered(&summary);
+                }
+                Event::Written { turn, summary }
+            }
+        };
+        self.start.events.send(event);
+    }
+
+    fn speak_samples(&mut self) {
+        let samples = self.session.take_samples();
+        if self.speaking && !samples.is_empty() && self.start.live.is(self.turn) {
+            self.speak(Speech::Block { turn: self.turn, samples });
+        }
+    }
+
+    fn speak(&self, speech: Speech) {
+        // Devices that are gone take no speech any more.
+        let _ = self.start.speech.send(speech);
+    }
+}
+
+/// The engine's error as a sentence that begins and ends like one.
+fn sentence(error: &engine::Error) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}

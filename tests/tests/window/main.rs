@@ -1,0 +1,211 @@
+//! The window, used as a person would: a key held, a question played into the microphone, the answer heard and read.
+//!
+//! Needs a Linux machine with the tools that `desktop` names; without them the tests fail.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test stops at the first thing that is not as it should be")]
+
+mod desktop;
+mod sound;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+use std::thread::sleep;
+use std::time::Duration;
+
+use desktop::{Desktop, wait_for, wait_for_log};
+use image::{Rgb, RgbImage};
+
+/// Colours of the dark theme.
+const LISTENING: Rgb<u8> = Rgb([232, 142, 112]);
+const TEXT: Rgb<u8> = Rgb([230, 228, 223]);
+
+/// Two windows at once would make each other's speech stutter on a small machine.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The program, built as the tests were.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().and_then(Path::parent).unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "-p", "colloquy", "--manifest-path"]);
+        cargo.arg(root().join("Cargo.toml")).arg("--target-dir").arg(folder.parent().unwrap());
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "colloquy cannot be built");
+        folder.join("colloquy")
+    })
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn model() -> PathBuf {
+    root().join("assets/pocket")
+}
+
+/// Where pictures and recordings are kept to be looked at.
+fn kept(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("window");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join(name)
+}
+
+fn log_length(log: &Path) -> usize {
+    std::fs::metadata(log).unwrap().len() as usize
+}
+
+fn is_near(pixel: &Rgb<u8>, color: Rgb<u8>) -> bool {
+    pixel.0.iter().zip(color.0).all(|(a, b)| a.abs_diff(b) < 24)
+}
+
+/// Heights of the separate bands of rows in which `color` stands, from the top.
+fn bands(picture: &RgbImage, color: Rgb<u8>) -> Vec<usize> {
+    let has_color: Vec<bool> = picture.rows().map(|mut row| row.any(|pixel| is_near(pixel, color))).collect();
+    has_color.chunk_by(|a, b| a == b).filter(|band| band[0]).map(<[bool]>::len).collect()
+}
+
+#[test]
+fn a_spoken_question_is_answered_aloud_as_talk_answers_it() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("talk", true);
+    let (log, records) = (kept("talk.log"), desktop.path("records"));
+    let model = model();
+    let options = [OsStr::new("--greedy"), OsStr::new("--seed"), OsStr::new("1")];
+    let mut arguments =
+        vec![OsStr::new("--model"), model.as_os_str(), OsStr::new("--record-dir"), records.as_os_str()];
+    arguments.extend(options);
+    let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
+
+    // Ask.
+    let heard = kept("reply.f32");
+    let recorder = desktop.record("speaker.monitor", &heard);
+    desktop.run("xdotool", ["keydown", "space"]);
+    wait_for_log(&log, "stage=Listening", 0, 10);
+    let question = model.join("samples/03_question.wav");
+    let mouth = desktop.spawn("paplay", [OsStr::new("-d"), OsStr::new("mouth"), question.as_os_str()]);
+    // The meter moves while there is sound: button and state line stand still beneath it.
+    let mut tallest = 0;
+    wait_for("the meter to move", 3, || {
+        let picture = desktop.screenshot(&kept("listening.png"));
+        let bands = bands(&picture, LISTENING);
+        assert!(bands.iter().any(|height| *height > 40), "there is no talk button: {bands:?}");
+        tallest = bands[0].max(tallest);
+        (8..=40).contains(&tallest)
+    });
+    assert!(mouth.wait());
+    sleep(Duration::from_millis(200));
+    desktop.run("xdotool", ["keyup", "space"]);
+
+    // Hear and read the answer.
+    wait_for_log(&log, "stage=Speaking", 0, 60);
+    sleep(Duration::from_millis(300));
+    let picture = desktop.screenshot(&kept("speaking.png"));
+    let ink = picture
+        .enumerate_pixels()
+        .filter(|(x, y, pixel)| *x < 500 && (110..400).contains(y) && is_near(pixel, TEXT))
+        .count();
+    assert!(ink > 150, "the answer is not to be read: {ink} pixels of text");
+    let ended = wait_for_log(&log, "speech ended", 0, 60);
+    assert!(ended.contains("gaps=0"), "the speech was interrupted: {ended}");
+    wait_for_log(&log, "stage=Idle", log_length(&log) / 2, 10);
+    sleep(Duration::from_millis(300));
+    drop(recorder);
+    assert!(colloquy.is_alive());
+    let answer = wait_for_log(&log, "answer turn=1", 0, 1);
+
+    // What `talk` says to the same question.
+    let reply = kept("reply.wav");
+    let output = Command::new(binary())
+        .arg("talk")
+        .arg("--model")
+        .arg(&model)
+        .arg("--messages")
+        .arg(records.join("turn-001.messages.json"))
+        .args(options)
+        .args(["--json", "--out"])
+        .arg(&reply)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = report["text"].as_str().unwrap();
+    assert!(answer.contains(text) && text.contains("Paris"), "{answer} / {text}");
+    let correlation = sound::correlation(&sound::wav(&reply), &sound::raw(&heard));
+    assert!(correlation > 0.98, "what was heard is not what `talk` speaks: correlation {correlation:.4}");
+
+    a_press_while_it_speaks_silences_it(&desktop, &log);
+    a_microphone_pulled_out_is_told_and_text_still_works(&desktop, &log);
+    assert!(colloquy.is_alive());
+}
+
+fn a_press_while_it_speaks_silences_it(desktop: &Desktop, log: &Path) {
+    let before = log_length(log);
+    let heard = kept("interrupted.f32");
+    let recorder = desktop.record("speaker.monitor", &heard);
+    write(desktop, "count to ten");
+    wait_for_log(log, "stage=Speaking", before, 60);
+    sleep(Duration::from_millis(500));
+    let before = log_length(log);
+    desktop.run("xdotool", ["mousemove", "500", "300", "click", "1", "keydown", "space"]);
+    let pressed = sound::raw(&heard).len();
+    wait_for_log(log, "stage=Listening", before, 10);
+    sleep(Duration::from_millis(900));
+    drop(recorder);
+    desktop.run("xdotool", ["keyup", "space"]);
+    wait_for_log(log, "stage=Idle", before, 30);
+
+    let samples = sound::raw(&heard);
+    let grace = sound::RATE_HZ as usize * 3 / 10;
+    assert!(sound::peak(&samples[..pressed]) > 0.01, "it did not speak before the press");
+    let after = sound::peak(&samples[pressed + grace..]);
+    assert!(after < 1e-3, "it still spoke 0.3 s after the press: {after}");
+}
+
+fn a_microphone_pulled_out_is_told_and_text_still_works(desktop: &Desktop, log: &Path) {
+    let before = log_length(log);
+    desktop.run("xdotool", ["mousemove", "500", "300", "click", "1", "keydown", "space"]);
+    wait_for_log(log, "stage=Listening", before, 10);
+    desktop.run("pactl", ["unload-module", "module-remap-source"]);
+    let told = wait_for_log(log, "The microphone", before, 10);
+    assert!(told.contains("WARN"), "{told}");
+    desktop.run("xdotool", ["keyup", "space"]);
+    let before = log_length(log);
+    write(desktop, "hello");
+    wait_for_log(log, "answer turn=", before, 60);
+    desktop.screenshot(&kept("unplugged.png"));
+}
+
+/// Types a question and sends it.
+fn write(desktop: &Desktop, text: &str) {
+    desktop.run(
+        "xdotool",
+        ["search", "--name", "^Colloquy$", "mousemove", "--window", "%1", "420", "655", "click", "1"],
+    );
+    sleep(Duration::from_millis(300));
+    desktop.run("xdotool", ["type", "--delay", "30", text]);
+    desktop.run("xdotool", ["key", "Return"]);
+}
+
+#[test]
+fn without_sound_devices_the_window_says_so_and_answers_in_text() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("mute", false);
+    let log = kept("mute.log");
+    let model = model();
+    let mut colloquy = desktop.start_colloquy(binary(), &[OsStr::new("--model"), model.as_os_str()], &log);
+    desktop.run("xdotool", ["keydown", "space"]);
+    wait_for_log(&log, "There is no microphone", 0, 20);
+    desktop.run("xdotool", ["keyup", "space"]);
+    let before = log_length(&log);
+    write(&desktop, "hello");
+    wait_for_log(&log, "There is no speaker", before, 60);
+    wait_for_log(&log, "answer turn=", before, 60);
+    wait_for_log(&log, "stage=Idle", before, 10);
+    desktop.screenshot(&kept("mute.png"));
+    assert!(colloquy.is_alive());
+}
