@@ -2,6 +2,12 @@
 //!
 //! Code under `#[cfg(test)]` may name what it likes: a kernel's tests run it through the executor.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 #[path = "layering/modules.rs"]
 mod modules;
 
