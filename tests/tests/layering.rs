@@ -1,8 +1,6 @@
 //! Holds the architecture: which part of the engine and of the program may name which, and how long files may be.
 //!
 //! Code under `#[cfg(test)]` may name what it likes: a kernel's tests run it through the executor.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
