@@ -1,7 +1,11 @@
 //! Holds the architecture: which part of the engine and of the program may name which, and how long files may be.
 //!
 //! Code under `#[cfg(test)]` may name what it likes: a kernel's tests run it through the executor.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
 
 #[path = "layering/modules.rs"]
 mod modules;
