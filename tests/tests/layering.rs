@@ -1,6 +1,7 @@
 //! Holds the architecture: which part of the engine and of the program may name which, and how long files may be.
 //!
 //! Code under `#[cfg(test)]` may name what it likes: a kernel's tests run it through the executor.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "layering/modules.rs"]
 mod modules;
@@ -62,6 +63,29 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     (
         "verify",
+        &[
+            "error",
+            "shape",
+            "settings",
+            "cancel",
+            "files",
+            "audio",
+            "image",
+            "message",
+            "text",
+            "recording",
+            "memory",
+            "weights",
+            "kernels",
+            "layers",
+            "model",
+            "executor",
+            "engine",
+            "session",
+        ],
+    ),
+    (
+        "bench",
         &[
             "error",
             "shape",

@@ -4,14 +4,14 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use engine::{Bench, BenchOptions, Figures, Format, Stage, Weights};
+use engine::{Bench, Figures, Format, Stage, Weights};
 use serde_json::{Value, json};
 
 use super::ModelOptions;
 
 /// Options of `bench`.
 #[derive(Args, Debug)]
-pub(crate) struct BenchArgs {
+pub(crate) struct BenchOptions {
     #[command(flatten)]
     pub(crate) model: ModelOptions,
     /// Random weights of a published model's shape instead of a checkpoint: qwen3-0.6b or omni-30b-a3b. With :N-layers behind it,
@@ -56,7 +56,7 @@ fn stage(name: &str) -> Result<Stage, String> {
 ///
 /// # Errors
 /// Whatever keeps a stage from being measured, in a sentence.
-pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+pub(crate) fn run(args: &BenchOptions) -> Result<()> {
     let weights = match &args.shape {
         Some(shape) => Weights::Random(
             shape.clone(),
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         ),
         None => Weights::Checkpoint(args.model.folder()?),
     };
-    let mut bench = Bench::load(BenchOptions {
+    let mut bench = Bench::load(engine::BenchOptions {
         weights,
         options: args.model.engine(),
         tokens: args.tokens,
