@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     explain_panics();
     let result = match cli.command {
         Some(Command::Talk(options)) => cli::talk::run(&options),
+        Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
         None => window::run(cli.window),
     };

@@ -6,17 +6,14 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::audio::mel::MelConfig;
-use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::image::ImageConfig;
-use crate::message::Content;
 use crate::model::Model;
 use crate::model::audio_encoder::AudioEncoder;
 use crate::model::config::{Config, GenerationConfig, PreprocessorConfig, SpeechConfig, TokenIds};
 use crate::model::positions::MediaIds;
 use crate::model::vision_encoder::VisionEncoder;
-use crate::session::Device;
 use crate::settings::{Options, Settings};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::weights::{Checkpoint, Loader};
@@ -106,24 +103,6 @@ impl Engine {
     /// What it is and can do.
     pub fn info(&self) -> &Info {
         &self.info
-    }
-
-    /// `Err` unless the checkpoint can take `content`.
-    pub(crate) fn accepts(&self, content: &Content) -> Result<()> {
-        match content {
-            Content::Text(_) => Ok(()),
-            Content::Audio(_) => self.hears(),
-            Content::Image(_) => self.vision_encoder().map(drop),
-            Content::Video(video) => match video.audio {
-                Some(_) => self.hears(),
-                None => self.vision_encoder().map(drop),
-            },
-        }
-    }
-
-    /// `Err` unless the checkpoint takes sound.
-    pub(crate) fn hears(&self) -> Result<()> {
-        self.audio_encoder().map(drop)
     }
 
     pub(crate) fn audio_encoder(&self) -> Result<&AudioEncoder> {
@@ -253,11 +232,6 @@ impl Engine {
             },
             None => ImageConfig::default(),
         }
-    }
-
-    /// The executor in use under `cancel`.
-    pub(crate) fn device<'a>(&'a mut self, cancel: &'a Cancel) -> Device<'a> {
-        Device { executor: &mut self.executor, cancel }
     }
 }
 

@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod audio;
+mod bench;
 mod cancel;
 mod engine;
 mod error;
@@ -24,7 +25,8 @@ mod text;
 mod verify;
 mod weights;
 
-pub use audio::{Audio, Resampler};
+pub use audio::{Audio, Resampler, Trimmer};
+pub use bench::{Bench, BenchOptions, Figures, Format, Stage, Weights};
 pub use cancel::Cancel;
 pub use engine::{Engine, Info};
 pub use error::{Error, Result};

@@ -58,9 +58,9 @@ pub struct Settings {
     pub residual_sampling: Option<Sampling>,
     /// Start of the random sequence; the same seed gives the same answers.
     pub seed: u64,
-    /// Most text tokens of an answer.
+    /// Most text tokens of an answer; at least 1.
     pub max_text_tokens: usize,
-    /// Most codes sampled for an answer's speech: one more than its frames of 80 ms.
+    /// Most frames of 80 ms of an answer's speech; 0 gives none.
     pub max_frames: Option<usize>,
     /// Functions that the model may call: a JSON list in the OpenAI form.
     pub tools: Option<serde_json::Value>,

@@ -1,6 +1,7 @@
-//! Shapes and element types of buffers: plain values, row-major, at most four axes.
+//! What a buffer is: its shape (row-major, at most four axes), its elements, and the bytes that a weight comes in.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Lengths of one to four axes, outermost first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +53,9 @@ impl fmt::Display for Shape {
     }
 }
 
+/// Bytes of a weight that many holders may share: a piece of a mapped file, or memory of its own. Aligned for its element.
+pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
 /// What one element of a buffer is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Element {
@@ -63,4 +67,14 @@ pub(crate) enum Element {
     Bf16,
     /// Ids, indices and counters.
     U32,
+}
+
+impl Element {
+    /// Bytes of one element.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Element::F32 | Element::U32 => 4,
+            Element::F16 | Element::Bf16 => 2,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The command line: what is common to the window and the subcommands. One file for each subcommand.
 
+pub(crate) mod bench;
 mod options;
 pub(crate) mod prompt;
 pub(crate) mod report;
@@ -29,6 +30,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Ask one question with sound, pictures, video or text, and get the answer as text and speech.
     Talk(Box<talk::TalkOptions>),
+    /// Measure prefill, decode and speech, of a checkpoint or of random weights of a named shape.
+    Bench(bench::BenchOptions),
     /// Compare every stage of a checkpoint with golden tensors.
     Verify(verify::VerifyOptions),
 }

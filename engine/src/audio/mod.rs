@@ -8,12 +8,14 @@ pub(crate) mod mel;
 mod resample;
 #[cfg(test)]
 mod tests;
+mod trim;
 
 use std::path::Path;
 
 use crate::{Error, Result};
 
 pub use resample::Resampler;
+pub use trim::Trimmer;
 
 /// Channels that a source may have.
 const MAX_CHANNELS: usize = 64;
@@ -64,6 +66,12 @@ impl Audio {
         intake.finish()
     }
 
+    /// Whether it can be encoded; the samples are open to be changed.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_samples(&self.samples)?;
+        check_length(self.samples.len())
+    }
+
     /// Length in seconds.
     pub fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(Self::SAMPLE_RATE_HZ)
@@ -92,11 +100,7 @@ impl Intake {
 
     /// Takes whole frames, interleaved.
     fn push(&mut self, block: &[f32]) -> Result<()> {
-        if let Some(bad) = block.iter().find(|s| !s.is_finite()) {
-            return Err(Error::Input(format!(
-                "the sound holds a sample that is {bad} and not a finite number; export it again"
-            )));
-        }
+        check_samples(block)?;
         let scale = self.channels as f32;
         self.mono.clear();
         self.mono.extend(block.chunks_exact(self.channels).map(|frame| frame.iter().sum::<f32>() / scale));
@@ -109,15 +113,29 @@ impl Intake {
 
     fn finish(mut self) -> Result<Audio> {
         self.resampler.finish(&mut self.samples)?;
-        match self.samples.len() {
-            0 => Err(Error::Input("the sound is empty; record or choose one with at least 13 ms".into())),
-            n if n < Audio::MIN_SAMPLES => Err(Error::Input(format!(
-                "the sound is too short: {n} samples at 16 kHz, but at least {} (13 ms) are needed",
-                Audio::MIN_SAMPLES
-            ))),
-            n if n > Audio::MAX_SAMPLES => Err(too_long()),
-            _ => Ok(Audio { samples: self.samples }),
-        }
+        check_length(self.samples.len())?;
+        Ok(Audio { samples: self.samples })
+    }
+}
+
+fn check_samples(samples: &[f32]) -> Result<()> {
+    match samples.iter().find(|s| !s.is_finite()) {
+        None => Ok(()),
+        Some(bad) => Err(Error::Input(format!(
+            "the sound holds a sample that is {bad} and not a finite number; export it again"
+        ))),
+    }
+}
+
+fn check_length(samples: usize) -> Result<()> {
+    match samples {
+        0 => Err(Error::Input("the sound is empty; record or choose one with at least 13 ms".into())),
+        n if n < Audio::MIN_SAMPLES => Err(Error::Input(format!(
+            "the sound is too short: {n} samples at 16 kHz, but at least {} (13 ms) are needed",
+            Audio::MIN_SAMPLES
+        ))),
+        n if n > Audio::MAX_SAMPLES => Err(too_long()),
+        _ => Ok(()),
     }
 }
 

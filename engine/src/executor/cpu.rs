@@ -1,17 +1,19 @@
 //! Runs recordings on the processor: each command calls its kernel's `cpu` function, which shares rows among the threads.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::meter::Meter;
 use super::plan::Plan;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::kernels::bindings::{Bytes, Inputs, Outputs, Slot, Storage};
+use crate::kernels::bindings::{Inputs, Outputs, Slot, Storage};
 use crate::kernels::simd;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Place, Recording};
-use crate::shape::{Element, Shape};
+use crate::shape::{Bytes, Element, Shape};
 
 /// Memory of every buffer, and the threads.
 pub(crate) struct Cpu {
@@ -20,6 +22,8 @@ pub(crate) struct Cpu {
     scratch: Vec<Storage>,
     pool: ThreadPool,
     taps: BTreeMap<String, (Shape, Constant)>,
+    /// Sums over the commands, where somebody wants them.
+    pub(super) meter: Option<Meter>,
 }
 
 impl Cpu {
@@ -33,7 +37,14 @@ impl Cpu {
             .thread_name(|i| format!("engine-{i}"))
             .build()
             .map_err(|e| Error::Input(format!("cannot start {threads} threads: {e}")))?;
-        Ok(Cpu { resident: Vec::new(), free: Vec::new(), scratch: Vec::new(), pool, taps: BTreeMap::new() })
+        Ok(Cpu {
+            resident: Vec::new(),
+            free: Vec::new(),
+            scratch: Vec::new(),
+            pool,
+            taps: BTreeMap::new(),
+            meter: None,
+        })
     }
 
     /// Threads and the instruction set that the kernels use.
@@ -48,7 +59,7 @@ impl Cpu {
     pub(crate) fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<()> {
         let plan = Plan::new(recording);
         self.fill_scratch(recording, &plan);
-        let Cpu { resident, scratch, pool, taps, .. } = self;
+        let Cpu { resident, scratch, pool, taps, meter, .. } = self;
         pool.install(|| {
             let mut tap = recording.taps.iter().peekable();
             for at in 0..=recording.commands.len() {
@@ -77,7 +88,14 @@ impl Cpu {
                         .map(|(buffer, storage)| Slot { buffer: *buffer, storage })
                         .collect(),
                 };
-                command.kernel.cpu(&inputs, outputs);
+                match meter {
+                    None => command.kernel.cpu(&inputs, outputs),
+                    Some(meter) => {
+                        let begun = Instant::now();
+                        command.kernel.cpu(&inputs, outputs);
+                        meter.note(command, &inputs, begun.elapsed());
+                    }
+                }
                 for (buffer, storage) in command.outputs.iter().zip(taken) {
                     *lookup_mut(buffer, resident, scratch, &plan) = storage;
                 }

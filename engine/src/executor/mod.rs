@@ -10,7 +10,10 @@ use crate::settings::{Device, Options};
 use crate::shape::Shape;
 
 pub(crate) mod cpu;
+mod meter;
 mod plan;
+
+pub(crate) use meter::Meter;
 
 /// The executors there are.
 pub(crate) enum Executor {
@@ -59,6 +62,13 @@ impl Executor {
     pub(crate) fn take_taps(&mut self) -> BTreeMap<String, (Shape, Constant)> {
         match self {
             Executor::Cpu(cpu) => cpu.take_taps(),
+        }
+    }
+
+    /// Replaces the meter that the runs from now on are added to; returns the old one.
+    pub(crate) fn set_meter(&mut self, meter: Option<Meter>) -> Option<Meter> {
+        match self {
+            Executor::Cpu(cpu) => std::mem::replace(&mut cpu.meter, meter),
         }
     }
 }

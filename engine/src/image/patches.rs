@@ -15,13 +15,6 @@ pub(crate) struct Patches {
     pub grid: [usize; 3],
 }
 
-impl Patches {
-    /// Rows that the vision encoder makes of them.
-    pub(crate) fn token_count(&self, config: &ImageConfig) -> usize {
-        self.grid.iter().product::<usize>() / (config.merge_size * config.merge_size)
-    }
-}
-
 /// Cuts frames of one size into patches. The last frame is repeated until they fill the patches in time, so one
 /// picture is doubled.
 ///

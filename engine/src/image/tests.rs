@@ -38,7 +38,6 @@ fn pictures_give_the_patches_of_the_reference() {
         let picture = Image::open(&path(&format!("{GOLDENS}/{name}.png"))).unwrap();
         assert_eq!(picture, image(file.u8(name)));
         let patches = prepare(&picture, &ImageConfig::default()).unwrap();
-        assert_eq!(patches.token_count(&ImageConfig::default()), 6);
         assert_patches(
             &patches,
             file.f32(&format!("{name}_pixel_values")),

@@ -46,8 +46,22 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
                     &zeros
                 }
             });
-            for (channel, out) in out.as_chunks_mut::<9>().0.iter_mut().enumerate() {
-                *out = taps.map(|tap| tap[channel]);
+            // Sixteen channels at a time, so that nothing is checked within.
+            let (blocks, tail) = out.as_chunks_mut::<144>();
+            for (block, out) in blocks.iter_mut().enumerate() {
+                let mut of_block = [&[0.0; 16]; 9];
+                for (of_block, tap) in of_block.iter_mut().zip(&taps) {
+                    *of_block = &tap.as_chunks().0[block];
+                }
+                for channel in 0..16 {
+                    for (tap, of_block) in of_block.iter().enumerate() {
+                        out[channel * 9 + tap] = of_block[channel];
+                    }
+                }
+            }
+            let first = blocks.len() * 16;
+            for (channel, out) in tail.as_chunks_mut::<9>().0.iter_mut().enumerate() {
+                *out = taps.map(|tap| tap[first + channel]);
             }
         }
     });

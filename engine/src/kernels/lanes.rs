@@ -41,20 +41,25 @@ pub(super) trait Lanes: Copy {
     fn sum(self, v: Self::V) -> f32;
     /// The sums of four vectors, each in the fixed order.
     fn sum4(self, v: [Self::V; 4]) -> [f32; 4];
+    /// Runs `work` as a function of its own: its inner loop gets the registers for itself.
+    fn call<W: Work>(self, work: W) -> W::Out;
 }
 
 /// Adding this to a number below 2^22 rounds it to a whole number, which then stands in the lowest bits.
 pub(super) const ROUNDER: f32 = 12_582_912.0;
 
-/// Asks for the `len` values from `at` on, which will be read soon, where they lie within `values`.
+/// Asks for part `part` of `parts` of the `len` values from `at` on, where they lie within `values`; they will be read soon.
+/// Few at a time, between other work: a processor waits for the first ones before it takes many more.
 #[inline(always)]
-pub(super) fn prefetch(values: &[f32], at: usize, len: usize) {
+pub(super) fn prefetch(values: &[f32], at: usize, len: usize, (part, parts): (usize, usize)) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(values) = values.get(at..at + len) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        for line in values.chunks(16) {
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        let share = len.div_ceil(parts).next_multiple_of(16);
+        let at = at + part * share;
+        for line in values.get(at..at + share).unwrap_or_default().as_chunks::<16>().0 {
             // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
         }
     }
 }
@@ -122,8 +127,11 @@ pub(super) fn run_on<W: Work>(isa: Isa, work: W) -> W::Out {
 #[inline(always)]
 pub(super) fn sum<L: Lanes>(l: L, x: &[f32]) -> f32 {
     let (blocks, tail) = x.as_chunks::<16>();
-    let acc = blocks.iter().fold(l.splat(0.0), |acc, x| l.add(l.load(x), acc));
-    l.sum(l.add(l.load_part(tail), acc))
+    let mut sum = l.splat(0.0);
+    for x in blocks {
+        sum = l.add(l.load(x), sum);
+    }
+    l.sum(l.add(l.load_part(tail), sum))
 }
 
 /// Sum of `(x - mean)²`.
@@ -133,10 +141,13 @@ pub(super) fn sum_squares<L: Lanes>(l: L, x: &[f32], mean: f32) -> f32 {
     let mut last = [mean; 16];
     last[..tail.len()].copy_from_slice(tail);
     let mean = l.splat(mean);
-    l.sum(blocks.iter().chain([&last]).fold(l.splat(0.0), |acc, x| {
+    let mut sum = l.splat(0.0);
+    for x in blocks {
         let x = l.sub(l.load(x), mean);
-        l.fma(x, x, acc)
-    }))
+        sum = l.fma(x, x, sum);
+    }
+    let x = l.sub(l.load(&last), mean);
+    l.sum(l.fma(x, x, sum))
 }
 
 /// Largest of `x`, not counting NaN; negative infinity where there is none.
@@ -145,22 +156,31 @@ pub(super) fn largest<L: Lanes>(l: L, x: &[f32]) -> f32 {
     let (blocks, tail) = x.as_chunks::<16>();
     let mut last = [f32::NEG_INFINITY; 16];
     last[..tail.len()].copy_from_slice(tail);
+    let mut largest = l.max(l.load(&last), l.splat(f32::NEG_INFINITY));
+    for x in blocks {
+        largest = l.max(l.load(x), largest);
+    }
     let mut lanes = [0.0; 16];
-    let low = l.splat(f32::NEG_INFINITY);
-    l.store(blocks.iter().chain([&last]).fold(low, |acc, x| l.max(l.load(x), acc)), &mut lanes);
+    l.store(largest, &mut lanes);
     lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// A function of one number. A trait, because closures are not always compiled for the instructions of their caller.
+/// `of` is `#[inline(always)]`.
+pub(super) trait Function {
+    fn of<L: Lanes>(&self, l: L, x: L::V) -> L::V;
 }
 
 /// Replaces each of `x` by `f` of it.
 #[inline(always)]
-pub(super) fn map<L: Lanes>(l: L, x: &mut [f32], f: impl Fn(L::V) -> L::V) {
+pub(super) fn map<L: Lanes>(l: L, x: &mut [f32], f: impl Function) {
     let (blocks, tail) = x.as_chunks_mut::<16>();
     for x in blocks {
-        l.store(f(l.load(x)), x);
+        l.store(f.of(l, l.load(x)), x);
     }
     if !tail.is_empty() {
         let mut last = [0.0; 16];
-        l.store(f(l.load_part(tail)), &mut last);
+        l.store(f.of(l, l.load_part(tail)), &mut last);
         tail.copy_from_slice(&last[..tail.len()]);
     }
 }
@@ -176,8 +196,10 @@ pub(super) fn exp<L: Lanes>(l: L, x: L::V) -> L::V {
     let r = l.fma(n, l.splat(-LN2_HIGH), inside);
     let r = l.fma(n, l.splat(-LN2_LOW), r);
     // e^r = 1 + r + r²·p(r), fitted on |r| <= ln(2)/2 with error 5e-9.
-    let p = [0.008_368_781, 0.041_668_393, 0.166_665_2, 0.499_999_94];
-    let p = p.into_iter().fold(l.splat(0.001_381_447_5), |p, c| l.fma(p, r, l.splat(c)));
+    let mut p = l.splat(0.001_381_447_5);
+    for c in [0.008_368_781, 0.041_668_393, 0.166_665_2, 0.499_999_94] {
+        p = l.fma(p, r, l.splat(c));
+    }
     let y = l.add(l.fma(p, l.mul(r, r), r), l.splat(1.0));
     l.zero_below(x, -87.0, l.mul(y, l.pow2(rounded)))
 }
@@ -189,12 +211,17 @@ pub(super) fn sine_squared<L: Lanes>(l: L, x: L::V) -> L::V {
     const PI_PARTS: [f32; 3] = [3.140_625, 0.000_967_502_6, 1.509_958e-7];
     let rounded = l.fma(x, l.splat(std::f32::consts::FRAC_1_PI), l.splat(ROUNDER));
     let n = l.sub(rounded, l.splat(ROUNDER));
-    let r = PI_PARTS.into_iter().fold(x, |r, part| l.fma(n, l.splat(-part), r));
+    let mut r = x;
+    for part in PI_PARTS {
+        r = l.fma(n, l.splat(-part), r);
+    }
     let r = l.max(l.splat(-1.6), l.min(l.splat(1.6), r));
     // sin r = r + r³·p(r²), fitted on |r| <= π/2 with error 1.5e-8; the sign is lost in the square.
     let square = l.mul(r, r);
-    let p = [-0.000_198_064_78, 0.008_333_015, -0.166_666_57];
-    let p = p.into_iter().fold(l.splat(2.599_75e-6), |p, c| l.fma(p, square, l.splat(c)));
+    let mut p = l.splat(2.599_75e-6);
+    for c in [-0.000_198_064_78, 0.008_333_015, -0.166_666_57] {
+        p = l.fma(p, square, l.splat(c));
+    }
     let s = l.fma(p, l.mul(square, r), r);
     l.mul(s, s)
 }

@@ -105,4 +105,37 @@ impl Kernel {
             Kernel::Snake => snake::cpu(inputs, outputs),
         }
     }
+
+    /// The module's name.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Kernel::Add => "add",
+            Kernel::Advance(_) => "advance",
+            Kernel::Attention(_) => "attention",
+            Kernel::CacheWrite => "cache_write",
+            Kernel::CausalColumns(_) => "causal_columns",
+            Kernel::ConcatRows => "concat_rows",
+            Kernel::Conv2dColumns => "conv2d_columns",
+            Kernel::Copy => "copy",
+            Kernel::DepthwiseConv => "depthwise_conv",
+            Kernel::Embedding(_) => "embedding",
+            Kernel::ExpertDown(_) => "expert_down",
+            Kernel::ExpertGateUp => "expert_gate_up",
+            Kernel::GatedAdd => "gated_add",
+            Kernel::GatherRows => "gather_rows",
+            Kernel::LayerNorm(_) => "layer_norm",
+            Kernel::Linear(_) => "linear",
+            Kernel::OverlapAdd(_) => "overlap_add",
+            Kernel::Permute(_) => "permute",
+            Kernel::PushHistory => "push_history",
+            Kernel::RmsNorm(_) => "rms_norm",
+            Kernel::Rope => "rope",
+            Kernel::RopeTable => "rope_table",
+            Kernel::Router(_) => "router",
+            Kernel::Sample(_) => "sample",
+            Kernel::ScatterRows(_) => "scatter_rows",
+            Kernel::SiluMul => "silu_mul",
+            Kernel::Snake => "snake",
+        }
+    }
 }

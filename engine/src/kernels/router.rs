@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::bindings::{Inputs, Outputs};
-use super::lanes::{self, Lanes, Work};
+use super::lanes::{self, Function, Lanes, Work};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
@@ -49,6 +49,16 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         .for_each(choose);
 }
 
+/// `e^(x - largest)`.
+struct ExpOver(f32);
+
+impl Function for ExpOver {
+    #[inline(always)]
+    fn of<L: Lanes>(&self, l: L, x: L::V) -> L::V {
+        lanes::exp(l, l.sub(x, l.splat(self.0)))
+    }
+}
+
 struct Rows<'a> {
     p: &'a Params,
     experts: usize,
@@ -68,8 +78,7 @@ impl Work for Rows<'_> {
         let chosen = self.index.chunks_exact_mut(k).zip(self.weight.chunks_exact_mut(k));
         for (logits, (index, weight)) in self.logits.chunks_exact(self.experts).zip(chosen) {
             probability.copy_from_slice(logits);
-            let max = l.splat(lanes::largest(l, logits));
-            lanes::map(l, &mut probability, |v| lanes::exp(l, l.sub(v, max)));
+            lanes::map(l, &mut probability, ExpOver(lanes::largest(l, logits)));
             let total = lanes::sum(l, &probability);
             probability.iter_mut().for_each(|v| *v /= total);
 

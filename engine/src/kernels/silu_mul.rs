@@ -3,7 +3,7 @@
 //! Bindings: gate f32, up f32 of the same shape → out f32 of that shape. Tolerance 1e-6.
 
 use super::bindings::{Inputs, Outputs};
-use super::lanes::{self, Lanes, Work};
+use super::lanes::{self, Function, Lanes, Work};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording};
@@ -25,6 +25,16 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+struct Silu;
+
+impl Function for Silu {
+    #[inline(always)]
+    fn of<L: Lanes>(&self, l: L, x: L::V) -> L::V {
+        let e = lanes::exp(l, l.sub(l.splat(0.0), x));
+        l.div(x, l.add(l.splat(1.0), e))
+    }
+}
+
 struct Gate<'a> {
     gate: &'a [f32],
     up: &'a [f32],
@@ -37,10 +47,7 @@ impl Work for Gate<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         self.out.copy_from_slice(self.gate);
-        lanes::map(l, self.out, |gate| {
-            let e = lanes::exp(l, l.sub(l.splat(0.0), gate));
-            l.div(gate, l.add(l.splat(1.0), e))
-        });
+        lanes::map(l, self.out, Silu);
         for (o, up) in self.out.iter_mut().zip(self.up) {
             *o *= up;
         }

@@ -139,6 +139,11 @@ impl AudioEncoder {
         mel::token_count(frames, self.chunk_frames())
     }
 
+    /// Width of the rows.
+    pub(crate) fn output_size(&self) -> usize {
+        self.config.output_size
+    }
+
     /// Encodes `clips` → `[tokens, output_size]`, one after the other. Every chunk is padded with zeros to the longest of the
     /// call, or to a whole one where `padded`: a stretch of a clip that has a whole chunk elsewhere needs that.
     pub(crate) fn record(&self, rec: &mut Recording, clips: &[Clip<'_>], padded: bool) -> Result<Buffer> {

@@ -29,7 +29,8 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    fn load(loader: &mut Loader<'_>, config: &SpeechConfig) -> Result<Voice> {
+    /// Loads `talker.…` and `code2wav.…` under the loader's scope.
+    pub(crate) fn load(loader: &mut Loader<'_>, config: &SpeechConfig) -> Result<Voice> {
         let mut scope = loader.at("talker");
         Ok(Voice {
             code_predictor: CodePredictor::load(

@@ -28,6 +28,13 @@ pub(crate) struct MediaIds {
     pub(crate) video: u32,
 }
 
+impl MediaIds {
+    /// Whether `id` is one of them.
+    pub(crate) fn contains(self, id: u32) -> bool {
+        [self.audio, self.image, self.video].contains(&id)
+    }
+}
+
 impl Walk {
     /// Positions of `ids`, which take their pictures and videos from `grids` in order. Goes on where the last call ended; a
     /// block of media must not be cut between two calls.

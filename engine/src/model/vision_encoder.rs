@@ -80,7 +80,7 @@ struct Merger {
 
 impl Merger {
     fn load(loader: &mut Loader<'_>, config: &VisionConfig, group_first: bool) -> Result<Merger> {
-        let group = config.spatial_merge_size * config.spatial_merge_size;
+        let group = config.merged_patches();
         let (d, merged) = (config.hidden_size, config.hidden_size * group);
         Ok(Merger {
             ln_q: LayerNorm::load(loader, "ln_q", if group_first { merged } else { d }, LAYER_NORM_EPS)?,
@@ -131,7 +131,7 @@ impl VisionEncoder {
         let [c, t, h, w] = patch;
         let mut embed = loader.at("patch_embed.proj");
         let patch_embed = Linear {
-            weight: embed.matrix_of("weight", &[d, c, t, h, w], [d, c * t * h * w])?,
+            weight: embed.matrix_of("weight", &[d, c, t, h, w], [d, config.patch_values()])?,
             bias: Some(embed.vector("bias", d)?),
         };
         Ok(VisionEncoder {
@@ -149,19 +149,9 @@ impl VisionEncoder {
         })
     }
 
-    /// Sets of deepstack rows.
-    pub(crate) fn deepstack_levels(&self) -> usize {
-        self.merger_list.len()
-    }
-
     /// Rows that a grid of patches `[t, h, w]` gives.
     pub(crate) fn tokens(&self, grid: [usize; 3]) -> usize {
-        grid.iter().product::<usize>() / (self.config.spatial_merge_size * self.config.spatial_merge_size)
-    }
-
-    /// Width of the rows.
-    pub(crate) fn output_size(&self) -> usize {
-        self.config.output_size
+        grid.iter().product::<usize>() / self.config.merged_patches()
     }
 
     /// Encodes one picture or video.

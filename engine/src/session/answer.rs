@@ -43,11 +43,14 @@ pub(super) struct Answer {
     talker_next: bool,
     ending: Ending,
     samples: usize,
+    /// Whether it is to a message composed for it, not to an earlier turn that waited.
+    composed: bool,
 }
 
 impl Answer {
-    pub(super) fn new(begun: Instant, settings: Settings, engine: &Engine) -> Answer {
+    pub(super) fn new(begun: Instant, settings: Settings, engine: &Engine, composed: bool) -> Answer {
         Answer {
+            composed,
             begun,
             settings,
             stage: Stage::Prepare,
@@ -75,7 +78,8 @@ impl Session {
     ///
     /// # Errors
     /// The answer has failed and the user's message is dropped; what was said before stays and the session can go on. A cancel is
-    /// no error: the answer ends with [`Ending::Cancelled`].
+    /// no error: the answer ends with [`Ending::Cancelled`], what was written of it stays, and where nothing was, the user's
+    /// message is dropped too.
     pub fn step(&mut self) -> Result<Option<Vec<Event>>> {
         let Some(mut answer) = self.answer.take() else { return Ok(None) };
         let mut events = Vec::new();
@@ -108,7 +112,7 @@ impl Session {
                     answer.writer = Writer::new(Marks::new(&self.engine.tokenizer), true);
                 }
                 let reading = self.prepare(&rendered, &[])?;
-                self.reader.begin_answer(&mut self.engine.device(&self.work))?;
+                self.reader.begin_answer(&mut Device::of(&mut self.engine, &self.work))?;
                 answer.stage = Stage::Read(reading);
                 Ok(())
             }
@@ -123,7 +127,7 @@ impl Session {
                 answer.prompt_rows = self.reader.mark().rows;
                 let mark = self.mark();
                 self.conversation.push_boundary(mark);
-                let token = self.reader.token(&mut self.engine.device(&self.work))?;
+                let token = self.reader.token(&mut Device::of(&mut self.engine, &self.work))?;
                 self.take_token(answer, token, events);
                 Ok(())
             }
@@ -233,39 +237,49 @@ impl Session {
 
     /// Forgets a failed answer and the message that it was to.
     fn abandon(&mut self, answer: Answer) {
+        let composed = answer.composed;
+        self.drop_answer(answer);
+        self.undo();
+        if composed {
+            self.conversation.drop_last_turn();
+        }
+    }
+
+    /// Gives back what an answer holds.
+    pub(super) fn drop_answer(&mut self, answer: Answer) {
         if let Stage::Read(reading) = answer.stage {
             self.close(reading);
         }
-        self.undo();
-        self.conversation.drop_last_turn();
     }
 
     /// Ends the answer, however far it came: what was written stays in the conversation.
-    fn finish(&mut self, answer: Answer) -> Option<Event> {
+    fn finish(&mut self, mut answer: Answer) -> Option<Event> {
         let opened = answer.opened && answer.opening.is_none();
         let codes = self.speaker.as_ref().filter(|_| opened).map_or(Vec::new(), |s| s.frames().to_vec());
         self.timing.total_ms = ms(answer.begun);
-        let text = answer.writer.text().to_owned();
-        if answer.is_written() {
-            let fed = self.reader.mark().rows - answer.prompt_rows;
-            let written = self.engine.tokenizer.decode(&answer.tokens);
-            self.conversation.answered(&written, answer.tokens[fed.min(answer.tokens.len())..].to_vec());
-            self.before = None;
-            let mark = self.mark();
-            self.rewind(mark);
-        } else {
-            if let Stage::Read(reading) = answer.stage {
-                self.close(reading);
-            }
-            self.undo();
-        }
-        Some(Event::Finished(Box::new(Summary {
-            text,
-            text_tokens: answer.tokens,
+        let summary = Summary {
+            text: answer.writer.text().to_owned(),
+            text_tokens: std::mem::take(&mut answer.tokens),
             codes,
             samples: answer.samples,
             ending: answer.ending,
             timing: self.timing,
-        })))
+        };
+        if answer.is_written() {
+            let fed = self.reader.mark().rows - answer.prompt_rows;
+            let tokens = &summary.text_tokens;
+            // A placeholder written by the model stands for nothing: read again, it would ask for sound or a picture.
+            let media = self.engine.media_ids();
+            let kept =
+                |ids: &[u32]| ids.iter().copied().filter(|&id| !media.contains(id)).collect::<Vec<_>>();
+            let written = self.engine.tokenizer.decode(&kept(tokens));
+            self.conversation.answered(&written, kept(&tokens[fed.min(tokens.len())..]));
+            self.before = None;
+            let mark = self.mark();
+            self.rewind(mark);
+        } else {
+            self.abandon(answer);
+        }
+        Some(Event::Finished(Box::new(summary)))
     }
 }

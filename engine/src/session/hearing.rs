@@ -1,4 +1,4 @@
-//! Reading what the user gives: media through the encoders, tokens into thinker and talker, live speech while it is spoken.
+//! Reading what the user gives: tokens into thinker and talker, live speech while it is spoken. Not the encoders: see `media`.
 
 use std::time::Instant;
 
@@ -8,26 +8,22 @@ use super::listener::Listener;
 use super::prompt::{Encoded, Prompt};
 use super::speaker::Stretch;
 use super::{Before, Session};
-use crate::audio::{Audio, mel};
+use crate::audio::Audio;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::image::{self, Patches, VideoLimits};
 use crate::message::Content;
-use crate::model::audio_encoder::Clip;
-use crate::model::positions::{Grid, Walk};
-use crate::recording::{Buffer, Recording};
+use crate::model::positions::Walk;
+use crate::recording::Buffer;
 
 /// Rows that are read at once; the rest waits, so that a cancel is seen soon and scratch memory stays small.
-pub(super) const ROWS_AT_ONCE: usize = 256;
+pub(crate) const ROWS_AT_ONCE: usize = 256;
 
 /// A prompt that is being read.
 #[derive(Debug)]
 pub(super) struct Reading {
     prompt: Prompt,
-    /// Where the walks stand after it.
-    walk: Walk,
-    /// The talker's part of it: which tokens belong to user turns, their positions in its own sequence, and its walk after each
-    /// of them.
+    /// The talker's part of it: which tokens belong to user turns, their positions in its own sequence, and where its walk
+    /// stands after them.
     in_user: Vec<bool>,
     user_positions: Vec<[f32; 3]>,
     user_walk: Walk,
@@ -48,6 +44,7 @@ impl Session {
     /// # Errors
     /// As [`Session::push`], and `Error::Cancelled`; the message is dropped then.
     pub fn push_audio(&mut self, samples: &[f32]) -> Result<()> {
+        self.begin_message()?;
         let heard = self.hear(samples);
         if heard.is_err() {
             self.discard();
@@ -56,8 +53,7 @@ impl Session {
     }
 
     fn hear(&mut self, samples: &[f32]) -> Result<()> {
-        self.engine.hears()?;
-        self.begin_message()?;
+        self.engine.audio_encoder()?;
         let mut listener = match self.listener.take() {
             Some(listener) => listener,
             None => Listener::new(&self.engine.mel_config())?,
@@ -122,22 +118,12 @@ impl Session {
 
     /// Encodes and reads a stretch of the live clip.
     fn read_stretch(&mut self, listener: &mut Listener, frames: std::ops::Range<usize>) -> Result<()> {
+        self.require_room(self.engine.audio_encoder()?.tokens(frames.len()))?;
         let before = self.mark();
-        let features = listener.features(frames.clone());
-        let encoder = self.engine.audio_encoder()?;
-        let padded = listener.frames() >= encoder.chunk_frames();
-        let begun = Instant::now();
-        let mut rec = Recording::new();
-        let clip = Clip { features: &features.data, frames: features.frames };
-        let rows = encoder.record(&mut rec, &[clip], padded)?;
-        let kept = self.device().run_keeping(rec, &[rows])?;
-        self.timing.audio_encoder_ms += ms(begun);
-        let read = kept.iter().try_for_each(|&rows| {
-            let prompt = Prompt::speech(self.engine.tokens()?.audio, rows);
-            let reading = self.placed(prompt)?;
-            self.read_all(reading)
-        });
-        self.free(kept);
+        let rows = self.encode_clip(listener.stream(), frames.clone())?;
+        let reading = self.placed(Prompt::speech(self.engine.media_ids().audio, rows));
+        let read = self.read_all(reading);
+        self.free(vec![rows]);
         read?;
         listener.read(frames, before);
         self.let_talker_read()
@@ -157,7 +143,7 @@ impl Session {
         self.free(reading.owned);
     }
 
-    fn free(&mut self, buffers: Vec<Buffer>) {
+    pub(super) fn free(&mut self, buffers: Vec<Buffer>) {
         let memory = self.engine.executor.memory();
         buffers.into_iter().for_each(|buffer| memory.free(buffer));
     }
@@ -185,6 +171,13 @@ impl Session {
         let ids = self.engine.tokenizer.encode(&rendered[self.conversation.read.text.len()..])?;
         let media: Vec<Content> =
             self.conversation.media.iter().chain(extra).skip(self.conversation.read.media).cloned().collect();
+        // Before anything is encoded: a clip or picture that does not fit must not cost its encoding.
+        let unfed = self.conversation.read.unfed.len();
+        let placeholders = ids.len() + unfed - media.len().min(ids.len());
+        let needed = media.iter().try_fold(placeholders, |sum, content| {
+            Ok::<_, Error>(sum + self.engine.media_tokens(content)?)
+        })?;
+        self.require_room(needed)?;
         let mut encoded = Vec::new();
         let prompt = media.iter().try_for_each(|content| {
             encoded.push(self.encode(content)?);
@@ -195,17 +188,15 @@ impl Session {
             Err(_) => Ok(Prompt::text(ids)),
         });
         let owned = encoded.iter().flat_map(Encoded::buffers).collect();
-        let reading = prompt.and_then(|mut prompt| {
-            prompt.prepend(&self.conversation.read.unfed);
-            self.placed(prompt)
-        });
-        let reading = match reading {
-            Ok(reading) => Reading { owned, ..reading },
+        let mut prompt = match prompt {
+            Ok(prompt) => prompt,
             Err(error) => {
                 self.free(owned);
                 return Err(error);
             }
         };
+        prompt.prepend(&self.conversation.read.unfed);
+        let reading = Reading { owned, ..self.placed(prompt) };
         let read = &mut self.conversation.read;
         read.unfed.clear();
         read.text = rendered.to_owned();
@@ -213,19 +204,20 @@ impl Session {
         Ok(reading)
     }
 
+    /// `Err` unless `more` tokens fit after those read.
+    pub(super) fn require_room(&self, more: usize) -> Result<()> {
+        let (needed, limit) = (self.reader.mark().rows + more, self.engine.info().context_tokens);
+        if needed > limit { Err(Error::Context { needed, limit }) } else { Ok(()) }
+    }
+
     /// Gives a prompt its positions, the thinker's and the talker's.
-    fn placed(&mut self, mut prompt: Prompt) -> Result<Reading> {
-        let needed = self.reader.mark().rows + prompt.ids.len();
-        let limit = self.engine.info().context_tokens;
-        if needed > limit {
-            return Err(Error::Context { needed, limit });
-        }
+    fn placed(&mut self, mut prompt: Prompt) -> Reading {
         let media = self.engine.media_ids();
-        let walk = self.reader.place(&mut prompt, media);
+        prompt.place(self.reader.mark().walk, media);
         let in_user = self.user_tokens(&prompt.ids);
         let mut user_walk = self.speaker.as_ref().map(|s| s.mark().walk).unwrap_or_default();
         let user_positions = prompt.walk_kept(&in_user, &mut user_walk, media);
-        Ok(Reading { prompt, walk, in_user, user_positions, user_walk, done: 0, owned: Vec::new() })
+        Reading { prompt, in_user, user_positions, user_walk, done: 0, owned: Vec::new() }
     }
 
     /// Which tokens belong to user turns; goes on from the turn at hand.
@@ -255,7 +247,6 @@ impl Session {
             &model.thinker,
             &reading.prompt,
             start..end,
-            reading.walk,
             accept,
             then_sample && last,
         )?;
@@ -278,65 +269,6 @@ impl Session {
         }
         self.timing.prefill_ms += ms(begun);
         Ok(())
-    }
-
-    /// Rows of the encoders for one clip, picture or video.
-    fn encode(&mut self, content: &Content) -> Result<Encoded> {
-        match content {
-            Content::Text(_) => Err(Error::Input("text is not encoded".into())),
-            Content::Audio(audio) => Ok(Encoded::Audio(self.encode_audio(audio)?)),
-            Content::Image(image) => {
-                let patches = image::prepare(image, &self.engine.image_config())?;
-                let (rows, deepstack) = self.encode_patches(&patches)?;
-                let grid = self.grid(&patches, 0.0, false);
-                Ok(Encoded::Image { rows, deepstack, grid })
-            }
-            Content::Video(video) => {
-                let config = self.engine.image_config();
-                let patches = video.prepare(&config, &VideoLimits::default())?;
-                let (rows, deepstack) = self.encode_patches(&patches)?;
-                let step = video.second_per_grid(&config) * self.engine.positions_per_second();
-                let audio = video.audio.as_ref().map(|audio| self.encode_audio(audio)).transpose()?;
-                Ok(Encoded::Video {
-                    rows,
-                    deepstack,
-                    grid: self.grid(&patches, step, audio.is_some()),
-                    audio,
-                })
-            }
-        }
-    }
-
-    fn grid(&self, patches: &Patches, step: f32, with_audio: bool) -> Grid {
-        let merge = self.engine.image_config().merge_size;
-        let [t, h, w] = patches.grid;
-        Grid { merged: [t, h / merge, w / merge], step, with_audio }
-    }
-
-    fn encode_audio(&mut self, audio: &Audio) -> Result<Buffer> {
-        let begun = Instant::now();
-        let features = mel::whole(&audio.samples, &self.engine.mel_config())?;
-        self.timing.mel_ms += ms(begun);
-        let begun = Instant::now();
-        let encoder = self.engine.audio_encoder()?;
-        let mut rec = Recording::new();
-        let clip = Clip { features: &features.data, frames: features.frames };
-        let rows = encoder.record(&mut rec, &[clip], features.frames >= encoder.chunk_frames())?;
-        let kept = self.device().run_keeping(rec, &[rows])?;
-        self.timing.audio_encoder_ms += ms(begun);
-        Ok(kept[0])
-    }
-
-    fn encode_patches(&mut self, patches: &Patches) -> Result<(Buffer, Vec<Buffer>)> {
-        let begun = Instant::now();
-        let encoder = self.engine.vision_encoder()?;
-        let mut rec = Recording::new();
-        let seen = encoder.record(&mut rec, patches)?;
-        let results: Vec<_> = std::iter::once(seen.merged).chain(seen.deepstack).collect();
-        let mut kept = self.device().run_keeping(rec, &results)?;
-        self.timing.vision_encoder_ms += ms(begun);
-        let rows = kept.remove(0);
-        Ok((rows, kept))
     }
 
     pub(super) fn device(&mut self) -> Device<'_> {

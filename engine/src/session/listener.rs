@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Mark;
-use crate::audio::mel::{Mel, MelConfig, Stream};
+use crate::audio::mel::{MelConfig, Stream};
 use crate::error::Result;
 
 /// A stretch of a live clip that was read before the clip ended.
@@ -71,9 +71,9 @@ impl Listener {
         self.windows.last().map_or(0, |w| w.frames.end)..self.frames()
     }
 
-    /// Features of `frames` as far as the clip is known.
-    pub(crate) fn features(&self, frames: Range<usize>) -> Mel {
-        self.stream.features(frames, self.stream.max())
+    /// Features as far as the clip is known.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// Takes note that `frames` have been read.

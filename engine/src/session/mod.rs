@@ -8,6 +8,7 @@ mod conversation;
 mod device;
 mod hearing;
 mod listener;
+mod media;
 pub(crate) mod prompt;
 pub(crate) mod reader;
 pub(crate) mod speaker;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use answer::Answer;
 use conversation::{Conversation, Read};
 pub(crate) use device::Device;
+pub(crate) use hearing::ROWS_AT_ONCE;
 use listener::Listener;
 use reader::{Reader, ReaderMark};
 use speaker::{Speaker, SpeakerMark, SpeechSampling};
@@ -69,6 +71,8 @@ pub struct Session {
     answer: Option<Answer>,
     timing: Timing,
     samples: Vec<f32>,
+    /// Whether the samplers do not follow the settings yet.
+    samplers_due: bool,
 }
 
 impl Session {
@@ -77,18 +81,13 @@ impl Session {
     /// # Errors
     /// `Error::Input` for a voice that the checkpoint does not have or a setting out of range.
     pub fn new(mut engine: Engine, settings: Settings) -> Result<Session> {
-        engine.speaker_id(settings.voice.as_deref())?;
+        check(&settings, &engine)?;
         let cancel = Cancel::new();
         let mut device = Device { executor: &mut engine.executor, cancel: &cancel };
         let (text, speech) = sampling(&settings, &engine.generation, &engine.config)?;
-        let mut reader = Reader::new(&mut device, &engine.model.thinker, text.clone())?;
-        reader.set_sampling(&mut device, text, settings.seed)?;
+        let reader = Reader::new(&mut device, &engine.model.thinker, text)?;
         let speaker = match &engine.model.voice {
-            Some(voice) => {
-                let mut speaker = Speaker::new(&mut device, voice, speech.clone())?;
-                speaker.set_sampling(&mut device, speech, settings.seed)?;
-                Some(speaker)
-            }
+            Some(voice) => Some(Speaker::new(&mut device, voice, speech)?),
             None => None,
         };
         let timing = Timing { load_ms: engine.info().load_ms, ..Timing::default() };
@@ -107,6 +106,7 @@ impl Session {
             answer: None,
             timing,
             samples: Vec::new(),
+            samplers_due: true,
         })
     }
 
@@ -125,28 +125,24 @@ impl Session {
     /// # Errors
     /// As [`Session::new`]; the old settings stay.
     pub fn set_settings(&mut self, settings: Settings) -> Result<()> {
-        self.engine.speaker_id(settings.voice.as_deref())?;
-        let (text, speech) = sampling(&settings, &self.engine.generation, &self.engine.config)?;
-        let mut device = Device { executor: &mut self.engine.executor, cancel: &self.cancel };
-        self.reader.set_sampling(&mut device, text, settings.seed)?;
-        if let Some(speaker) = &mut self.speaker {
-            speaker.set_sampling(&mut device, speech, settings.seed)?;
-        }
+        check(&settings, &self.engine)?;
         self.settings = settings;
+        self.samplers_due = true;
         Ok(())
     }
 
     /// Appends a whole earlier turn.
     ///
     /// # Errors
-    /// `Error::Input` for media that the checkpoint cannot take, or while a message is being composed or answered.
+    /// `Error::Input` for media that the checkpoint cannot take, or while a message is being composed or answered;
+    /// `Error::Context` for media that can never fit.
     pub fn push_message(&mut self, message: Message) -> Result<()> {
         if self.answer.is_some() || !self.parts.is_empty() || self.listener.is_some() {
             return Err(Error::Input(
                 "finish or discard the message at hand before adding an earlier turn".into(),
             ));
         }
-        message.content.iter().try_for_each(|content| self.engine.accepts(content))?;
+        message.content.iter().try_for_each(|content| self.require_fit(content))?;
         self.conversation.push(message);
         Ok(())
     }
@@ -154,17 +150,24 @@ impl Session {
     /// Appends a part to the user's message.
     ///
     /// # Errors
-    /// `Error::Input` for media that the checkpoint cannot take, `Error::Context` when it does not fit.
+    /// `Error::Input` for media that the checkpoint cannot take, `Error::Context` when it can never fit: the part is left out. Where
+    /// live speech before it cannot be read, the errors of [`Session::push_audio`], and the message is dropped.
     pub fn push(&mut self, content: Content) -> Result<()> {
-        self.engine.accepts(&content)?;
+        self.require_fit(&content)?;
         self.begin_message()?;
-        self.end_clip()?;
+        if let Err(error) = self.end_clip() {
+            self.discard();
+            return Err(error);
+        }
         self.parts.push(content);
         Ok(())
     }
 
-    /// Drops the user's message as far as it was built.
+    /// Drops the user's message as far as it was built. A message that is being answered is no longer built: cancel the answer.
     pub fn discard(&mut self) {
+        if self.answer.is_some() {
+            return;
+        }
         self.parts.clear();
         self.listener = None;
         self.undo();
@@ -173,7 +176,8 @@ impl Session {
     /// Ends the user's message and begins the answer; `step` does the work.
     ///
     /// # Errors
-    /// `Error::Input` for an empty message; the message is dropped then.
+    /// `Error::Input` for an empty message, and the errors of [`Session::push_audio`] where the end of live speech cannot be read;
+    /// the message is dropped then.
     pub fn respond(&mut self) -> Result<()> {
         if self.answer.is_some() {
             return Err(Error::Input("an answer is being given; cancel it or step until it ends".into()));
@@ -184,16 +188,24 @@ impl Session {
             self.discard();
             return Err(error);
         }
-        let is_text = |part: &Content| matches!(part, Content::Text(text) if text.trim().is_empty());
-        if self.parts.iter().all(is_text) && !self.conversation.waits_for_answer() {
-            self.discard();
-            return Err(Error::Input("the message is empty: say or write something".into()));
+        let is_blank = |part: &Content| matches!(part, Content::Text(text) if text.trim().is_empty());
+        if self.parts.iter().all(is_blank) {
+            self.parts.clear();
+            if !self.conversation.waits_for_answer() {
+                self.discard();
+                return Err(Error::Input("the message is empty: say or write something".into()));
+            }
         }
-        if !self.parts.is_empty() {
-            let content = std::mem::take(&mut self.parts);
+        if let Err(error) = self.set_samplers() {
+            self.discard();
+            return Err(error);
+        }
+        let content = std::mem::take(&mut self.parts);
+        let composed = !content.is_empty();
+        if composed {
             self.conversation.push(Message { role: Role::User, content });
         }
-        self.answer = Some(Answer::new(begun, self.settings.clone(), &self.engine));
+        self.answer = Some(Answer::new(begun, self.settings.clone(), &self.engine, composed));
         Ok(())
     }
 
@@ -207,19 +219,36 @@ impl Session {
         self.cancel.clone()
     }
 
-    /// Forgets the conversation.
+    /// Forgets the conversation, and an answer that is being given.
     ///
     /// # Errors
-    /// `Error::Input` when a setting no longer fits.
+    /// Those of the device, when the samplers cannot be set anew; the conversation is forgotten even then.
     pub fn reset(&mut self) -> Result<()> {
-        self.answer = None;
+        if let Some(answer) = self.answer.take() {
+            self.drop_answer(answer);
+        }
         self.listener = None;
         self.before = None;
         self.parts.clear();
         self.samples.clear();
         self.rewind(Mark::default());
         self.conversation = Conversation::new(self.settings.system.as_deref());
-        self.set_settings(self.settings.clone())
+        self.samplers_due = true;
+        self.set_samplers()
+    }
+
+    /// Makes the samplers follow the settings, with the random sequence at its start, unless they do.
+    fn set_samplers(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.samplers_due) {
+            return Ok(());
+        }
+        let (text, speech) = sampling(&self.settings, &self.engine.generation, &self.engine.config)?;
+        let mut device = Device { executor: &mut self.engine.executor, cancel: &self.work };
+        self.reader.set_sampling(&mut device, text, self.settings.seed)?;
+        match &mut self.speaker {
+            Some(speaker) => speaker.set_sampling(&mut device, speech, self.settings.seed),
+            None => Ok(()),
+        }
     }
 
     /// Notes where the message begins, unless it has begun.
@@ -256,6 +285,16 @@ impl Session {
             speaker.rewind(&mut device, mark.speaker);
         }
     }
+}
+
+/// `Err` unless the checkpoint can do as `settings` say.
+fn check(settings: &Settings, engine: &Engine) -> Result<()> {
+    engine.speaker_id(settings.voice.as_deref())?;
+    settings.system.iter().try_for_each(|text| engine.check_text(text))?;
+    if settings.max_text_tokens == 0 {
+        return Err(Error::Input("max_text_tokens is 0; an answer needs at least 1".into()));
+    }
+    sampling(settings, &engine.generation, &engine.config).map(drop)
 }
 
 /// How the stages sample under `settings`.

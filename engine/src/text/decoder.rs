@@ -22,11 +22,6 @@ impl TokenBytes {
         table
     }
 
-    /// Ids from 0 to below this may have a token.
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     fn get(&self, id: u32) -> Option<(&[u8], bool)> {
         let id = usize::try_from(id).ok()?;
         let end = *self.ends.get(id)?;

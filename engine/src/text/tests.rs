@@ -57,7 +57,6 @@ fn ids_and_texts_are_those_of_the_reference() {
         }
         assert!(count > 100);
         assert_eq!((tokenizer.id("<|im_start|>"), tokenizer.id("nonsense")), (Some(457), None));
-        assert_eq!(tokenizer.vocab_size(), 489);
     }
 }
 
@@ -120,10 +119,7 @@ fn ids_with_gaps_stay_as_stated() {
     fs::write(&path, config.to_string()).unwrap();
     let tokenizer = Tokenizer::load(dir.path()).unwrap();
     assert_eq!(tokenizer.encode("<|im_start|><|im_end|>").unwrap(), [900, 458]);
-    assert_eq!(
-        (tokenizer.decode(&[900, 457, 458]).as_str(), tokenizer.vocab_size()),
-        ("<|im_start|><|im_end|>", 901)
-    );
+    assert_eq!(tokenizer.decode(&[900, 457, 458]), "<|im_start|><|im_end|>");
 }
 
 #[test]

@@ -119,11 +119,6 @@ impl Tokenizer {
     pub(crate) fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
-
-    /// Every id is below this.
-    pub(crate) fn vocab_size(&self) -> usize {
-        self.tokens.len()
-    }
 }
 
 /// The list `added_tokens` of a `tokenizer.json`, from `added_tokens_decoder` of `tokenizer_config.json`.

@@ -242,6 +242,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Whether there is such a tensor. Does not count as asking for it.
+    #[cfg(test)]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.checkpoint.contains(&self.path(name))
     }

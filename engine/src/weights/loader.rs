@@ -1,20 +1,21 @@
 //! Places weights in an executor's memory, asked for by name and shape; or random ones of the same shapes, for measuring.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{DType, Scope, Tensor};
 use crate::error::Result;
-use crate::kernels::bindings::Bytes;
 use crate::memory::Memory;
 use crate::recording::Buffer;
-use crate::shape::{Element, Shape};
+use crate::shape::{Bytes, Element, Shape};
 
 /// Where weights come from.
 #[derive(Clone)]
 enum Source<'a> {
     Checkpoint(Scope<'a>),
-    /// BF16 noise; no file.
-    Random,
+    /// Noise; no file.
+    Random(DType),
+    /// Shapes and types without contents, for a memory that only counts.
+    Outline(DType),
 }
 
 /// A place in the checkpoint's names, and the memory that its weights go to.
@@ -29,16 +30,22 @@ impl<'a> Loader<'a> {
         Loader { source: Source::Checkpoint(scope), memory }
     }
 
-    /// Makes random BF16 weights of every shape asked for.
-    pub(crate) fn random(memory: &'a mut dyn Memory) -> Loader<'a> {
-        Loader { source: Source::Random, memory }
+    /// Makes random weights of every shape asked for, stored as `dtype`.
+    pub(crate) fn random(memory: &'a mut dyn Memory, dtype: DType) -> Loader<'a> {
+        Loader { source: Source::Random(dtype), memory }
+    }
+
+    /// Asks `memory` for room as [`Loader::random`] does, but gives it no contents: nothing can be run with them.
+    pub(crate) fn outline(memory: &'a mut dyn Memory, dtype: DType) -> Loader<'a> {
+        Loader { source: Source::Outline(dtype), memory }
     }
 
     /// The names one step further down.
     pub(crate) fn at(&mut self, name: &str) -> Loader<'_> {
         let source = match &self.source {
             Source::Checkpoint(scope) => Source::Checkpoint(scope.scope(name)),
-            Source::Random => Source::Random,
+            Source::Random(dtype) => Source::Random(*dtype),
+            Source::Outline(dtype) => Source::Outline(*dtype),
         };
         Loader { source, memory: self.memory }
     }
@@ -60,9 +67,11 @@ impl<'a> Loader<'a> {
                 let tensor = scope.get(name, stored)?;
                 self.memory.upload(shape.into(), tensor.dtype.into(), tensor.into_parts())
             }
-            Source::Random => {
-                self.memory.upload(shape.into(), Element::Bf16, vec![noise(shape.iter().product())])
+            Source::Random(dtype) => {
+                let parts = vec![noise(shape.iter().product(), *dtype)];
+                self.memory.upload(shape.into(), (*dtype).into(), parts)
             }
+            Source::Outline(dtype) => self.memory.upload(shape.into(), (*dtype).into(), Vec::new()),
         }
     }
 
@@ -79,9 +88,11 @@ impl<'a> Loader<'a> {
                 let tensor = scope.stack(count, name, &[out, input])?;
                 self.memory.upload(shape, tensor.dtype.into(), tensor.into_parts())
             }
-            Source::Random => {
-                self.memory.upload(shape, Element::Bf16, (0..count).map(|_| noise(out * input)).collect())
+            Source::Random(dtype) => {
+                let parts = (0..count).map(|_| noise(out * input, *dtype)).collect();
+                self.memory.upload(shape, (*dtype).into(), parts)
             }
+            Source::Outline(dtype) => self.memory.upload(shape, (*dtype).into(), Vec::new()),
         }
     }
 
@@ -109,7 +120,10 @@ impl<'a> Loader<'a> {
 
     /// A transposed convolution's weight, stored `[in, out, taps]`, as a matrix `[taps · out, in]` of the same type.
     pub(crate) fn transposed(&mut self, name: &str, [input, out, taps]: [usize; 3]) -> Result<Buffer> {
-        let stored = self.tensor(name, &[input, out, taps])?;
+        let Source::Checkpoint(scope) = &self.source else {
+            return self.matrix(name, [taps * out, input]);
+        };
+        let stored = scope.get(name, &[input, out, taps])?;
         let values = stored.to_f32();
         let mut turned = Vec::with_capacity(values.len());
         for (tap, o) in (0..taps).flat_map(|tap| (0..out).map(move |o| (tap, o))) {
@@ -128,7 +142,7 @@ impl<'a> Loader<'a> {
     fn tensor(&self, name: &str, stored: &[usize]) -> Result<Tensor> {
         match &self.source {
             Source::Checkpoint(scope) => scope.get(name, stored),
-            Source::Random => {
+            Source::Random(_) | Source::Outline(_) => {
                 let values = (0..stored.iter().product()).map(|i: usize| 1.0 / (1 + i % 7) as f32).collect();
                 Tensor::from_f32(name, stored, values)
             }
@@ -146,6 +160,7 @@ impl From<DType> for Element {
     }
 }
 
+/// Random words, lent as bytes.
 struct Noise(Vec<u32>);
 
 impl AsRef<[u8]> for Noise {
@@ -154,15 +169,66 @@ impl AsRef<[u8]> for Noise {
     }
 }
 
-/// `n` BF16 values between -1/16 and 1/16 that look random enough to keep activations finite.
-fn noise(n: usize) -> Bytes {
-    let mut state = 0x2545_f491u32 ^ n as u32;
-    let mut value = move || {
+/// Words after which noise repeats: prime, so that the rows of a matrix differ.
+const NOISE_WORDS: usize = 1_000_003;
+
+/// `n` values between -1/16 and 1/16 that look random enough to keep activations finite, aligned for `dtype`.
+fn noise(n: usize, dtype: DType) -> Bytes {
+    static BF16: OnceLock<Vec<u32>> = OnceLock::new();
+    static F32: OnceLock<Vec<u32>> = OnceLock::new();
+    let period = match dtype {
+        DType::F32 => F32.get_or_init(|| random_words(|v| v & 0x807f_0000 | exponent(v) << 23)),
+        DType::F16 | DType::Bf16 => BF16.get_or_init(|| {
+            random_words(|v| {
+                let half = |v: u32| v & 0x807f | exponent(v) << 7;
+                half(v) | half(v.rotate_left(13)) << 16
+            })
+        }),
+    };
+    let mut words = vec![0; (n * dtype.size()).div_ceil(size_of::<u32>())];
+    words.chunks_mut(NOISE_WORDS).for_each(|chunk| chunk.copy_from_slice(&period[..chunk.len()]));
+    Arc::new(Noise(words))
+}
+
+/// Exponents of 2^-5 to 2^-8.
+fn exponent(random: u32) -> u32 {
+    122 - (random >> 20 & 3)
+}
+
+fn random_words(value: impl Fn(u32) -> u32) -> Vec<u32> {
+    let mut state = 0x2545_f491u32;
+    let next = || {
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        // Sign and mantissa from the generator, exponents of 2^-5 to 2^-8.
-        (state & 0x807f) | ((122 - (state >> 20 & 3)) << 7)
+        value(state)
     };
-    Arc::new(Noise((0..n.div_ceil(2)).map(|_| value() | value() << 16).collect()))
+    std::iter::repeat_with(next).take(NOISE_WORDS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(dtype: DType) -> Vec<f32> {
+        let bytes = noise(200_001, dtype);
+        match dtype {
+            DType::F32 => bytemuck::cast_slice((*bytes).as_ref()).to_vec(),
+            _ => {
+                bytemuck::cast_slice::<_, half::bf16>((*bytes).as_ref()).iter().map(|v| v.to_f32()).collect()
+            }
+        }
+    }
+
+    #[test]
+    fn random_weights_are_small_centred_and_of_the_type_asked_for() {
+        for dtype in [DType::Bf16, DType::F32] {
+            let values = values(dtype);
+            assert!(values.len() >= 200_001 && values.len() <= 200_002, "{dtype}: {} values", values.len());
+            assert!(values.iter().all(|v| v.abs() < 1.0 / 16.0 && v.abs() >= 1.0 / 256.0), "{dtype}");
+            let mean = values.iter().sum::<f32>() / values.len() as f32;
+            assert!(mean.abs() < 1e-3, "{dtype}: mean {mean}");
+            assert!(values[..1000] != values[1000..2000], "{dtype} repeats");
+        }
+    }
 }

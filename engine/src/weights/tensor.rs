@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 
 use crate::error::{Error, Result};
-use crate::kernels::bindings::Bytes;
+use crate::shape::Bytes;
 
 /// Element type of a stored tensor, little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,11 +189,13 @@ impl Tensor {
     }
 
     /// Stored size in bytes.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.numel() * self.dtype.size()
     }
 
     /// Whether every part still lies in the mapped file, so that it costs no memory of our own.
+    #[cfg(test)]
     pub(crate) fn is_mapped(&self) -> bool {
         self.parts.iter().all(|part| matches!(part, Part::Mapped(..)))
     }

@@ -70,9 +70,7 @@ impl Video {
             Some(rate) => rate,
             None => described_rate(folder)?.unwrap_or(Self::DEFAULT_FRAMES_PER_SECOND),
         };
-        if !(0.001..=1000.0).contains(&frames_per_second) {
-            return Err(refuse(format!("{frames_per_second} frames a second; expected 0.001 to 1000")));
-        }
+        check_rate(frames_per_second).map_err(|error| refuse(error.to_string()))?;
         let audio = sounds.first().map(|path| Audio::open(path)).transpose()?;
 
         let mut frames: Vec<Image> = Vec::with_capacity(pictures.len());
@@ -105,15 +103,26 @@ impl Video {
         config.temporal_patch_size as f32 / self.frames_per_second
     }
 
+    /// The height and width that the frames are resized to.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is no frame, the rate is out of range, a frame's values do not fill its sides, or one side is
+    /// more than 200 times the other.
+    pub(crate) fn frame_size(&self, config: &ImageConfig, limits: &VideoLimits) -> Result<(usize, usize)> {
+        let Some(first) = self.frames.first() else {
+            return Err(Error::Input("the video has no frames; choose one with at least one picture".into()));
+        };
+        check_rate(self.frames_per_second)?;
+        self.frames.iter().try_for_each(Image::check)?;
+        smart_resize(first.height, first.width, &limits.apply(self.frames.len(), config))
+    }
+
     /// Resizes the frames within the limits and cuts them into patches.
     ///
     /// # Errors
     /// [`Error::Input`] when there is no frame or one side is more than 200 times the other.
     pub(crate) fn prepare(&self, config: &ImageConfig, limits: &VideoLimits) -> Result<Patches> {
-        let Some(first) = self.frames.first() else { return patches(&[], config) };
-        self.frames.iter().try_for_each(Image::check)?;
-        let (height, width) =
-            smart_resize(first.height, first.width, &limits.apply(self.frames.len(), config))?;
+        let (height, width) = self.frame_size(config, limits)?;
         let frames: Vec<_> = self.frames.iter().map(|frame| resize(frame, height, width)).collect();
         patches(&frames, config)
     }
@@ -145,6 +154,13 @@ impl VideoLimits {
         let max_pixels = share.min(self.max_pixels).max(self.min_pixels + self.min_pixels / 20);
         ImageConfig { min_pixels: self.min_pixels, max_pixels, ..config.clone() }
     }
+}
+
+fn check_rate(frames_per_second: f32) -> Result<()> {
+    if (0.001..=1000.0).contains(&frames_per_second) {
+        return Ok(());
+    }
+    Err(Error::Input(format!("{frames_per_second} frames a second; expected 0.001 to 1000")))
 }
 
 /// The folder's files in the order of their names.

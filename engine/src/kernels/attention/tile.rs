@@ -13,12 +13,14 @@ use super::super::lanes::{self, Isa};
 use super::values::Values;
 use super::weights::{Scores, Weights};
 
-/// Positions in a block: a block's values stay in the nearest cache while all queries of the tile use them.
+/// Positions whose scores stand together for each vector.
 pub(super) const BLOCK: usize = 64;
 /// Positions in a chunk.
 pub(super) const CHUNK: usize = 4 * BLOCK;
 /// Dimensions of the result that are summed together.
 pub(super) const DIMS: usize = 64;
+/// Rows of keys or values between those in use and those that are asked for early.
+pub(super) const AHEAD: usize = 32;
 /// Queries that share the loading of a key, where there are so many.
 const QUERIES: usize = 32;
 
@@ -74,16 +76,13 @@ impl Span {
         first.max(self.oldest).min(end)..end
     }
 
-    /// Calls `f` with the first position and the slots of each unbroken piece of `positions`.
+    /// Slots of `positions`, which are no more than the ring has: up to its end, and again from its start on.
     #[inline(always)]
-    pub(super) fn slots(&self, positions: Range<usize>, mut f: impl FnMut(usize, Range<usize>)) {
-        let mut at = positions.start;
-        while at < positions.end {
-            let in_ring = at % self.ring;
-            let count = (positions.end - at).min(self.ring - in_ring);
-            f(at, self.slot + in_ring..self.slot + in_ring + count);
-            at += count;
-        }
+    pub(super) fn slots(&self, positions: Range<usize>) -> [Range<usize>; 2] {
+        let first = positions.start % self.ring;
+        let until_end = positions.len().min(self.ring - first);
+        let start = self.slot + first;
+        [start..start + until_end, self.slot..self.slot + positions.len() - until_end]
     }
 }
 
@@ -134,10 +133,10 @@ impl Tile<'_> {
         self.kv_heads.len() == self.heads.kv_count
     }
 
-    /// The part of the block that starts at `start` which vector `vector` sees, counted from there.
+    /// Which of the `len` positions from `start` on vector `vector` sees, counted from there.
     #[inline(always)]
-    pub(super) fn seen(&self, start: usize, vector: usize) -> Range<usize> {
-        let clip = |position: usize| position.saturating_sub(start).min(BLOCK);
+    pub(super) fn seen(&self, start: usize, len: usize, vector: usize) -> Range<usize> {
+        let clip = |position: usize| position.saturating_sub(start).min(len);
         clip(self.visible[vector].start)..clip(self.visible[vector].end)
     }
 }
@@ -176,22 +175,21 @@ pub(super) fn attend(
     let (of_scores, of_sums) = (all * CHUNK, all * dim.next_multiple_of(DIMS));
 
     let mut scratch = SCRATCH.take();
-    grow(&mut scratch.q, all * padded);
-    grow(&mut scratch.scores, chunks.len() * of_scores);
-    grow(&mut scratch.sums, chunks.len() * of_sums);
-    grow(&mut scratch.totals, (chunks.len() + 1) * all);
+    let scaled = room(&mut scratch.q, all * padded);
+    let scores = room(&mut scratch.scores, chunks.len() * of_scores);
+    let sums = room(&mut scratch.sums, chunks.len() * of_sums);
+    let (largest, totals) = room(&mut scratch.totals, (chunks.len() + 1) * all).split_at_mut(all);
     let scale = 1.0 / (dim as f32).sqrt();
-    for (i, to) in scratch.q.chunks_exact_mut(padded).take(all).enumerate() {
+    for (i, to) in scaled.chunks_exact_mut(padded).enumerate() {
         let (kv_head, row, head) = (kv_heads.start + i / vectors, i % vectors / group, i % group);
         let from = &q[(row * heads.count + kv_head * group + head) * dim..][..dim];
         to.iter_mut().zip(from).for_each(|(to, from)| *to = from * scale);
         to[dim..].fill(0.0);
     }
-    let tile = Tile { heads, span, kv_heads, visible, q: &scratch.q };
-    let (largest, totals) = scratch.totals.split_at_mut(all);
+    let tile = Tile { heads, span, kv_heads, visible, q: scaled };
     let mut found: Vec<Chunk<'_>> = (chunks.map(|chunk| chunk * CHUNK))
-        .zip(scratch.scores.chunks_exact_mut(of_scores))
-        .zip(scratch.sums.chunks_exact_mut(of_sums))
+        .zip(scores.chunks_exact_mut(of_scores))
+        .zip(sums.chunks_exact_mut(of_sums))
         .zip(totals.chunks_exact_mut(all))
         .map(|(((start, scores), sums), totals)| Chunk { start, scores, totals, sums })
         .collect();
@@ -225,11 +223,13 @@ pub(super) fn attend(
     SCRATCH.set(scratch);
 }
 
-/// Makes room for `len` values, whose contents do not matter.
-fn grow(values: &mut Vec<f32>, len: usize) {
-    if values.len() < len {
-        values.resize(len, 0.0);
+/// Room for `len` values, whose contents do not matter, from the start of a cache line on.
+fn room(values: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if values.len() < len + 16 {
+        values.resize(len + 16, 0.0);
     }
+    let start = values.as_ptr().align_offset(64).min(16);
+    &mut values[start..start + len]
 }
 
 /// Calls `f` with each chunk.

@@ -3,7 +3,11 @@
 use std::ops::Range;
 
 use super::super::lanes::{self, Lanes, Work};
-use super::tile::{BLOCK, Chunk, DIMS, Tile};
+use super::tile::{AHEAD, BLOCK, Chunk, DIMS, Tile};
+
+/// Positions whose values are added to all vectors in turn: rows of a power of two long compete for few places of the nearest
+/// cache, which holds no more of them.
+const PART: usize = 16;
 
 /// For each vector, the sum of the values that it sees in a chunk by their weights.
 pub(super) struct Values<'a, 'b> {
@@ -16,140 +20,193 @@ impl Work for Values<'_, '_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        if L::WIDE { self.blocks::<L, 4, 4>(l) } else { self.blocks::<L, 2, 2>(l) }
-    }
-}
-
-impl Values<'_, '_> {
-    #[inline(always)]
-    fn blocks<L: Lanes, const Q: usize, const D: usize>(self, l: L) {
         let Values { tile, chunk } = self;
-        let (vectors, dim) = (tile.vectors(), tile.heads.dim);
-        let groups = dim.div_ceil(DIMS);
         chunk.sums.fill(0.0);
+        let vectors = tile.vectors();
         for (block, weights) in chunk.scores.chunks_exact(tile.all_vectors() * BLOCK).enumerate() {
-            let start = chunk.start + block * BLOCK;
-            for (i, sums) in chunk.sums.chunks_exact_mut(vectors * DIMS).enumerate() {
-                let (head, group) = (i / groups, i % groups);
-                let dims = group * DIMS..dim.min((group + 1) * DIMS);
-                let mut part = Part { tile, start, head, weights, dims, sums };
-                for vector in (0..vectors).step_by(Q) {
-                    part.vectors::<L, Q, D>(l, vector..vectors.min(vector + Q));
+            for at in (0..BLOCK).step_by(PART) {
+                let start = chunk.start + block * BLOCK + at;
+                let some = tile.seen(start, PART, 0).start..tile.seen(start, PART, vectors - 1).end;
+                if some.is_empty() {
+                    continue;
+                }
+                let all = tile.seen(start, PART, vectors - 1).start..tile.seen(start, PART, 0).end;
+                let weights = &weights.as_chunks().0[at / PART..];
+                let mut place = some.start;
+                for slots in tile.span.slots(start + some.start..start + some.end) {
+                    let places = place..place + slots.len();
+                    place = places.end;
+                    let mut part = Part {
+                        tile,
+                        start,
+                        slot: slots.start,
+                        place: places.start,
+                        weights,
+                        sums: chunk.sums,
+                    };
+                    if places.is_empty() {
+                        continue;
+                    }
+                    if all.start <= places.start && places.end <= all.end {
+                        if L::WIDE {
+                            part.add_all::<L, 4, 4>(l, places)
+                        } else {
+                            part.add_all::<L, 2, 2>(l, places)
+                        }
+                    } else {
+                        part.add_each::<L>(l, places);
+                    }
                 }
             }
         }
     }
 }
 
-/// One block's values and one group of dimensions of a key head.
+/// Some values in slots one after another.
 struct Part<'a> {
     tile: &'a Tile<'a>,
-    /// First position of the block.
+    /// First position that the places are counted from.
     start: usize,
-    head: usize,
-    /// `[kv_heads, vectors, BLOCK]`.
-    weights: &'a [f32],
-    dims: Range<usize>,
-    /// `[vectors, DIMS]`.
+    /// Slot of the first place.
+    slot: usize,
+    place: usize,
+    /// Those of a vector; those of the next one stand `BLOCK` values on.
+    weights: &'a [[f32; PART]],
+    /// `[kv_heads, dims / DIMS, vectors, DIMS]`.
     sums: &'a mut [f32],
 }
 
 impl Part<'_> {
-    /// Adds what up to `Q` vectors see: what all of them see for all together, the rest before and after for each alone.
+    /// Adds the values at `places` to the sums of all vectors, `Q` vectors and `D` times sixteen dimensions at a time.
     #[inline(always)]
-    fn vectors<L: Lanes, const Q: usize, const D: usize>(&mut self, l: L, group: Range<usize>) {
-        let (tile, start) = (self.tile, self.start);
-        let shared = (group.clone().map(|vector| tile.seen(start, vector)))
-            .fold(0..BLOCK, |a, b| a.start.max(b.start)..a.end.min(b.end));
-        let together = group.len() == Q && !shared.is_empty();
-        for vector in group.clone() {
-            let seen = tile.seen(start, vector);
-            let end = if together { shared.start } else { seen.end };
-            self.add::<L, 1, D>(l, vector, seen.start..end);
-        }
-        if together {
-            self.add::<L, Q, D>(l, group.start, shared.clone());
-            for vector in group {
-                self.add::<L, 1, D>(l, vector, shared.end..tile.seen(start, vector).end);
+    fn add_all<L: Lanes, const Q: usize, const D: usize>(&mut self, l: L, places: Range<usize>) {
+        let vectors = self.tile.vectors();
+        for head in 0..self.tile.kv_heads.len() {
+            let mut vector = 0;
+            while vector < vectors {
+                if vector + Q <= vectors {
+                    if self.tile.whole_rows() {
+                        let (v, stride) = (self.tile.heads.v, self.tile.heads.stride());
+                        let part = (head * vectors + vector) / Q;
+                        let part = (part, (self.tile.all_vectors() / Q).max(1));
+                        lanes::prefetch(v, (self.slot + AHEAD) * stride, places.len() * stride, part);
+                    }
+                    self.add::<L, Q, D>(l, head, vector, places.clone());
+                    vector += Q;
+                } else {
+                    self.add::<L, 1, D>(l, head, vector, places.clone());
+                    vector += 1;
+                }
             }
         }
     }
 
-    /// Adds the values at `places` of the block to the sums of `Q` vectors.
+    /// The same where each vector sees places of its own.
     #[inline(always)]
-    fn add<L: Lanes, const Q: usize, const D: usize>(&mut self, l: L, vector: usize, places: Range<usize>) {
-        if places.is_empty() {
-            return;
+    fn add_each<L: Lanes>(&mut self, l: L, places: Range<usize>) {
+        for vector in 0..self.tile.vectors() {
+            let seen = self.tile.seen(self.start, PART, vector);
+            let seen = seen.start.max(places.start)..seen.end.min(places.end);
+            if !seen.is_empty() {
+                for head in 0..self.tile.kv_heads.len() {
+                    self.add::<L, 1, 2>(l, head, vector, seen.clone());
+                }
+            }
         }
-        let (tile, start) = (self.tile, self.start);
-        tile.span.slots(start + places.start..start + places.end, |position, slots| {
-            let at = position - start;
-            let mut dim = self.dims.start;
-            while dim + 16 * D <= self.dims.end {
-                self.columns::<L, Q, D>(l, vector, at, slots.clone(), dim);
-                dim += 16 * D;
-            }
-            while dim < self.dims.end {
-                self.columns::<L, Q, 1>(l, vector, at, slots.clone(), dim);
-                dim += 16;
-            }
-        });
     }
 
-    /// The same for `D` times sixteen dimensions, or the last ones, of the values in `slots`, the first at place `at`.
+    /// Adds the values of key head `head` at `places` to the sums of `Q` vectors.
     #[inline(always)]
-    fn columns<L: Lanes, const Q: usize, const D: usize>(
+    fn add<L: Lanes, const Q: usize, const D: usize>(
         &mut self,
         l: L,
+        head: usize,
         vector: usize,
-        at: usize,
-        slots: Range<usize>,
-        dim: usize,
+        places: Range<usize>,
     ) {
-        let (tile, stride) = (self.tile, self.tile.heads.stride());
-        let v = tile.heads.v;
-        let count = slots.len();
-        let width = (self.dims.end - dim).min(16 * D);
-        let column = tile.column(self.head) + dim;
-        let empty: &[f32] = &[];
-        let mut weights = [empty; Q];
+        let Part { tile, weights, .. } = *self;
+        let (dim, stride, vectors) = (tile.heads.dim, tile.heads.stride(), tile.vectors());
+        let groups = dim.div_ceil(DIMS);
+        let first = (self.slot + places.start - self.place) * stride + tile.column(head);
+        let weights = &weights[(head * vectors + vector) * (BLOCK / PART)..];
+        let sums = self.sums.as_chunks_mut().0;
+        let mut at = 0;
+        while at < dim {
+            let group = &mut sums[(head * groups + at / DIMS) * vectors + vector..][..Q];
+            let v = &tile.heads.v[first + at..];
+            let (places, width) = (places.clone(), dim - at);
+            if width >= 16 * D {
+                l.call(Columns::<Q, D> {
+                    weights,
+                    places,
+                    v,
+                    stride,
+                    width: 16 * D,
+                    first: at % DIMS,
+                    sums: group,
+                });
+                at += 16 * D;
+            } else {
+                let width = width.min(16);
+                l.call(Columns::<Q, 1> { weights, places, v, stride, width, first: at % DIMS, sums: group });
+                at += 16;
+            }
+        }
+    }
+}
+
+/// Adds to `D` times sixteen sums, or `width` of sixteen, of each of `Q` vectors.
+struct Columns<'a, const Q: usize, const D: usize> {
+    weights: &'a [[f32; PART]],
+    places: Range<usize>,
+    /// From the first value on; those of the next place stand `stride` values on.
+    v: &'a [f32],
+    stride: usize,
+    width: usize,
+    /// First of the sums.
+    first: usize,
+    sums: &'a mut [[f32; DIMS]],
+}
+
+impl<const Q: usize, const D: usize> Work for Columns<'_, Q, D> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let Columns { weights: all, places, v, stride, width, first, sums: to } = self;
+        let mut weights = [&[0.0; PART]; Q];
         let mut sums = [[l.splat(0.0); D]; Q];
-        let place = |i: usize| (vector + i) * DIMS + dim - self.dims.start;
         for i in 0..Q {
-            weights[i] = &self.weights[(self.head * tile.vectors() + vector + i) * BLOCK + at..][..count];
-            let from = self.sums[place(i)..][..16 * D].as_chunks().0;
+            weights[i] = &all[i * (BLOCK / PART)];
+            let from = to[i][first..][..16 * D].as_chunks().0;
             for j in 0..D {
                 sums[i][j] = l.load(&from[j]);
             }
         }
-        for key in 0..count {
-            let row = &v[(slots.start + key) * stride + column..][..width];
-            if vector == 0 && tile.whole_rows() {
-                // Over all heads and dimensions, the rows of the next block in the order of their addresses.
-                let done = (column * count).next_multiple_of(16) + key * width;
-                lanes::prefetch(v, (slots.start + BLOCK) * stride + done, width);
-            }
-            let (whole, part) = row.as_chunks();
+        let (mut place, mut at) = (places.start, 0);
+        while place < places.end.min(PART) {
             let mut x = [l.splat(0.0); D];
-            if part.is_empty() {
-                let whole = &whole[..D];
-                for j in 0..D {
-                    x[j] = l.load(&whole[j]);
-                }
+            if D == 1 && width < 16 {
+                x[0] = l.load_part(&v[at..at + width]);
             } else {
-                x[0] = l.load_part(part);
+                let row = &v[at..at + 16 * D].as_chunks().0;
+                for j in 0..D {
+                    x[j] = l.load(&row[j]);
+                }
             }
+            at += stride;
             for i in 0..Q {
-                let weight = l.splat(weights[i][key]);
+                let weight = l.splat(weights[i][place]);
                 for j in 0..D {
                     sums[i][j] = l.fma(weight, x[j], sums[i][j]);
                 }
             }
+            place += 1;
         }
-        for (i, sums) in sums.into_iter().enumerate() {
-            let to = self.sums[place(i)..][..16 * D].as_chunks_mut().0;
+        for i in 0..Q {
+            let to = to[i][first..][..16 * D].as_chunks_mut().0;
             for j in 0..D {
-                l.store(sums[j], &mut to[j]);
+                l.store(sums[i][j], &mut to[j]);
             }
         }
     }

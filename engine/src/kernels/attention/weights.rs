@@ -1,10 +1,7 @@
 //! Scores of a chunk, and what becomes of them in the softmax.
 
 use super::super::lanes::{self, Lanes, Work};
-use super::tile::{BLOCK, Chunk, Heads, Tile};
-
-/// Keys between those in use and those that are asked for.
-const AHEAD: usize = 16;
+use super::tile::{AHEAD, BLOCK, Chunk, Tile};
 
 /// Products of all vectors with the keys of a chunk that they see, negative infinity for the others; and the largest.
 pub(super) struct Scores<'a, 'b> {
@@ -27,7 +24,7 @@ impl Work for Scores<'_, '_> {
                 products::<L, 2, 2>(l, tile, start, scores);
             }
             for (vector, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
-                let seen = tile.seen(start, vector % vectors);
+                let seen = tile.seen(start, BLOCK, vector % vectors);
                 scores[..seen.start].fill(f32::NEG_INFINITY);
                 scores[seen.end..].fill(f32::NEG_INFINITY);
             }
@@ -55,65 +52,89 @@ fn products<L: Lanes, const Q: usize, const K: usize>(
     scores: &mut [f32],
 ) {
     let vectors = tile.vectors();
-    let seen = tile.seen(start, 0).start..tile.seen(start, vectors - 1).end;
-    tile.span.slots(start + seen.start..start + seen.end, |position, slots| {
-        let mut at = position - start;
+    let seen = tile.seen(start, BLOCK, 0).start..tile.seen(start, BLOCK, vectors - 1).end;
+    let mut at = seen.start;
+    for slots in tile.span.slots(start + seen.start..start + seen.end) {
         let mut slot = slots.start;
         while slot < slots.end {
             let keys = if slot + K <= slots.end { K } else { 1 };
-            if tile.whole_rows() {
-                let stride = tile.heads.stride();
-                lanes::prefetch(tile.heads.k, (slot + AHEAD) * stride, keys * stride);
-            }
             for head in 0..tile.kv_heads.len() {
-                let mut vector = 0;
-                while vector < vectors {
-                    let queries = if vector + Q <= vectors { Q } else { 1 };
-                    let first = (head, vector);
-                    match (queries == Q, keys == K) {
-                        (true, true) => dots::<L, Q, K>(l, tile, first, slot, at, scores),
-                        (true, false) => dots::<L, Q, 1>(l, tile, first, slot, at, scores),
-                        (false, true) => dots::<L, 1, K>(l, tile, first, slot, at, scores),
-                        (false, false) => dots::<L, 1, 1>(l, tile, first, slot, at, scores),
-                    }
-                    vector += queries;
+                if keys == K {
+                    l.call(ByKeys::<Q, K> { tile, head, slot, at, scores });
+                } else {
+                    l.call(ByKeys::<Q, 1> { tile, head, slot, at, scores });
                 }
             }
             slot += keys;
             at += keys;
         }
-    });
+    }
 }
 
-/// Products of `Q` vectors from `vector` on, of key head `head`, with the keys in `K` slots, to place `at` of their scores.
+/// Products of all vectors of key head `head` with the keys in `K` slots, to place `at` of their scores.
+struct ByKeys<'a, const Q: usize, const K: usize> {
+    tile: &'a Tile<'a>,
+    head: usize,
+    slot: usize,
+    at: usize,
+    scores: &'a mut [f32],
+}
+
+impl<const Q: usize, const K: usize> Work for ByKeys<'_, Q, K> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let ByKeys { tile, head, slot, at, scores } = self;
+        let (dim, stride, vectors) = (tile.heads.dim, tile.heads.stride(), tile.vectors());
+        let mut keys: [&[f32]; K] = [&[]; K];
+        for (j, key) in keys.iter_mut().enumerate() {
+            *key = &tile.heads.k[(slot + j) * stride + tile.column(head)..][..dim];
+        }
+        let padded = dim.div_ceil(16);
+        let q = &tile.q.as_chunks().0[head * vectors * padded..][..vectors * padded];
+        let scores = &mut scores.as_chunks_mut().0[head * vectors..][..vectors];
+        let (q, last_q) = q.split_at(vectors / Q * Q * padded);
+        let (scores, last_scores) = scores.as_chunks_mut();
+        let calls = vectors / Q;
+        for (call, (q, scores)) in q.chunks_exact(padded * Q).zip(scores).enumerate() {
+            if tile.whole_rows() {
+                let part = (head * calls + call, tile.kv_heads.len() * calls);
+                lanes::prefetch(tile.heads.k, (slot + AHEAD) * stride, K * stride, part);
+            }
+            dots::<L, Q, K>(l, q, keys, at, scores);
+        }
+        for (q, scores) in last_q.chunks_exact(padded).zip(last_scores.as_chunks_mut().0) {
+            dots::<L, 1, K>(l, q, keys, at, scores);
+        }
+    }
+}
+
+/// Products of `Q` padded vectors with `K` keys.
 #[inline(always)]
 fn dots<L: Lanes, const Q: usize, const K: usize>(
     l: L,
-    tile: &Tile<'_>,
-    (head, vector): (usize, usize),
-    slot: usize,
+    q: &[[f32; 16]],
+    keys: [&[f32]; K],
     at: usize,
-    scores: &mut [f32],
+    scores: &mut [[f32; BLOCK]; Q],
 ) {
-    let Heads { dim, k, .. } = *tile.heads;
-    let (padded, stride, column) = (dim.next_multiple_of(16), tile.heads.stride(), tile.column(head));
-    let first = head * tile.vectors() + vector;
-    let blocks = dim / 16;
-    let empty: &[[f32; 16]] = &[];
-    let (mut queries, mut keys, mut tails) = ([empty; Q], [empty; K], [&[][..]; K]);
+    let padded = q.len() / Q;
+    let mut queries: [&[[f32; 16]]; Q] = [&[]; Q];
     for (i, query) in queries.iter_mut().enumerate() {
-        *query = &tile.q[(first + i) * padded..][..padded].as_chunks().0[..blocks];
+        *query = &q[i * padded..][..padded];
     }
-    for j in 0..K {
-        let key = &k[(slot + j) * stride + column..][..dim];
-        (keys[j], tails[j]) = key.as_chunks();
-        keys[j] = &keys[j][..blocks];
+    let blocks = keys[0].len() / 16;
+    let mut whole: [&[[f32; 16]]; K] = [&[]; K];
+    for (whole, key) in whole.iter_mut().zip(keys) {
+        *whole = &key.as_chunks().0[..blocks];
     }
     let mut sums = [[l.splat(0.0); K]; Q];
-    let mut x = [l.splat(0.0); K];
-    for block in 0..blocks {
+    for block in 0..padded {
+        let mut x = [l.splat(0.0); K];
         for j in 0..K {
-            x[j] = l.load(&keys[j][block]);
+            x[j] =
+                if block < blocks { l.load(&whole[j][block]) } else { l.load_part(&keys[j][blocks * 16..]) };
         }
         for i in 0..Q {
             let q = l.load(&queries[i][block]);
@@ -122,19 +143,8 @@ fn dots<L: Lanes, const Q: usize, const K: usize>(
             }
         }
     }
-    if blocks * 16 < dim {
-        for j in 0..K {
-            x[j] = l.load_part(tails[j]);
-        }
-        for i in 0..Q {
-            let q = l.load_part(&tile.q[(first + i) * padded..][16 * blocks..dim]);
-            for j in 0..K {
-                sums[i][j] = l.fma(q, x[j], sums[i][j]);
-            }
-        }
-    }
     for i in 0..Q {
-        let to = &mut scores[(first + i) * BLOCK + at..][..K];
+        let to = &mut scores[i][at..at + K];
         if K == 4 {
             to.copy_from_slice(&l.sum4([sums[i][0], sums[i][1 % K], sums[i][2 % K], sums[i][3 % K]]));
         } else {

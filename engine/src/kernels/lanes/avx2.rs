@@ -15,6 +15,12 @@ pub(super) fn run<W: Work>(work: W) -> W::Out {
     work.run(Avx2(()))
 }
 
+#[target_feature(enable = "avx2,fma")]
+#[inline(never)]
+fn outlined<W: Work>(work: W, l: Avx2) -> W::Out {
+    work.run(l)
+}
+
 impl Lanes for Avx2 {
     type V = [__m256; 2];
     const WIDE: bool = false;
@@ -91,18 +97,26 @@ impl Lanes for Avx2 {
         // SAFETY: `self` exists, so the processor has the instructions.
         unsafe {
             // Not less: true for NaN.
-            let half = |x, v| _mm256_and_ps(v, _mm256_cmp_ps::<_CMP_NLT_UQ>(x, _mm256_set1_ps(limit)));
-            [half(x[0], v[0]), half(x[1], v[1])]
+            let limit = _mm256_set1_ps(limit);
+            [
+                _mm256_and_ps(v[0], _mm256_cmp_ps::<_CMP_NLT_UQ>(x[0], limit)),
+                _mm256_and_ps(v[1], _mm256_cmp_ps::<_CMP_NLT_UQ>(x[1], limit)),
+            ]
         }
     }
 
     #[inline(always)]
     fn pow2(self, rounded: Self::V) -> Self::V {
         // SAFETY: `self` exists, so the processor has the instructions.
-        rounded.map(|half| unsafe {
-            let biased = _mm256_add_epi32(_mm256_castps_si256(half), _mm256_set1_epi32(127));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
-        })
+        unsafe {
+            let bias = _mm256_set1_epi32(127);
+            let low = _mm256_add_epi32(_mm256_castps_si256(rounded[0]), bias);
+            let high = _mm256_add_epi32(_mm256_castps_si256(rounded[1]), bias);
+            [
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(low)),
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(high)),
+            ]
+        }
     }
 
     #[inline(always)]
@@ -118,6 +132,12 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn sum4(self, v: [Self::V; 4]) -> [f32; 4] {
-        v.map(|v| self.sum(v))
+        [self.sum(v[0]), self.sum(v[1]), self.sum(v[2]), self.sum(v[3])]
+    }
+
+    #[inline(always)]
+    fn call<W: Work>(self, work: W) -> W::Out {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { outlined(work, self) }
     }
 }

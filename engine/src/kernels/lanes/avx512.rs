@@ -15,6 +15,12 @@ pub(super) fn run<W: Work>(work: W) -> W::Out {
     work.run(Avx512(()))
 }
 
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+#[inline(never)]
+fn outlined<W: Work>(work: W, l: Avx512) -> W::Out {
+    work.run(l)
+}
+
 impl Lanes for Avx512 {
     type V = __m512;
     const WIDE: bool = true;
@@ -123,13 +129,14 @@ impl Lanes for Avx512 {
         // SAFETY: `self` exists, so the processor has the instructions; four values fit `sums`.
         unsafe {
             // Lanes i + 8: two vectors share one, then lanes i + 4: all four share one, a quarter each.
-            let pair = |a, b| {
-                _mm512_add_ps(
-                    _mm512_shuffle_f32x4::<0b01_00_01_00>(a, b),
-                    _mm512_shuffle_f32x4::<0b11_10_11_10>(a, b),
-                )
-            };
-            let (a, b) = (pair(v[0], v[1]), pair(v[2], v[3]));
+            let a = _mm512_add_ps(
+                _mm512_shuffle_f32x4::<0b01_00_01_00>(v[0], v[1]),
+                _mm512_shuffle_f32x4::<0b11_10_11_10>(v[0], v[1]),
+            );
+            let b = _mm512_add_ps(
+                _mm512_shuffle_f32x4::<0b01_00_01_00>(v[2], v[3]),
+                _mm512_shuffle_f32x4::<0b11_10_11_10>(v[2], v[3]),
+            );
             let quarters = _mm512_add_ps(
                 _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b),
                 _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b),
@@ -141,5 +148,11 @@ impl Lanes for Avx512 {
             _mm_storeu_ps(sums.as_mut_ptr(), _mm512_castps512_ps128(first));
         }
         sums
+    }
+
+    #[inline(always)]
+    fn call<W: Work>(self, work: W) -> W::Out {
+        // SAFETY: `self` exists, so the processor has the instructions.
+        unsafe { outlined(work, self) }
     }
 }

@@ -1,6 +1,6 @@
 //! Lanes without special instructions: what any processor can run. No fused multiply-add.
 
-use super::Lanes;
+use super::{Lanes, Work};
 
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
@@ -91,5 +91,10 @@ impl Lanes for Portable {
     #[inline(always)]
     fn sum4(self, v: [Self::V; 4]) -> [f32; 4] {
         v.map(|v| self.sum(v))
+    }
+
+    #[inline(always)]
+    fn call<W: Work>(self, work: W) -> W::Out {
+        work.run(self)
     }
 }

@@ -1,6 +1,26 @@
 use super::*;
 use crate::kernels::testing::random;
 
+struct Exp;
+
+impl Function for Exp {
+    #[inline(always)]
+    fn of<L: Lanes>(&self, l: L, x: L::V) -> L::V {
+        exp(l, x)
+    }
+}
+
+struct Sine {
+    pitch: f32,
+}
+
+impl Function for Sine {
+    #[inline(always)]
+    fn of<L: Lanes>(&self, l: L, x: L::V) -> L::V {
+        sine_squared(l, l.mul(x, l.splat(self.pitch)))
+    }
+}
+
 /// Everything that the lanes compute of the same numbers.
 struct All<'a> {
     x: &'a [f32],
@@ -13,9 +33,9 @@ impl Work for All<'_> {
     fn run<L: Lanes>(self, l: L) -> Vec<f32> {
         let mut out = vec![sum(l, self.x), sum_squares(l, self.x, 0.25), largest(l, self.x)];
         let mut exponentials = self.x.to_vec();
-        map(l, &mut exponentials, |v| exp(l, v));
+        map(l, &mut exponentials, Exp);
         let mut sines = self.x.to_vec();
-        map(l, &mut sines, |v| sine_squared(l, l.mul(v, l.splat(50.0))));
+        map(l, &mut sines, Sine { pitch: 50.0 });
         out.extend(exponentials);
         out.extend(sines);
         if let Some((four, _)) = self.x.split_first_chunk::<64>() {
@@ -40,9 +60,9 @@ impl Work for Each<'_> {
     fn run<L: Lanes>(self, l: L) -> Vec<f32> {
         let mut out = self.x.to_vec();
         if self.sine {
-            map(l, &mut out, |v| sine_squared(l, v));
+            map(l, &mut out, Sine { pitch: 1.0 });
         } else {
-            map(l, &mut out, |v| exp(l, v));
+            map(l, &mut out, Exp);
         }
         out
     }

@@ -205,7 +205,7 @@ fn pack_of<T, const S: u8>(weight: &[T], k: usize, columns: Range<usize>, panel:
         for (weight, to) in blocks.zip(packed_row(panel, row, columns.len())) {
             // The next row's place in memory, if there is one.
             _mm_prefetch::<_MM_HINT_T1>(weight.as_ptr().wrapping_add(k).cast());
-            let mut tail = [0; 4 * LANES];
+            let tail;
             let from = if weight.len() == LANES {
                 weight.as_ptr().cast()
             } else {

@@ -61,11 +61,6 @@ impl AudioConfig {
     pub(crate) fn chunks_per_window(&self) -> usize {
         self.n_window_infer / self.chunk_frames()
     }
-
-    /// Width of a head.
-    pub(crate) fn head_dim(&self) -> usize {
-        self.hidden_size / self.num_heads
-    }
 }
 
 /// The vision encoder: a linear patch embedding, attention blocks, and mergers into rows of the thinker.

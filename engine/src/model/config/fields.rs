@@ -145,11 +145,6 @@ impl<'a> Fields<'a> {
         self.take(key, "true or false", Value::as_bool)
     }
 
-    /// A text; `None` where the key is missing or null.
-    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>> {
-        self.has(key).then(|| self.take(key, "a text", Value::as_str)).transpose()
-    }
-
     /// A value that the engine supports in one form only: missing, null or this.
     pub(super) fn only(&self, key: &str, supported: &Value) -> Result<()> {
         match self.value(key) {

@@ -33,17 +33,17 @@ impl Table {
             let at = format!("{at}.layers.{layer}");
             self.weight(format!("{at}.input_layernorm"), &[width]);
             self.weight(format!("{at}.post_attention_layernorm"), &[width]);
-            self.weight(format!("{at}.self_attn.q_proj"), &[text.q_width(), width]);
-            self.weight(format!("{at}.self_attn.k_proj"), &[text.kv_width(), width]);
-            self.weight(format!("{at}.self_attn.v_proj"), &[text.kv_width(), width]);
-            self.weight(format!("{at}.self_attn.o_proj"), &[width, text.q_width()]);
+            self.weight(format!("{at}.self_attn.q_proj"), &[text.num_heads * text.head_dim, width]);
+            self.weight(format!("{at}.self_attn.k_proj"), &[text.num_kv_heads * text.head_dim, width]);
+            self.weight(format!("{at}.self_attn.v_proj"), &[text.num_kv_heads * text.head_dim, width]);
+            self.weight(format!("{at}.self_attn.o_proj"), &[width, text.num_heads * text.head_dim]);
             self.weight(format!("{at}.self_attn.q_norm"), &[text.head_dim]);
             self.weight(format!("{at}.self_attn.k_norm"), &[text.head_dim]);
             match text.mlp {
-                Mlp::Dense { intermediate_size } => {
+                MlpConfig::Dense { intermediate_size } => {
                     self.swiglu(&format!("{at}.mlp"), width, intermediate_size)
                 }
-                Mlp::Moe { num_experts, intermediate_size, shared_intermediate_size, .. } => {
+                MlpConfig::Moe { num_experts, intermediate_size, shared_intermediate_size, .. } => {
                     self.weight(format!("{at}.mlp.gate"), &[num_experts, width]);
                     for expert in 0..num_experts {
                         self.swiglu(&format!("{at}.mlp.experts.{expert}"), width, intermediate_size);

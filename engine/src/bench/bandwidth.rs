@@ -1,0 +1,51 @@
+//! The rate at which all threads together read memory: what bounds every step that uses each weight once.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
+
+use super::process;
+use crate::error::{Error, Result};
+
+/// Bytes to read: more than the last cache of any processor.
+const BYTES: u64 = 1 << 30;
+
+/// Passes; the fastest counts, since others that use the machine only slow it down.
+const PASSES: usize = 8;
+
+/// Words that a thread reads at a time: 1 MiB.
+const PIECE: usize = 1 << 17;
+
+/// Bytes a second of so many threads; 0 takes one for each core.
+///
+/// # Errors
+/// `Error::Input` when the system refuses the threads.
+pub(super) fn measure(threads: usize) -> Result<f64> {
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::Input(format!("cannot start {threads} threads: {e}")))?;
+    // Never a large part of what is left.
+    let bytes = process::available_bytes().map_or(BYTES, |available| BYTES.min(available / 4));
+    let words = vec![1u64; bytes as usize / size_of::<u64>()];
+    let seconds = pool.install(|| (0..PASSES).map(|_| pass(&words)).fold(f64::INFINITY, f64::min));
+    Ok(bytes as f64 / seconds)
+}
+
+fn pass(words: &[u64]) -> f64 {
+    let begun = Instant::now();
+    let sum: u64 = words.par_chunks(PIECE).map(sum).reduce(|| 0, u64::wrapping_add);
+    black_box(sum);
+    begun.elapsed().as_secs_f64()
+}
+
+/// Sums in lanes, which compilers turn into vector instructions.
+fn sum(words: &[u64]) -> u64 {
+    let mut lanes = [0u64; 32];
+    for chunk in words.chunks_exact(lanes.len()) {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, word)| *lane = lane.wrapping_add(*word));
+    }
+    lanes.iter().copied().fold(0, u64::wrapping_add)
+}

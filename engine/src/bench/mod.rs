@@ -1,0 +1,281 @@
+//! Measures how fast a model runs here: each stage through the code that a session uses, several times, with medians.
+//!
+//! Every stage is set against what the machine can do: bytes of weights that a step must read, and the rate at which all threads
+//! together read memory. Not here: whether results are right, and how a user's whole turn feels.
+
+mod bandwidth;
+mod parts;
+mod process;
+mod shape;
+mod stages;
+mod tally;
+
+use std::path::PathBuf;
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::model::config::Config;
+use crate::settings::Options;
+use crate::shape::Element;
+use crate::weights::{Checkpoint, DType, Loader};
+use parts::{Needs, Parts};
+use tally::Tally;
+
+/// A part of the work that is measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// The thinker reads a prompt; a step is the whole prompt.
+    Prefill,
+    /// The thinker writes; a step is a token.
+    Decode,
+    /// One attention window of speech, 8 seconds for the published model.
+    AudioEncoder,
+    /// One picture of 28 × 28 patches, 448 × 448 pixels for the published model.
+    VisionEncoder,
+    /// Talker and code predictor; a step is a frame of 80 ms.
+    TalkerFrame,
+    /// Codes to sound; a step is four frames.
+    Code2wav,
+    /// From a text prompt to the first sound of the answer.
+    FirstAudio,
+}
+
+impl Stage {
+    /// All stages, in the order of a turn.
+    pub const ALL: [Stage; 7] = [
+        Stage::Prefill,
+        Stage::Decode,
+        Stage::AudioEncoder,
+        Stage::VisionEncoder,
+        Stage::TalkerFrame,
+        Stage::Code2wav,
+        Stage::FirstAudio,
+    ];
+
+    /// The name that a command line and a report use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Prefill => "prefill",
+            Stage::Decode => "decode",
+            Stage::AudioEncoder => "audio_encoder",
+            Stage::VisionEncoder => "vision_encoder",
+            Stage::TalkerFrame => "talker_frame",
+            Stage::Code2wav => "code2wav",
+            Stage::FirstAudio => "first_audio",
+        }
+    }
+}
+
+/// How random weights are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Format {
+    /// The upper half of an f32, as published.
+    #[default]
+    Bf16,
+    /// Single precision.
+    F32,
+}
+
+/// The weights to measure with.
+#[derive(Clone, Debug)]
+pub enum Weights {
+    /// A checkpoint's folder; its tokenizer is not needed.
+    Checkpoint(PathBuf),
+    /// Random weights. The name is `qwen3-0.6b` or `omni-30b-a3b`; `:4-layers` behind it makes every stack of layers at most so
+    /// long, and the thinker exactly so.
+    Random(String, Format),
+}
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct BenchOptions {
+    /// With which weights.
+    pub weights: Weights,
+    /// Where the model runs; the limit on the context is not used.
+    pub options: Options,
+    /// Tokens read by prefill and written by decode; frames spoken are an eighth of them.
+    pub tokens: usize,
+    /// Tokens read before those.
+    pub context: usize,
+    /// Runs whose median counts; one more goes before them.
+    pub runs: usize,
+    /// Stages to measure; all that the model has where empty.
+    pub stages: Vec<Stage>,
+}
+
+/// What was measured of one stage.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// The stage.
+    pub stage: Stage,
+    /// Tokens or frames of a step.
+    pub tokens: usize,
+    /// Tokens in the cache before the stage; 0 where there is none.
+    pub context: usize,
+    /// Time of a step: the median.
+    pub ms: f64,
+    /// Tokens or frames a second.
+    pub per_s: f64,
+    /// Bytes of weights that a step must read, each once for every command that uses it.
+    pub bytes_per_step: u64,
+    /// Those bytes a second, as a share of what all threads together read from memory.
+    pub bandwidth_share: f64,
+    /// The most memory that the process has held so far.
+    pub peak_bytes: Option<u64>,
+    /// Milliseconds of a step by kernel, the largest first; of one run that was not timed otherwise.
+    pub kernels_ms: Vec<(&'static str, f64)>,
+}
+
+/// Most tokens of a prompt or a context.
+const MOST_TOKENS: usize = 1 << 16;
+
+/// A model in place to be measured.
+pub struct Bench {
+    options: BenchOptions,
+    name: String,
+    format: &'static str,
+    weight_bytes: u64,
+    /// Bytes a second.
+    bandwidth: f64,
+    executor: Executor,
+    parts: Parts,
+    config: Config,
+    cancel: Cancel,
+}
+
+impl Bench {
+    /// Places the weights that the stages need. Measures the memory's rate before that.
+    ///
+    /// # Errors
+    /// `Error::Input` for a shape that is not known, a stage that the model does not have, numbers out of range, and weights
+    /// that do not fit the memory; for a checkpoint, the errors of [`crate::Engine::load`].
+    pub fn load(mut options: BenchOptions) -> Result<Bench> {
+        for (name, value, most) in [
+            ("tokens", options.tokens, MOST_TOKENS),
+            ("context", options.context.saturating_add(1), MOST_TOKENS + 1),
+            ("runs", options.runs, 1000),
+        ] {
+            if value == 0 || value > most {
+                return Err(Error::Input(format!(
+                    "{name} is out of range: choose at most {most}, and at least 1 run and token"
+                )));
+            }
+        }
+        let (name, config) = match &options.weights {
+            Weights::Checkpoint(folder) => {
+                let name = folder
+                    .file_name()
+                    .map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into());
+                (name, Config::load(folder)?)
+            }
+            Weights::Random(shape, _) => (shape.clone(), shape::config(shape)?),
+        };
+        let available = stages::of(&config);
+        if options.stages.is_empty() {
+            options.stages = available.to_vec();
+        }
+        if let Some(stage) = options.stages.iter().find(|stage| !available.contains(stage)) {
+            let names: Vec<_> = available.iter().map(|s| s.name()).collect();
+            return Err(Error::Input(format!(
+                "{name} has no stage {}; it has {}",
+                stage.name(),
+                names.join(", ")
+            )));
+        }
+        let needs = Needs::of(&options.stages);
+        let mut executor = Executor::new(&options.options)?;
+        let bandwidth = bandwidth::measure(options.options.threads)?;
+        process::reset_peak();
+        let (parts, tally) = match &options.weights {
+            Weights::Checkpoint(folder) => {
+                let checkpoint = Checkpoint::open(folder)?;
+                let mut tally = Tally::over(executor.memory());
+                let parts = Parts::load(&mut Loader::new(checkpoint.scope(""), &mut tally), &config, needs)?;
+                (parts, tally.sums())
+            }
+            Weights::Random(_, format) => {
+                let dtype = DType::from(*format);
+                let mut outline = Tally::alone();
+                Parts::load(&mut Loader::outline(&mut outline, dtype), &config, needs)?;
+                process::check_room(&name, outline.sums().bytes)?;
+                let mut tally = Tally::over(executor.memory());
+                let parts = Parts::load(&mut Loader::random(&mut tally, dtype), &config, needs)?;
+                (parts, tally.sums())
+            }
+        };
+        let format = match tally.element {
+            Some(Element::Bf16) => "bf16",
+            Some(Element::F16) => "f16",
+            _ => "f32",
+        };
+        let weight_bytes = tally.bytes;
+        let cancel = Cancel::new();
+        Ok(Bench { options, name, format, weight_bytes, bandwidth, executor, parts, config, cancel })
+    }
+
+    /// The checkpoint's folder or the shape.
+    pub fn shape(&self) -> &str {
+        &self.name
+    }
+
+    /// How most weights are stored: `bf16`, `f16` or `f32`.
+    pub fn format(&self) -> &'static str {
+        self.format
+    }
+
+    /// `cpu (2 threads, avx512)` or the adapter's name.
+    pub fn device(&self) -> String {
+        self.executor.description()
+    }
+
+    /// Bytes of the matrices of those parts that were loaded.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
+    }
+
+    /// Bytes a second that all threads together read from memory.
+    pub fn bandwidth(&self) -> f64 {
+        self.bandwidth
+    }
+
+    /// The stages to run.
+    pub fn stages(&self) -> &[Stage] {
+        &self.options.stages
+    }
+
+    /// Measures a stage. Blocks until that is done, which can take minutes.
+    ///
+    /// # Errors
+    /// `Error::Input` for a stage that is not among [`Bench::stages`].
+    pub fn run(&mut self, stage: Stage) -> Result<Figures> {
+        if !self.options.stages.contains(&stage) {
+            return Err(Error::Input(format!("the weights for the stage {} were not loaded", stage.name())));
+        }
+        let measured = self.measure(stage)?;
+        let seconds = measured.step_ms / 1e3;
+        Ok(Figures {
+            stage,
+            tokens: measured.tokens,
+            context: measured.context,
+            ms: measured.step_ms,
+            per_s: measured.tokens as f64 / seconds,
+            bytes_per_step: measured.weight_bytes,
+            bandwidth_share: measured.weight_bytes as f64 / seconds / self.bandwidth,
+            peak_bytes: process::peak_bytes(),
+            kernels_ms: measured.kernels_ms,
+        })
+    }
+}
+
+impl From<Format> for DType {
+    fn from(format: Format) -> DType {
+        match format {
+            Format::Bf16 => DType::Bf16,
+            Format::F32 => DType::F32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

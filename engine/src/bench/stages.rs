@@ -1,0 +1,350 @@
+//! Each stage as a session runs it: something to prepare once, a run to repeat, and what of it counts.
+
+use std::time::Instant;
+
+use super::parts::{loaded, speech};
+use super::{Bench, Stage};
+use crate::error::Result;
+use crate::executor::Meter;
+use crate::image::Patches;
+use crate::kernels::sample;
+use crate::model::audio_encoder::Clip;
+use crate::model::config::Config;
+use crate::model::positions::{MediaIds, Walk};
+use crate::recording::Recording;
+use crate::session::prompt::Prompt;
+use crate::session::reader::Reader;
+use crate::session::speaker::{self, Opening, Speaker, SpeechSampling, Stretch};
+use crate::session::{Device, ROWS_AT_ONCE};
+
+/// Stages that a model with this config has.
+pub(super) fn of(config: &Config) -> &'static [Stage] {
+    match config {
+        Config::Dense(_) => &Stage::ALL[..2],
+        Config::Omni(omni) if omni.speech.is_none() => &Stage::ALL[..4],
+        Config::Omni(_) => &Stage::ALL,
+    }
+}
+
+/// Frames that code2wav is given at once, as in a session once speech is under way.
+const FRAMES_AT_ONCE: usize = 4;
+
+/// Speech frames for each token that was asked for: 16 frames, over a second, for the usual 128 tokens.
+const TOKENS_A_FRAME: usize = 8;
+
+/// Side of the picture, in merged patches.
+const PICTURE_SIDE: usize = 14;
+
+/// What a stage gave.
+pub(super) struct Measured {
+    pub(super) tokens: usize,
+    pub(super) context: usize,
+    pub(super) step_ms: f64,
+    pub(super) weight_bytes: u64,
+    pub(super) kernels_ms: Vec<(&'static str, f64)>,
+}
+
+/// A stage's sizes.
+struct Size {
+    /// Tokens or frames of a step.
+    tokens: usize,
+    context: usize,
+    /// Steps of a run.
+    steps: usize,
+}
+
+impl Bench {
+    pub(super) fn measure(&mut self, stage: Stage) -> Result<Measured> {
+        match stage {
+            Stage::Prefill => self.prefill(),
+            Stage::Decode => self.decode(),
+            Stage::AudioEncoder => self.audio_encoder(),
+            Stage::VisionEncoder => self.vision_encoder(),
+            Stage::TalkerFrame => self.talker_frame(),
+            Stage::Code2wav => self.code2wav(),
+            Stage::FirstAudio => self.first_audio(),
+        }
+    }
+
+    fn prefill(&mut self) -> Result<Measured> {
+        let (tokens, context) = (self.options.tokens, self.options.context);
+        let mut reader = self.reader()?;
+        self.read(&mut reader, context)?;
+        let mark = reader.mark();
+        let size = Size { tokens, context, steps: 1 };
+        self.repeat(size, |bench| {
+            reader.rewind(mark);
+            let begun = Instant::now();
+            bench.read(&mut reader, tokens)?;
+            Ok(begun)
+        })
+    }
+
+    fn decode(&mut self) -> Result<Measured> {
+        // A step feeds a token that was sampled: the last of the context is read anew before each run.
+        let (steps, context) = (self.options.tokens, self.options.context.max(1));
+        let mut reader = self.reader()?;
+        self.read(&mut reader, context - 1)?;
+        let mark = reader.mark();
+        let size = Size { tokens: 1, context, steps };
+        self.repeat(size, |bench| {
+            reader.rewind(mark);
+            bench.unmetered(|bench| bench.read(&mut reader, 1))?;
+            let begun = Instant::now();
+            let thinker = loaded(bench.parts.thinker.as_ref(), "thinker")?;
+            let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
+            for _ in 0..steps {
+                reader.step(&mut device, thinker)?;
+            }
+            Ok(begun)
+        })
+    }
+
+    fn audio_encoder(&mut self) -> Result<Measured> {
+        let encoder = loaded(self.parts.audio_encoder.as_ref(), "audio encoder")?;
+        let frames = encoder.window_frames();
+        let size = Size { tokens: encoder.tokens(frames), context: 0, steps: 1 };
+        let bins = match &self.config {
+            Config::Omni(omni) => omni.thinker.audio.num_mel_bins,
+            Config::Dense(_) => 0,
+        };
+        let features = wave(frames * bins);
+        self.repeat(size, |bench| {
+            let begun = Instant::now();
+            let encoder = loaded(bench.parts.audio_encoder.as_ref(), "audio encoder")?;
+            let mut rec = Recording::new();
+            let rows = encoder.record(&mut rec, &[Clip { features: &features, frames }], true)?;
+            let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
+            let kept = device.run_keeping(rec, &[rows])?;
+            kept.into_iter().for_each(|buffer| device.memory().free(buffer));
+            Ok(begun)
+        })
+    }
+
+    fn vision_encoder(&mut self) -> Result<Measured> {
+        let (merge, values) = match &self.config {
+            Config::Omni(omni) => {
+                (omni.thinker.vision.spatial_merge_size, omni.thinker.vision.patch_values())
+            }
+            Config::Dense(_) => (1, 0),
+        };
+        let side = PICTURE_SIDE * merge;
+        let patches = Patches { pixel_values: wave(side * side * values), grid: [1, side, side] };
+        let encoder = loaded(self.parts.vision_encoder.as_ref(), "vision encoder")?;
+        let size = Size { tokens: encoder.tokens(patches.grid), context: 0, steps: 1 };
+        self.repeat(size, |bench| {
+            let begun = Instant::now();
+            let encoder = loaded(bench.parts.vision_encoder.as_ref(), "vision encoder")?;
+            let mut rec = Recording::new();
+            let seen = encoder.record(&mut rec, &patches)?;
+            let results: Vec<_> = std::iter::once(seen.merged).chain(seen.deepstack).collect();
+            let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
+            let kept = device.run_keeping(rec, &results)?;
+            kept.into_iter().for_each(|buffer| device.memory().free(buffer));
+            Ok(begun)
+        })
+    }
+
+    fn talker_frame(&mut self) -> Result<Measured> {
+        let (frames, context) = (self.frames(), self.options.context);
+        let mut speaker = self.speaker()?;
+        let size = Size { tokens: 1, context, steps: frames };
+        self.repeat(size, |bench| {
+            bench.unmetered(|bench| bench.open(&mut speaker, context))?;
+            let begun = Instant::now();
+            for _ in 0..frames {
+                bench.speak(&mut speaker)?;
+            }
+            Ok(begun)
+        })
+    }
+
+    fn code2wav(&mut self) -> Result<Measured> {
+        let steps = self.frames().div_ceil(FRAMES_AT_ONCE);
+        let config = &speech(&self.config)?.code2wav;
+        let (groups, codes) = (config.num_quantizers, config.codebook_size as u32);
+        let frames: Vec<Vec<u32>> = (0..FRAMES_AT_ONCE)
+            .map(|frame| ids(groups * (frame + 1), codes)[groups * frame..].to_vec())
+            .collect();
+        let size = Size { tokens: FRAMES_AT_ONCE, context: 0, steps };
+        self.repeat(size, |bench| {
+            let code2wav = loaded(bench.parts.code2wav(), "code2wav")?;
+            let mut progress = code2wav.reset(bench.executor.memory())?;
+            let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
+            let begun = Instant::now();
+            for _ in 0..steps {
+                speaker::decode(&mut device, code2wav, &frames, &mut progress)?;
+            }
+            Ok(begun)
+        })
+    }
+
+    fn first_audio(&mut self) -> Result<Measured> {
+        let (tokens, context) = (self.options.tokens, self.options.context);
+        let mut reader = self.reader()?;
+        self.read(&mut reader, context)?;
+        let mark = reader.mark();
+        let mut speaker = self.speaker()?;
+        let size = Size { tokens: 1, context, steps: 1 };
+        self.repeat(size, |bench| {
+            reader.rewind(mark);
+            let begun = Instant::now();
+            bench.read(&mut reader, tokens)?;
+            bench.open(&mut speaker, tokens)?;
+            let mut samples = Vec::new();
+            while samples.is_empty() && speaker.frames().len() < 16 {
+                bench.speak(&mut speaker)?;
+                let voice = loaded(bench.parts.voice.as_ref(), "talker")?;
+                let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
+                samples = speaker.sound(&mut device, &voice.code2wav)?;
+            }
+            Ok(begun)
+        })
+    }
+
+    /// Runs once to warm up and meter, then as often as was asked for; `run` says when what counts began.
+    fn repeat(&mut self, size: Size, mut run: impl FnMut(&mut Bench) -> Result<Instant>) -> Result<Measured> {
+        self.executor.set_meter(Some(Meter::default()));
+        let warm = run(self);
+        let meter = self.executor.set_meter(None).unwrap_or_default();
+        warm?;
+        let mut times = Vec::new();
+        for _ in 0..self.options.runs {
+            let begun = run(self)?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3 / size.steps as f64);
+        }
+        let mut kernels_ms: Vec<_> = meter
+            .times
+            .into_iter()
+            .map(|(name, t)| (name, t.as_secs_f64() * 1e3 / size.steps as f64))
+            .collect();
+        kernels_ms.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok(Measured {
+            tokens: size.tokens,
+            context: size.context,
+            step_ms: median(times),
+            weight_bytes: meter.weight_bytes / size.steps as u64,
+            kernels_ms,
+        })
+    }
+
+    /// Runs what does not count.
+    fn unmetered<T>(&mut self, run: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
+        let meter = self.executor.set_meter(None);
+        let result = run(self);
+        self.executor.set_meter(meter);
+        result
+    }
+
+    fn frames(&self) -> usize {
+        self.options.tokens.div_ceil(TOKENS_A_FRAME)
+    }
+
+    /// Nothing read; samples as the published checkpoints do.
+    fn reader(&mut self) -> Result<Reader> {
+        let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
+        let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
+        let params = sampling(0.6, 20, 0.95);
+        let mut reader = Reader::new(&mut device, thinker, params.clone())?;
+        reader.set_sampling(&mut device, params, 0)?;
+        Ok(reader)
+    }
+
+    /// Reads so many tokens of text, in stretches as a session does, and samples the next.
+    fn read(&mut self, reader: &mut Reader, tokens: usize) -> Result<()> {
+        let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
+        let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
+        let mut prompt = Prompt::text(ids(tokens, thinker.embed_tokens.rows() as u32));
+        prompt.place(reader.mark().walk, NO_MEDIA);
+        for start in (0..tokens).step_by(ROWS_AT_ONCE) {
+            let end = tokens.min(start + ROWS_AT_ONCE);
+            reader.read(&mut device, thinker, &prompt, start..end, false, end == tokens)?;
+        }
+        Ok(())
+    }
+
+    /// Samples as the published checkpoints do, but never ends.
+    fn speaker(&mut self) -> Result<Speaker> {
+        let voice = loaded(self.parts.voice.as_ref(), "talker")?;
+        let codes = speech(&self.config)?.talker.num_codes();
+        let first =
+            sample::Params { repetition_penalty: 1.05, allowed: Some((codes, 0)), ..sampling(0.9, 50, 1.0) };
+        let sampling = SpeechSampling { first, others: sampling(1.0, 50, 0.8) };
+        let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
+        let mut speaker = Speaker::new(&mut device, voice, sampling.clone())?;
+        speaker.set_sampling(&mut device, sampling, 0)?;
+        Ok(speaker)
+    }
+
+    /// Opens an answer after a user turn of so many tokens.
+    fn open(&mut self, speaker: &mut Speaker, tokens: usize) -> Result<()> {
+        let embed_tokens = loaded(self.parts.embed_tokens, "embedding")?;
+        let (voice, config) = (loaded(self.parts.voice.as_ref(), "talker")?, speech(&self.config)?);
+        let rows = embed_tokens.rows() as u32;
+        let mut prompt = Prompt::text(ids(tokens, rows));
+        prompt.place(Walk::default(), NO_MEDIA);
+        let opening = Opening {
+            role: [1, 2, 3].map(|id| id % rows),
+            first: 4 % rows,
+            speaker: config.talker.speakers.values().next().copied().unwrap_or_default(),
+            max_frames: usize::MAX,
+        };
+        let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
+        speaker.rewind(&mut device, speaker::SpeakerMark::default());
+        if tokens > 0 {
+            let Prompt { ids, positions, end, .. } = prompt;
+            speaker.push(Stretch { ids, positions, media: Vec::new() }, end);
+        }
+        speaker.begin(&mut device, voice, config, embed_tokens, opening)?;
+        speaker.push_text(None, config);
+        Ok(())
+    }
+
+    /// A frame's codes, and the first of the next frame.
+    fn speak(&mut self, speaker: &mut Speaker) -> Result<()> {
+        let voice = loaded(self.parts.voice.as_ref(), "talker")?;
+        let embed_tokens = loaded(self.parts.embed_tokens, "embedding")?;
+        let config = speech(&self.config)?;
+        let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
+        speaker.step(&mut device, voice, config, embed_tokens)
+    }
+}
+
+/// Text only.
+const NO_MEDIA: MediaIds = MediaIds { audio: u32::MAX, image: u32::MAX, video: u32::MAX };
+
+fn sampling(temperature: f32, top_k: usize, top_p: f32) -> sample::Params {
+    sample::Params { temperature, top_k, top_p, repetition_penalty: 1.0, allowed: None }
+}
+
+/// `count` ids below `limit` without a pattern.
+fn ids(count: usize, limit: u32) -> Vec<u32> {
+    (0..count as u32).map(|i| i.wrapping_mul(2_654_435_761) % limit).collect()
+}
+
+/// `count` values between -1 and 1.
+fn wave(count: usize) -> Vec<f32> {
+    (0..count).map(|i| (i as f32 * 0.37).sin()).collect()
+}
+
+/// The middle value, or the mean of the two; 0 of nothing.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[middle],
+        _ => (values[middle - 1] + values[middle]) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_are_not_moved_by_one_slow_run() {
+        assert_eq!(median(vec![3.0, 100.0, 1.0]), 3.0);
+        assert_eq!(median(vec![1.0, 4.0, 2.0, 90.0]), 3.0);
+    }
+}

@@ -1,0 +1,68 @@
+use super::*;
+use crate::fixtures;
+
+fn options(weights: Weights, stages: &[Stage]) -> BenchOptions {
+    let options = Options { threads: 2, ..Options::default() };
+    BenchOptions { weights, options, tokens: 8, context: 3, runs: 2, stages: stages.to_vec() }
+}
+
+#[test]
+fn every_stage_of_a_checkpoint_is_measured_against_the_weights_it_reads() {
+    let folder = fixtures::path("reference/open/omni-bf16");
+    let mut bench = Bench::load(options(Weights::Checkpoint(folder), &[])).unwrap();
+    assert_eq!((bench.shape(), bench.format()), ("omni-bf16", "bf16"));
+    assert_eq!(bench.stages(), Stage::ALL);
+    for stage in Stage::ALL {
+        let figures = bench.run(stage).unwrap();
+        assert!(figures.ms > 0.0 && figures.per_s > 0.0 && figures.bandwidth_share > 0.0, "{figures:?}");
+        assert!(figures.bytes_per_step > 0, "{figures:?}");
+        if !matches!(stage, Stage::TalkerFrame | Stage::FirstAudio) {
+            // Each weight at most once.
+            assert!(figures.bytes_per_step <= bench.weight_bytes(), "{figures:?}");
+        }
+        assert!(figures.kernels_ms.iter().any(|(name, ms)| *name == "linear" && *ms > 0.0), "{figures:?}");
+    }
+}
+
+#[test]
+fn a_decode_step_of_a_dense_model_reads_each_matrix_once_and_the_tied_table_as_head() {
+    let weights = Weights::Random("qwen3-0.6b:1-layer".into(), Format::Bf16);
+    let mut bench = Bench::load(options(weights, &[Stage::Decode])).unwrap();
+    let layer = 1024 * (2048 + 1024 + 1024 + 2048 + 3 * 3072);
+    assert_eq!(bench.weight_bytes(), 2 * (151_936 * 1024 + layer));
+    let figures = bench.run(Stage::Decode).unwrap();
+    // One row more: the token's embedding.
+    assert_eq!(figures.bytes_per_step, bench.weight_bytes() + 2 * 1024);
+    assert_eq!((figures.tokens, figures.context), (1, 3));
+}
+
+#[test]
+fn shapes_have_their_published_sizes() {
+    let bytes = |name: &str, stages: &[Stage]| {
+        let mut tally = Tally::alone();
+        let config = shape::config(name).unwrap();
+        Parts::load(&mut Loader::outline(&mut tally, DType::Bf16), &config, Needs::of(stages)).unwrap();
+        tally.sums().bytes
+    };
+    let small = bytes("qwen3-0.6b", &[Stage::Decode]);
+    assert!((1_190_000_000..1_193_000_000).contains(&small), "{small}");
+    // 35,259,818,545 parameters, of which norms and biases are not counted.
+    let large = bytes("omni-30b-a3b", &Stage::ALL);
+    assert!((70_500_000_000..70_520_000_000).contains(&large), "{large}");
+}
+
+#[test]
+fn bad_requests_are_refused_before_weights_are_made() {
+    let random = |name: &str| Weights::Random(name.into(), Format::Bf16);
+    let refuse = |options: BenchOptions, words: &[&str]| {
+        let error = Bench::load(options).err().unwrap().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refuse(options(random("qwen3-7b"), &[]), &["qwen3-7b", "omni-30b-a3b"]);
+    refuse(options(random("qwen3-0.6b:0-layers"), &[]), &["qwen3-0.6b:0-layers", "1024"]);
+    refuse(options(random("qwen3-0.6b"), &[Stage::Code2wav]), &["code2wav", "prefill, decode"]);
+    refuse(options(random("omni-30b-a3b:1024-layers"), &[Stage::Decode]), &["GiB", "available"]);
+    refuse(BenchOptions { runs: 0, ..options(random("qwen3-0.6b"), &[]) }, &["runs"]);
+    refuse(BenchOptions { tokens: usize::MAX, ..options(random("qwen3-0.6b"), &[]) }, &["tokens"]);
+    refuse(BenchOptions { context: usize::MAX, ..options(random("qwen3-0.6b"), &[]) }, &["context"]);
+}
