@@ -223,12 +223,10 @@ impl Desk {
         }
         self.level.clear();
         question.take(&last, &self.hearing);
-        if keep && question.is_silent() {
-            let message =
-                "The microphone gave only silence. Check that it is not muted and is the right one.";
+        question.flush(&self.hearing);
+        if let Some(message) = question.fault().filter(|_| keep) {
             return self.lose_microphone(turn, message.into());
         }
-        question.flush(&self.hearing);
         self.end_hearing(turn, keep);
         if keep {
             let seconds = question.seconds();

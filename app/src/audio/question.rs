@@ -19,6 +19,8 @@ pub(super) struct Question {
     /// The bar that is not full yet.
     bar: Vec<f32>,
     trimmer: Trimmer,
+    /// Samples handed on.
+    speech: usize,
     waiting: Vec<f32>,
 }
 
@@ -32,6 +34,7 @@ impl Question {
             bars: Vec::new(),
             bar: Vec::new(),
             trimmer: Trimmer::new(),
+            speech: 0,
             waiting: Vec::new(),
         }
     }
@@ -53,9 +56,10 @@ impl Question {
         self.trimmer.push(new, &mut self.waiting);
         if !self.waiting.is_empty() {
             let samples = std::mem::take(&mut self.waiting);
-            let block = Hearing::Block { turn: self.turn, samples };
-            if let Err(TrySendError::Full(Hearing::Block { samples, .. })) = hearing.try_send(block) {
-                self.waiting = samples;
+            let length = samples.len();
+            match hearing.try_send(Hearing::Block { turn: self.turn, samples }) {
+                Err(TrySendError::Full(Hearing::Block { samples, .. })) => self.waiting = samples,
+                _ => self.speech += length,
             }
         }
     }
@@ -65,14 +69,21 @@ impl Question {
         std::mem::take(&mut self.trimmer).finish(&mut self.waiting);
         if !self.waiting.is_empty() {
             let samples = std::mem::take(&mut self.waiting);
+            self.speech += samples.len();
             // A worker that is gone takes no questions any more.
             let _ = hearing.send(Hearing::Block { turn: self.turn, samples });
         }
     }
 
-    /// Whether nothing but silence was heard.
-    pub(super) fn is_silent(&self) -> bool {
-        self.peak < SILENCE
+    /// After `flush`: why there is nothing to ask, in a sentence.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        if self.peak < SILENCE {
+            Some("The microphone gave only silence. Check that it is not muted and is the right one.")
+        } else if self.speech == 0 {
+            Some("No speech was heard. Speak louder or closer to the microphone.")
+        } else {
+            None
+        }
     }
 
     /// Length so far.
@@ -113,13 +124,23 @@ mod tests {
     }
 
     #[test]
-    fn a_muted_microphone_is_noticed() {
-        let (hearing, _worker) = bounded(4);
-        let mut question = Question::new(1);
-        question.take(&[0.0; 16_000], &hearing);
-        assert!(question.is_silent());
-        question.take(&[0.01; 10], &hearing);
-        assert!(!question.is_silent());
-        assert_eq!(question.into_waveform().len(), 20);
+    fn a_muted_microphone_and_a_quiet_room_are_no_questions() {
+        let (hearing, _worker) = bounded(64);
+        let mut muted = Question::new(1);
+        muted.take(&[0.0; 16_000], &hearing);
+        muted.flush(&hearing);
+        assert!(muted.fault().is_some_and(|fault| fault.contains("muted")));
+        assert_eq!(muted.into_waveform().len(), 20);
+
+        let mut quiet = Question::new(2);
+        let hum: Vec<f32> = (0..16_000).map(|i| 2e-4 * (i as f32 * 0.02).sin()).collect();
+        quiet.take(&hum, &hearing);
+        quiet.flush(&hearing);
+        assert!(quiet.fault().is_some_and(|fault| fault.contains("No speech")));
+
+        let mut spoken = Question::new(3);
+        spoken.take(&hum.iter().map(|s| s * 1e3).collect::<Vec<_>>(), &hearing);
+        spoken.flush(&hearing);
+        assert_eq!(spoken.fault(), None);
     }
 }

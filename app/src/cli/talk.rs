@@ -106,6 +106,7 @@ pub(crate) fn run(options: &TalkOptions) -> Result<()> {
     let settings = options.settings(&prompt)?;
     if let Some(out) = &options.out {
         let folder = out.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        ensure!(!out.is_dir(), "cannot write {}: it is a folder; name a file", out.display());
         ensure!(folder.is_dir(), "cannot write {}: there is no folder {}", out.display(), folder.display());
     }
     let earlier = prompt.earlier.iter().map(|turn| turn.open(options.fps)).collect::<Result<Vec<_>, _>>()?;

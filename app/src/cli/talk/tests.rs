@@ -49,6 +49,7 @@ fn contradictions_are_refused() {
         &["--text", "t", "--fps", "0"],
         &["--text", "t", "--device", "toaster"],
         &["--text", "t", "--seed", "-3"],
+        &["--text", "t", "--threads", "100000"],
     ] {
         assert!(parse(arguments).is_err(), "{arguments:?}");
     }
