@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Ask one question with sound, pictures, video or text, and get the answer as text and speech.
     Talk(Box<talk::TalkOptions>),
     /// Measure prefill, decode and speech, of a checkpoint or of random weights of a named shape.
-    Bench(bench::BenchArgs),
+    Bench(bench::BenchOptions),
     /// Compare every stage of a checkpoint with golden tensors.
     Verify(verify::VerifyOptions),
 }

@@ -123,7 +123,7 @@ pub(super) fn ready(
         let counts: Vec<usize> = mels.iter().map(|m| encoder.tokens(m.frames)).collect();
         let mut rec = Recording::new();
         let rows = encoder.record(&mut rec, &clips(&mels), false)?;
-        let kept = engine.device(cancel).run_keeping(rec, &[rows])?;
+        let kept = Device::of(engine, cancel).run_keeping(rec, &[rows])?;
         let mut start = 0;
         for count in counts {
             heard.push(kept[0].slice_rows(start, count));
@@ -145,7 +145,7 @@ pub(super) fn ready(
             let mut rec = Recording::new();
             let rows = engine.vision_encoder()?.record(&mut rec, &patches)?;
             let results: Vec<Buffer> = std::iter::once(rows.merged).chain(rows.deepstack).collect();
-            let mut kept = engine.device(cancel).run_keeping(rec, &results)?;
+            let mut kept = Device::of(engine, cancel).run_keeping(rec, &results)?;
             owned.extend(&kept);
             let rows = kept.remove(0);
             let merge = engine.image_config().merge_size;
