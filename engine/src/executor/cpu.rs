@@ -15,6 +15,9 @@ use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Place, Recording};
 use crate::shape::{Bytes, Element, Shape};
 
+/// More threads than any machine here has cores; without a limit a slip of the keys would bring the machine down.
+const MOST_THREADS: usize = 1024;
+
 /// Memory of every buffer, and the threads.
 pub(crate) struct Cpu {
     resident: Vec<Storage>,
@@ -30,8 +33,13 @@ impl Cpu {
     /// An executor with so many threads; 0 takes one for each core.
     ///
     /// # Errors
-    /// `Error::Input` when the system refuses the threads.
+    /// `Error::Input` for more than [`MOST_THREADS`], or when the system refuses them.
     pub(crate) fn new(threads: usize) -> Result<Cpu> {
+        if threads > MOST_THREADS {
+            return Err(Error::Input(format!(
+                "{threads} threads are too many: at most {MOST_THREADS}, or 0 for one on each core"
+            )));
+        }
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("engine-{i}"))

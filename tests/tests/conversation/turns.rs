@@ -194,19 +194,23 @@ fn a_discarded_message_leaves_no_trace() {
 #[test]
 fn calls_out_of_turn_are_refused_and_do_not_disturb_the_answer() {
     let mut session = session(&pocket(), greedy());
-    let whole = ask_text(&mut session, "Count to five.");
-    session.reset().unwrap();
-    session.push(text("Count to five.")).unwrap();
-    session.respond().unwrap();
-    for _ in 0..5 {
-        session.step().unwrap();
+    let whole = ask_text(&mut session, "Count to five.").bits();
+    let next = ask_text(&mut session, "what is your name").bits();
+    for steps in [0, 1, 2, 3, 6] {
+        session.reset().unwrap();
+        session.push(text("Count to five.")).unwrap();
+        session.respond().unwrap();
+        for _ in 0..steps {
+            session.step().unwrap();
+        }
         assert!(session.push_audio(&sample(0).samples).is_err());
         assert!(session.push(text("hello")).is_err());
         assert!(session.respond().is_err());
         assert!(session.push_message(Message { role: Role::User, content: vec![text("hello")] }).is_err());
         session.discard();
+        assert!(finish(&mut session).unwrap().bits() == whole, "after {steps} steps");
+        assert!(ask_text(&mut session, "what is your name").bits() == next, "after {steps} steps");
     }
-    assert_eq!(finish(&mut session).unwrap().summary.codes, whole.summary.codes);
 }
 
 #[test]
