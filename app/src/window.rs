@@ -28,9 +28,11 @@ const UNSEEN: Duration = Duration::from_millis(700);
 /// # Errors
 /// A sentence: there is no display, or nothing to draw with.
 pub(crate) fn run(options: WindowOptions) -> Result<()> {
+    let icon = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icons/colloquy.png"))?;
     let native = eframe::NativeOptions {
         viewport: ViewportBuilder::default()
             .with_title("Colloquy")
+            .with_icon(icon)
             .with_app_id("colloquy")
             .with_inner_size([820.0, 720.0])
             .with_min_inner_size([520.0, 440.0])

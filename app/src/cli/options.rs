@@ -16,8 +16,8 @@ pub(crate) struct ModelOptions {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceOption,
     /// Threads of the processor to use; 0 takes one for each core.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=512))]
-    pub(crate) threads: u16,
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) threads: usize,
 }
 
 /// Where the model runs.
@@ -40,7 +40,7 @@ impl ModelOptions {
             DeviceOption::Cpu => Device::Cpu,
             DeviceOption::Gpu => Device::Gpu,
         };
-        Options { device, threads: self.threads.into(), context_tokens: None }
+        Options { device, threads: self.threads, context_tokens: None }
     }
 
     /// The folder to load.

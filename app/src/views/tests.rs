@@ -56,6 +56,7 @@ fn the_stage_is_said_in_words() {
         let (mut harness, _commands) = shown(state);
         harness.run_steps(2);
         assert!(harness.query_by_label(words).is_some(), "{words}");
+        harness.check_accessibility();
         state = harness.into_state();
     }
     state.apply(Event::SpeechStarted { turn: 2 }, ms(1400));
