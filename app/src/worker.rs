@@ -331,3 +331,6 @@ fn sentence(error: &engine::Error) -> String {
     let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use std::time::Instant;
+
+use crossbeam_channel::unbounded;
+use engine::{Audio, Ending, Summary};
+
+use super::*;
+
+fn pocket() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/pocket")
+}
+
+/// A worker without devices and window, and the other ends of its channels.
+struct Bench {
+    jobs: Sender<Job>,
+    hearing: Sender<Hearing>,
+    speech: Receiver<Speech>,
+    events: Receiver<Event>,
+    live: Live,
+}
+
+impl Bench {
+    fn start(folder: &Path) -> Bench {
+        let (reports, events) = unbounded();
+        let (hearing_out, hearing) = bounded(64);
+        let (speech, speech_in) = bounded(64);
+        let live = Live::default();
+        let start = Start {
+            events: Events::new(reports, || {}),
+            live: live.clone(),
+            hearing,
+            speech,
+            options: Options { threads: 1, ..Options::default() },
+            settings: Settings::default().greedy(),
+            recorder: None,
+        };
+        let jobs = super::start(start).unwrap();
+        jobs.send(Job::Load(folder.to_path_buf())).unwrap();
+        Bench { jobs, hearing: hearing_out, speech: speech_in, events, live }
+    }
+
+    /// Waits for an event that `pick` takes, and drops those before it.
+    fn wait<T>(&self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let event = self.events.recv_deadline(end).expect("the worker says nothing more");
+            if let Some(found) = pick(event) {
+                return found;
+            }
+        }
+    }
+
+    fn written(&self, wanted: u64) -> Summary {
+        self.wait(|event| match event {
+            Event::Written { turn, summary } if turn == wanted => Some(*summary),
+            Event::Failed { message, .. } | Event::LoadFailed(message) => panic!("{message}"),
+            _ => None,
+        })
+    }
+
+    fn ask(&self, turn: u64, text: &str) {
+        self.live.set(turn);
+        self.jobs.send(Job::Ask { turn, parts: vec![Part::Text(text.into())] }).unwrap();
+    }
+
+    /// Samples spoken for a turn up to its end.
+    fn spoken(&self, wanted: u64) -> usize {
+        let mut samples_in_all = 0;
+        loop {
+            match self.speech.recv_timeout(Duration::from_secs(60)).unwrap() {
+                Speech::Block { turn, samples } if turn == wanted => samples_in_all += samples.len(),
+                Speech::End { turn } if turn == wanted => return samples_in_all,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn all_speech_of_an_answer_is_handed_on() {
+    let bench = Bench::start(&pocket());
+    bench.ask(1, "what is the capital of France");
+    let summary = bench.written(1);
+    assert_eq!(summary.text, "The capital of France is Paris.");
+    assert!(summary.samples > 0);
+    assert_eq!(bench.spoken(1), summary.samples);
+}
+
+#[test]
+fn a_turn_that_is_over_stops_and_the_next_one_is_answered_whole() {
+    let bench = Bench::start(&pocket());
+    bench.ask(1, "count to ten");
+    bench.wait(|event| matches!(event, Event::Text { turn: 1, .. }).then_some(()));
+    bench.ask(2, "seven plus eight");
+    assert_eq!(bench.written(1).ending, Ending::Cancelled);
+    assert_eq!(bench.written(2).text, "Seven plus eight is fifteen.");
+}
+
+#[test]
+fn a_question_heard_in_blocks_is_answered() {
+    let bench = Bench::start(&pocket());
+    let clip = Audio::open(&pocket().join("samples/03_question.wav")).unwrap();
+    bench.live.set(1);
+    bench.jobs.send(Job::Begin { turn: 1, parts: vec![] }).unwrap();
+    for block in clip.samples.chunks(320) {
+        bench.hearing.send(Hearing::Block { turn: 1, samples: block.to_vec() }).unwrap();
+    }
+    bench.hearing.send(Hearing::End { turn: 1, keep: true }).unwrap();
+    assert_eq!(bench.written(1).text, "The capital of France is Paris.");
+}
+
+#[test]
+fn sound_of_a_dropped_question_does_not_leak_into_the_next() {
+    let bench = Bench::start(&pocket());
+    let clip = Audio::open(&pocket().join("samples/03_question.wav")).unwrap();
+    let (first, rest) = clip.samples.split_at(8000);
+    bench.live.set(1);
+    bench.jobs.send(Job::Begin { turn: 1, parts: vec![] }).unwrap();
+    bench.hearing.send(Hearing::Block { turn: 1, samples: first.to_vec() }).unwrap();
+    // The key went up too soon, and the sound that was on its way comes late.
+    bench.hearing.send(Hearing::End { turn: 1, keep: false }).unwrap();
+    bench.hearing.send(Hearing::Block { turn: 1, samples: rest.to_vec() }).unwrap();
+    bench.ask(2, "seven plus eight");
+    assert_eq!(bench.written(2).text, "Seven plus eight is fifteen.");
+}
+
+#[test]
+fn a_folder_that_is_no_model_is_told_and_another_can_be_loaded() {
+    let bench = Bench::start(Path::new("no/such/model"));
+    let message = bench.wait(|event| match event {
+        Event::LoadFailed(message) => Some(message),
+        _ => None,
+    });
+    assert!(message.contains("no/such/model"), "{message}");
+    bench.jobs.send(Job::Load(pocket())).unwrap();
+    bench.wait(|event| matches!(event, Event::Loaded(..)).then_some(()));
+}
+
+#[test]
+fn a_picture_that_is_gone_fails_its_turn_alone() {
+    let bench = Bench::start(&pocket());
+    bench.live.set(1);
+    bench.jobs.send(Job::Ask { turn: 1, parts: vec![Part::Image("gone.png".into())] }).unwrap();
+    let message = bench.wait(|event| match event {
+        Event::Failed { turn: 1, message } => Some(message),
+        _ => None,
+    });
+    assert!(message.contains("gone.png") && message.ends_with('.'), "{message}");
+    bench.ask(2, "seven plus eight");
+    assert_eq!(bench.written(2).text, "Seven plus eight is fifteen.");
+}
