@@ -6,7 +6,6 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::audio::mel::MelConfig;
-use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::image::ImageConfig;
@@ -15,7 +14,6 @@ use crate::model::audio_encoder::AudioEncoder;
 use crate::model::config::{Config, GenerationConfig, PreprocessorConfig, SpeechConfig, TokenIds};
 use crate::model::positions::MediaIds;
 use crate::model::vision_encoder::VisionEncoder;
-use crate::session::Device;
 use crate::settings::{Options, Settings};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::weights::{Checkpoint, Loader};
@@ -234,11 +232,6 @@ impl Engine {
             },
             None => ImageConfig::default(),
         }
-    }
-
-    /// The executor in use under `cancel`.
-    pub(crate) fn device<'a>(&'a mut self, cancel: &'a Cancel) -> Device<'a> {
-        Device { executor: &mut self.executor, cancel }
     }
 }
 

@@ -25,7 +25,7 @@ mod text;
 mod verify;
 mod weights;
 
-pub use audio::{Audio, Resampler};
+pub use audio::{Audio, Resampler, Trimmer};
 pub use bench::{Bench, BenchOptions, Figures, Format, Stage, Weights};
 pub use cancel::Cancel;
 pub use engine::{Engine, Info};

@@ -1,9 +1,8 @@
 //! The little that model code needs of an executor's memory: to place weights and states, and to exchange small values.
 
 use crate::error::Result;
-use crate::kernels::bindings::Bytes;
 use crate::recording::Buffer;
-use crate::shape::{Element, Shape};
+use crate::shape::{Bytes, Element, Shape};
 
 /// Resident memory of an executor.
 pub(crate) trait Memory {

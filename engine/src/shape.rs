@@ -1,6 +1,7 @@
-//! Shapes and element types of buffers: plain values, row-major, at most four axes.
+//! What a buffer is: its shape (row-major, at most four axes), its elements, and the bytes that a weight comes in.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Lengths of one to four axes, outermost first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +52,9 @@ impl fmt::Display for Shape {
         write!(f, "{:?}", self.axes())
     }
 }
+
+/// Bytes of a weight that many holders may share: a piece of a mapped file, or memory of its own. Aligned for its element.
+pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// What one element of a buffer is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -40,7 +40,7 @@ fn folders_that_are_no_checkpoint() {
 
 #[test]
 fn files_that_are_missing() {
-    for name in ["config.json", "preprocessor_config.json", "model-00002-of-00003.safetensors"] {
+    for name in ["config.json", "model-00002-of-00003.safetensors"] {
         let folder = copy(&omni());
         fs::remove_file(folder.path().join(name)).unwrap();
         refused(folder.path(), &[name]);

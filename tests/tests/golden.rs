@@ -1,4 +1,5 @@
 //! Every stage of every reference checkpoint against what the reference implementation computed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

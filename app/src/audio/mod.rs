@@ -203,7 +203,7 @@ impl Desk {
         if !new.is_empty() {
             self.level.take(&new);
         }
-        microphone.question.take(new, &self.hearing);
+        microphone.question.take(&new, &self.hearing);
         match microphone.closing {
             Some((at, keep)) if Instant::now() >= at => self.close(microphone, keep),
             _ => self.microphone = Some(microphone),
@@ -222,7 +222,7 @@ impl Desk {
             Err(error) => tracing::warn!(turn, %error, "the end of the question was lost"),
         }
         self.level.clear();
-        question.take(last, &self.hearing);
+        question.take(&last, &self.hearing);
         if keep && question.is_silent() {
             let message =
                 "The microphone gave only silence. Check that it is not muted and is the right one.";

@@ -1,7 +1,7 @@
 //! A spoken question while it comes in: its waveform for the window, and what the worker has no room for yet.
 
 use crossbeam_channel::{Sender, TrySendError};
-use engine::Audio;
+use engine::{Audio, Trimmer};
 
 use super::{Hearing, loudness};
 
@@ -18,13 +18,22 @@ pub(super) struct Question {
     bars: Vec<f32>,
     /// The bar that is not full yet.
     bar: Vec<f32>,
+    trimmer: Trimmer,
     waiting: Vec<f32>,
 }
 
 impl Question {
     /// A question of which nothing was heard yet.
     pub(super) fn new(turn: u64) -> Question {
-        Question { turn, samples: 0, peak: 0.0, bars: Vec::new(), bar: Vec::new(), waiting: Vec::new() }
+        Question {
+            turn,
+            samples: 0,
+            peak: 0.0,
+            bars: Vec::new(),
+            bar: Vec::new(),
+            trimmer: Trimmer::new(),
+            waiting: Vec::new(),
+        }
     }
 
     /// The turn that it belongs to.
@@ -32,20 +41,16 @@ impl Question {
         self.turn
     }
 
-    /// Takes samples, mono at 16 kHz, and hands on what waits as far as the worker has room.
-    pub(super) fn take(&mut self, new: Vec<f32>, hearing: &Sender<Hearing>) {
+    /// Takes samples, mono at 16 kHz, and hands on what is known to be speech as far as the worker has room.
+    pub(super) fn take(&mut self, new: &[f32], hearing: &Sender<Hearing>) {
         self.samples += new.len();
         self.peak = new.iter().fold(self.peak, |peak, s| peak.max(s.abs()));
-        self.bar.extend_from_slice(&new);
+        self.bar.extend_from_slice(new);
         while self.bar.len() >= BAR_SAMPLES {
             self.bars.push(loudness(&self.bar[..BAR_SAMPLES]));
             self.bar.drain(..BAR_SAMPLES);
         }
-        if self.waiting.is_empty() {
-            self.waiting = new;
-        } else {
-            self.waiting.extend(new);
-        }
+        self.trimmer.push(new, &mut self.waiting);
         if !self.waiting.is_empty() {
             let samples = std::mem::take(&mut self.waiting);
             let block = Hearing::Block { turn: self.turn, samples };
@@ -55,8 +60,9 @@ impl Question {
         }
     }
 
-    /// Hands on what still waits; blocks until the worker has room.
+    /// Ends the question and hands on what still waits; blocks until the worker has room.
     pub(super) fn flush(&mut self, hearing: &Sender<Hearing>) {
+        std::mem::take(&mut self.trimmer).finish(&mut self.waiting);
         if !self.waiting.is_empty() {
             let samples = std::mem::take(&mut self.waiting);
             // A worker that is gone takes no questions any more.
@@ -89,8 +95,8 @@ mod tests {
     fn a_busy_worker_loses_no_sample() {
         let (hearing, worker) = bounded(1);
         let mut question = Question::new(7);
-        for i in 0..10 {
-            question.take(vec![i as f32 / 10.0; 100], &hearing);
+        for i in 0..200 {
+            question.take(&[(1 + i) as f32 / 200.0; 100], &hearing);
         }
         let mut heard = Vec::new();
         let mut receive = |worker: &crossbeam_channel::Receiver<Hearing>| {
@@ -101,18 +107,18 @@ mod tests {
         receive(&worker);
         question.flush(&hearing);
         receive(&worker);
-        assert_eq!(heard.len(), 1000);
+        assert_eq!(heard.len(), 20_000);
         assert!(heard.is_sorted());
-        assert!((question.seconds() - 0.0625).abs() < 1e-6);
+        assert!((question.seconds() - 1.25).abs() < 1e-6);
     }
 
     #[test]
     fn a_muted_microphone_is_noticed() {
         let (hearing, _worker) = bounded(4);
         let mut question = Question::new(1);
-        question.take(vec![0.0; 16_000], &hearing);
+        question.take(&[0.0; 16_000], &hearing);
         assert!(question.is_silent());
-        question.take(vec![0.01; 10], &hearing);
+        question.take(&[0.01; 10], &hearing);
         assert!(!question.is_silent());
         assert_eq!(question.into_waveform().len(), 20);
     }

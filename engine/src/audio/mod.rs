@@ -8,12 +8,14 @@ pub(crate) mod mel;
 mod resample;
 #[cfg(test)]
 mod tests;
+mod trim;
 
 use std::path::Path;
 
 use crate::{Error, Result};
 
 pub use resample::Resampler;
+pub use trim::Trimmer;
 
 /// Channels that a source may have.
 const MAX_CHANNELS: usize = 64;

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
+use crate::layers::mlp::MlpConfig;
 use crate::model::config::{
-    AudioConfig, Code2WavConfig, CodePredictorConfig, Config, DenseConfig, Mlp, OmniConfig, SpeechConfig,
+    AudioConfig, Code2WavConfig, CodePredictorConfig, Config, DenseConfig, OmniConfig, SpeechConfig,
     TALKER_CONTROL_IDS, TalkerConfig, TextConfig, ThinkerConfig, TokenIds, VisionConfig,
 };
 
@@ -52,7 +53,7 @@ const QWEN3_0_6B: TextConfig = TextConfig {
     mrope_section: None,
     max_positions: 40_960,
     tie_word_embeddings: true,
-    mlp: Mlp::Dense { intermediate_size: 3072 },
+    mlp: MlpConfig::Dense { intermediate_size: 3072 },
     attention_bias: false,
 };
 
@@ -67,7 +68,7 @@ fn omni(layers: usize) -> OmniConfig {
         mrope_section: Some([24, 20, 20]),
         max_positions: 65_536,
         tie_word_embeddings: false,
-        mlp: Mlp::Moe {
+        mlp: MlpConfig::Moe {
             num_experts: 128,
             top_k: 8,
             intermediate_size: 768,
@@ -130,7 +131,7 @@ fn speech(thinker: &TextConfig) -> SpeechConfig {
         num_layers: layers.min(20),
         num_heads: 16,
         num_kv_heads: 2,
-        mlp: Mlp::Moe {
+        mlp: MlpConfig::Moe {
             num_experts: 128,
             top_k: 6,
             intermediate_size: 384,

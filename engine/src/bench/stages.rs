@@ -255,10 +255,10 @@ impl Bench {
         let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
         let mut prompt = Prompt::text(ids(tokens, thinker.embed_tokens.rows() as u32));
-        let walk = reader.place(&mut prompt, NO_MEDIA);
+        prompt.place(reader.mark().walk, NO_MEDIA);
         for start in (0..tokens).step_by(ROWS_AT_ONCE) {
             let end = tokens.min(start + ROWS_AT_ONCE);
-            reader.read(&mut device, thinker, &prompt, start..end, walk, false, end == tokens)?;
+            reader.read(&mut device, thinker, &prompt, start..end, false, end == tokens)?;
         }
         Ok(())
     }
@@ -282,8 +282,7 @@ impl Bench {
         let (voice, config) = (loaded(self.parts.voice.as_ref(), "talker")?, speech(&self.config)?);
         let rows = embed_tokens.rows() as u32;
         let mut prompt = Prompt::text(ids(tokens, rows));
-        let mut walk = Walk::default();
-        prompt.walk(&mut walk, NO_MEDIA);
+        prompt.place(Walk::default(), NO_MEDIA);
         let opening = Opening {
             role: [1, 2, 3].map(|id| id % rows),
             first: 4 % rows,
@@ -293,7 +292,8 @@ impl Bench {
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
         speaker.rewind(&mut device, speaker::SpeakerMark::default());
         if tokens > 0 {
-            speaker.push(Stretch { ids: prompt.ids, positions: prompt.positions, media: Vec::new() }, walk);
+            let Prompt { ids, positions, end, .. } = prompt;
+            speaker.push(Stretch { ids, positions, media: Vec::new() }, end);
         }
         speaker.begin(&mut device, voice, config, embed_tokens, opening)?;
         speaker.push_text(None, config);

@@ -1,9 +1,9 @@
 //! Counts the weights that pass through to an executor's memory, or only counts them.
 
 use crate::error::Result;
-use crate::kernels::bindings::Bytes;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Place};
+use crate::shape::Bytes;
 use crate::shape::{Element, Shape};
 
 /// Weights seen so far.

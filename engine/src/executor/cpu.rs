@@ -9,11 +9,11 @@ use super::meter::Meter;
 use super::plan::Plan;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::kernels::bindings::{Bytes, Inputs, Outputs, Slot, Storage};
+use crate::kernels::bindings::{Inputs, Outputs, Slot, Storage};
 use crate::kernels::simd;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Place, Recording};
-use crate::shape::{Element, Shape};
+use crate::shape::{Bytes, Element, Shape};
 
 /// Memory of every buffer, and the threads.
 pub(crate) struct Cpu {

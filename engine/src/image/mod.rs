@@ -56,7 +56,7 @@ impl Image {
     }
 
     /// Whether the values fill the sides; the fields are open to be changed.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let &Self { width, height, .. } = self;
         check_sides(width, height)?;
         if self.rgb.len() != width * height * 3 {

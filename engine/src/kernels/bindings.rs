@@ -1,12 +1,7 @@
 //! What a kernel's `cpu` function sees of its buffers: host memory, typed.
 
-use std::sync::Arc;
-
 use crate::recording::Buffer;
-use crate::shape::Element;
-
-/// Bytes of a weight that many holders may share: a piece of a mapped file, or memory of its own. Aligned for its element.
-pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+use crate::shape::{Bytes, Element};
 
 /// Host memory of one place.
 pub(crate) enum Storage {

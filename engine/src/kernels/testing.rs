@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::cancel::Cancel;
 use crate::executor::cpu::Cpu;
-use crate::kernels::bindings::Bytes;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Recording};
+use crate::shape::Bytes;
 use crate::shape::{Element, Shape};
 
 /// `n` repeatable values, roughly normal, mean 0 and deviation 1.

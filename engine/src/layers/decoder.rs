@@ -3,11 +3,10 @@
 use crate::error::Result;
 use crate::layers::attention::{AttentionConfig, CausalAttention, Turn};
 use crate::layers::cache::{Cache, LayerCache};
-use crate::layers::mlp::Mlp;
+use crate::layers::mlp::{Mlp, MlpConfig};
 use crate::layers::norm::RmsNorm;
 use crate::layers::rope::Rope;
 use crate::memory::Memory;
-use crate::model::config::{self, TextConfig};
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
 
@@ -16,30 +15,10 @@ use crate::weights::Loader;
 pub(crate) struct DecoderConfig {
     pub(crate) num_layers: usize,
     pub(crate) attention: AttentionConfig,
-    pub(crate) mlp: config::Mlp,
+    pub(crate) mlp: MlpConfig,
     pub(crate) rms_norm_eps: f32,
     /// Whether each half of a layer is scaled before it joins the residual stream.
     pub(crate) layer_scale: bool,
-}
-
-impl From<&TextConfig> for DecoderConfig {
-    fn from(config: &TextConfig) -> DecoderConfig {
-        DecoderConfig {
-            num_layers: config.num_layers,
-            attention: AttentionConfig {
-                hidden_size: config.hidden_size,
-                heads: config.num_heads,
-                kv_heads: config.num_kv_heads,
-                head_dim: config.head_dim,
-                qk_norm_eps: Some(config.rms_norm_eps),
-                bias: config.attention_bias,
-                window: None,
-            },
-            mlp: config.mlp.clone(),
-            rms_norm_eps: config.rms_norm_eps,
-            layer_scale: false,
-        }
-    }
 }
 
 /// One layer: attention, then feed-forward, each normalised first and added to the stream.

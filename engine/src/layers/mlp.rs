@@ -4,9 +4,31 @@ use crate::error::Result;
 use crate::kernels::linear::Epilogue;
 use crate::kernels::{expert_down, expert_gate_up, gated_add, router, silu_mul};
 use crate::layers::linear::Linear;
-use crate::model::config;
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
+
+/// Sizes of the feed-forward part.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum MlpConfig {
+    /// One SwiGLU.
+    Dense {
+        /// Its width.
+        intermediate_size: usize,
+    },
+    /// A router and its experts.
+    Moe {
+        /// Experts of a layer.
+        num_experts: usize,
+        /// Experts that a token uses, at most `num_experts`.
+        top_k: usize,
+        /// Width of one expert.
+        intermediate_size: usize,
+        /// Whether the chosen experts' weights are divided by their sum.
+        norm_topk_prob: bool,
+        /// Width of the expert that every token uses, where there is one.
+        shared_intermediate_size: Option<usize>,
+    },
+}
 
 /// `down(silu(gate x) · up x)`.
 #[derive(Clone, Debug)]
@@ -58,12 +80,12 @@ pub(crate) enum Mlp {
 }
 
 impl Mlp {
-    pub(crate) fn load(loader: &mut Loader<'_>, hidden: usize, config: &config::Mlp) -> Result<Mlp> {
+    pub(crate) fn load(loader: &mut Loader<'_>, hidden: usize, config: &MlpConfig) -> Result<Mlp> {
         match *config {
-            config::Mlp::Dense { intermediate_size } => {
+            MlpConfig::Dense { intermediate_size } => {
                 Ok(Mlp::Dense(Box::new(GatedMlp::load(loader, hidden, intermediate_size)?)))
             }
-            config::Mlp::Moe {
+            MlpConfig::Moe {
                 num_experts,
                 top_k,
                 intermediate_size: width,

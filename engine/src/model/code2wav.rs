@@ -11,10 +11,11 @@ use crate::layers::cache::Cache;
 use crate::layers::conv::{CausalConv, DepthwiseConv, UpsampleConv};
 use crate::layers::decoder::{Decoder, DecoderConfig};
 use crate::layers::linear::Linear;
+use crate::layers::mlp::MlpConfig;
 use crate::layers::norm::LayerNorm;
 use crate::layers::rope::Rope;
 use crate::memory::Memory;
-use crate::model::config::{Code2WavConfig, Mlp};
+use crate::model::config::Code2WavConfig;
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
 
@@ -149,7 +150,7 @@ fn decoder_config(config: &Code2WavConfig) -> DecoderConfig {
             bias: false,
             window: Some(config.sliding_window),
         },
-        mlp: Mlp::Dense { intermediate_size: config.ffn_size },
+        mlp: MlpConfig::Dense { intermediate_size: config.ffn_size },
         rms_norm_eps: config.rms_norm_eps,
         layer_scale: true,
     }

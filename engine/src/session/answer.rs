@@ -112,7 +112,7 @@ impl Session {
                     answer.writer = Writer::new(Marks::new(&self.engine.tokenizer), true);
                 }
                 let reading = self.prepare(&rendered, &[])?;
-                self.reader.begin_answer(&mut self.engine.device(&self.work))?;
+                self.reader.begin_answer(&mut Device::of(&mut self.engine, &self.work))?;
                 answer.stage = Stage::Read(reading);
                 Ok(())
             }
@@ -127,7 +127,7 @@ impl Session {
                 answer.prompt_rows = self.reader.mark().rows;
                 let mark = self.mark();
                 self.conversation.push_boundary(mark);
-                let token = self.reader.token(&mut self.engine.device(&self.work))?;
+                let token = self.reader.token(&mut Device::of(&mut self.engine, &self.work))?;
                 self.take_token(answer, token, events);
                 Ok(())
             }

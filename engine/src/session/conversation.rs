@@ -117,3 +117,63 @@ pub(crate) fn part(content: &Content) -> Value {
         Content::Video(_) => json!({"type": "video", "video": ""}),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::reader::ReaderMark;
+
+    fn mark(rows: usize) -> Mark {
+        Mark { reader: ReaderMark { rows, ..ReaderMark::default() }, ..Mark::default() }
+    }
+
+    /// Two prompts, each with an answer.
+    fn conversation() -> Conversation {
+        let mut conversation = Conversation::new(None);
+        for (prompt, answer, rows) in [("U1 A:", "<think>x</think>one", 10), (" U2 A:", "two", 20)] {
+            conversation.read.text.push_str(prompt);
+            conversation.read.media += 1;
+            conversation.push_boundary(mark(rows));
+            conversation.answered(answer, vec![7]);
+        }
+        conversation
+    }
+
+    #[test]
+    fn a_text_that_goes_on_is_not_gone_back_in() {
+        let mut conversation = conversation();
+        let text = conversation.read.text.clone();
+        assert!(conversation.align(&format!("{text} U3")).is_none());
+        assert_eq!((conversation.read.text, conversation.read.unfed), (text, vec![7]));
+    }
+
+    #[test]
+    fn an_answer_that_is_laid_out_anew_is_read_again_from_its_prompt_on() {
+        let mut conversation = conversation();
+        let back = conversation.align("U1 A:one U2 A:two U3").unwrap();
+        assert_eq!(back.reader.rows, 10);
+        let read = conversation.read;
+        assert_eq!((read.text.as_str(), read.media, read.unfed.len()), ("U1 A:", 1, 0));
+        assert_eq!(read.boundaries.len(), 1, "it can be gone back to again");
+    }
+
+    #[test]
+    fn a_beginning_that_changes_is_read_again_from_the_start() {
+        let mut conversation = conversation();
+        let back = conversation.align("system U1").unwrap();
+        assert_eq!((back.reader.rows, conversation.read.media), (0, 0));
+        assert!(conversation.read.text.is_empty() && conversation.read.boundaries.is_empty());
+    }
+
+    #[test]
+    fn a_dropped_turn_takes_its_media_with_it() {
+        let mut conversation = conversation();
+        let audio = || Content::Audio(crate::audio::Audio { samples: vec![0.0; 400] });
+        conversation.push(Message { role: Role::User, content: vec![audio()] });
+        let content = vec![Content::Text("both".into()), audio(), audio()];
+        conversation.push(Message { role: Role::User, content });
+        assert_eq!(conversation.media.len(), 3);
+        conversation.drop_last_turn();
+        assert_eq!((conversation.media.len(), conversation.waits_for_answer()), (1, true));
+    }
+}

@@ -1,6 +1,7 @@
 //! An executor in use: what the session's parts run their recordings on.
 
 use crate::cancel::Cancel;
+use crate::engine::Engine;
 use crate::error::Result;
 use crate::executor::Executor;
 use crate::kernels::copy;
@@ -15,7 +16,12 @@ pub(crate) struct Device<'a> {
     pub(crate) cancel: &'a Cancel,
 }
 
-impl Device<'_> {
+impl<'a> Device<'a> {
+    /// The executor of `engine`, whose work `cancel` stops.
+    pub(crate) fn of(engine: &'a mut Engine, cancel: &'a Cancel) -> Device<'a> {
+        Device { executor: &mut engine.executor, cancel }
+    }
+
     /// Where weights and states live.
     pub(crate) fn memory(&mut self) -> &mut dyn Memory {
         self.executor.memory()

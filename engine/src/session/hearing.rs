@@ -22,10 +22,8 @@ pub(crate) const ROWS_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Reading {
     prompt: Prompt,
-    /// Where the walks stand after it.
-    walk: Walk,
-    /// The talker's part of it: which tokens belong to user turns, their positions in its own sequence, and its walk after each
-    /// of them.
+    /// The talker's part of it: which tokens belong to user turns, their positions in its own sequence, and where its walk
+    /// stands after them.
     in_user: Vec<bool>,
     user_positions: Vec<[f32; 3]>,
     user_walk: Walk,
@@ -215,11 +213,11 @@ impl Session {
     /// Gives a prompt its positions, the thinker's and the talker's.
     fn placed(&mut self, mut prompt: Prompt) -> Reading {
         let media = self.engine.media_ids();
-        let walk = self.reader.place(&mut prompt, media);
+        prompt.place(self.reader.mark().walk, media);
         let in_user = self.user_tokens(&prompt.ids);
         let mut user_walk = self.speaker.as_ref().map(|s| s.mark().walk).unwrap_or_default();
         let user_positions = prompt.walk_kept(&in_user, &mut user_walk, media);
-        Reading { prompt, walk, in_user, user_positions, user_walk, done: 0, owned: Vec::new() }
+        Reading { prompt, in_user, user_positions, user_walk, done: 0, owned: Vec::new() }
     }
 
     /// Which tokens belong to user turns; goes on from the turn at hand.
@@ -249,7 +247,6 @@ impl Session {
             &model.thinker,
             &reading.prompt,
             start..end,
-            reading.walk,
             accept,
             then_sample && last,
         )?;

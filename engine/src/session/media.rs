@@ -35,6 +35,7 @@ impl Engine {
             Content::Audio(audio) => self.audio_tokens(audio),
             Content::Image(image) => {
                 self.vision_encoder()?;
+                image.check()?;
                 let config = self.image_config();
                 let (height, width) = smart_resize(image.height, image.width, &config)?;
                 Ok(height / config.factor() * (width / config.factor()))

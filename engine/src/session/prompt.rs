@@ -47,6 +47,8 @@ pub(crate) struct Prompt {
     /// Time, height and width of each token.
     pub(crate) positions: Vec<[f32; 3]>,
     pub(crate) media: Vec<Placed>,
+    /// Where the walk stands after it.
+    pub(crate) end: Walk,
 }
 
 impl Prompt {
@@ -75,13 +77,13 @@ impl Prompt {
                 continue;
             }
             match left.next() {
-                Some(Encoded::Audio(rows)) if id == tokens.audio => prompt.place(id, *rows, &[], None),
+                Some(Encoded::Audio(rows)) if id == tokens.audio => prompt.push_rows(id, *rows, &[], None),
                 Some(Encoded::Image { rows, deepstack, grid }) if id == tokens.image => {
-                    prompt.place(id, *rows, deepstack, Some(*grid));
+                    prompt.push_rows(id, *rows, deepstack, Some(*grid));
                 }
                 Some(Encoded::Video { rows, deepstack, grid, audio }) if id == tokens.video => match audio {
                     Some(audio) => prompt.weave(tokens, (*rows, deepstack), *grid, *audio),
-                    None => prompt.place(id, *rows, deepstack, Some(*grid)),
+                    None => prompt.push_rows(id, *rows, deepstack, Some(*grid)),
                 },
                 _ => return Err(placeholder_in_text()),
             }
@@ -92,7 +94,7 @@ impl Prompt {
         }
     }
 
-    fn place(&mut self, id: u32, rows: Buffer, deepstack: &[Buffer], grid: Option<Grid>) {
+    fn push_rows(&mut self, id: u32, rows: Buffer, deepstack: &[Buffer], grid: Option<Grid>) {
         let start = self.ids.len() as u32;
         let at = (start..start + rows.rows() as u32).collect();
         self.ids.extend(std::iter::repeat_n(id, rows.rows()));
@@ -124,9 +126,10 @@ impl Prompt {
         self.media.push(Placed { at: heard, rows: audio, deepstack: Vec::new(), grid: None });
     }
 
-    /// Gives every token its position; the walk goes on after the last.
-    pub(crate) fn walk(&mut self, walk: &mut Walk, media: MediaIds) {
-        self.positions = walk.walk(&self.ids, media, self.media.iter().filter_map(|m| m.grid));
+    /// Gives every token its position, from where `walk` stands.
+    pub(crate) fn place(&mut self, mut walk: Walk, ids: MediaIds) {
+        self.positions = walk.walk(&self.ids, ids, self.media.iter().filter_map(|m| m.grid));
+        self.end = walk;
     }
 
     /// Puts tokens before the others.

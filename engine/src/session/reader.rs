@@ -7,7 +7,7 @@ use super::prompt::Prompt;
 use crate::error::Result;
 use crate::kernels::{advance, gather_rows, sample};
 use crate::layers::cache::Cache;
-use crate::model::positions::{MediaIds, Walk};
+use crate::model::positions::Walk;
 use crate::model::thinker::Thinker;
 use crate::recording::{Buffer, Recording};
 use crate::shape::Element;
@@ -27,7 +27,7 @@ pub(crate) struct ReaderMark {
 pub(crate) struct Accepted {
     /// Indices into the ids of the stretch.
     pub(crate) at: Vec<u32>,
-    /// `[count, hidden]`, resident.
+    /// `[count, hidden]`
     pub(crate) rows: Buffer,
 }
 
@@ -103,22 +103,14 @@ impl Reader {
         device.memory().write_u32(self.sampler.rng, &[seed as u32, (seed >> 32) as u32, 0])
     }
 
-    /// Places `prompt` after what was read.
-    pub(crate) fn place(&self, prompt: &mut Prompt, media: MediaIds) -> Walk {
-        let mut walk = self.mark.walk;
-        prompt.walk(&mut walk, media);
-        walk
-    }
-
-    /// Reads tokens `range` of a placed prompt; `walk` is where the walk stands after the whole of it. Keeps the accepted rows
-    /// of media where `accept`. Samples the next token where `then_sample`.
+    /// Reads tokens `range` of a placed prompt. Keeps the accepted rows of media where `accept`. Samples the next token where
+    /// `then_sample`.
     pub(crate) fn read(
         &mut self,
         device: &mut Device<'_>,
         thinker: &Thinker,
         prompt: &Prompt,
         range: Range<usize>,
-        walk: Walk,
         accept: bool,
         then_sample: bool,
     ) -> Result<Vec<Accepted>> {
@@ -128,14 +120,13 @@ impl Reader {
             let logits = thinker.logits(&mut rec, last)?;
             sample::record(&mut rec, logits, self.sampler, self.params.clone())?;
         }
-        let (at, rows): (Vec<_>, Vec<_>) = accepted.into_iter().unzip();
-        let kept = device.run_keeping(rec, &rows)?;
-        self.mark = ReaderMark { rows: self.mark.rows + count, walk };
-        device.memory().write_f32(self.position, &[walk.next; 3])?;
-        Ok(at.into_iter().zip(kept).map(|(at, rows)| Accepted { at, rows }).collect())
+        let kept = device.run_keeping(rec, &accepted.iter().map(|a| a.rows).collect::<Vec<_>>())?;
+        self.mark = ReaderMark { rows: self.mark.rows + count, walk: prompt.end };
+        device.memory().write_f32(self.position, &[prompt.end.next; 3])?;
+        Ok(accepted.into_iter().zip(kept).map(|(a, rows)| Accepted { rows, ..a }).collect())
     }
 
-    /// The commands of a read, its last row, and the accepted rows of its media.
+    /// The commands of a read, its last row, and the accepted rows of its media, which live only in the recording.
     fn record_read(
         &mut self,
         device: &mut Device<'_>,
@@ -143,7 +134,7 @@ impl Reader {
         prompt: &Prompt,
         Range { start, end }: Range<usize>,
         accept: bool,
-    ) -> Result<(Recording, Buffer, Vec<(Vec<u32>, Buffer)>)> {
+    ) -> Result<(Recording, Buffer, Vec<Accepted>)> {
         let rows = end - start;
         if device.reserve(&mut self.cache, self.mark.rows + rows)? {
             self.step = None;
@@ -161,7 +152,7 @@ impl Reader {
             for insert in &inserts {
                 let at = rec.constant_u32([insert.at.len()], insert.at.clone());
                 let rows = gather_rows::record(&mut rec, stream, at)?;
-                accepted.push((insert.at.iter().map(|at| at + start as u32).collect(), rows));
+                accepted.push(Accepted { at: insert.at.iter().map(|at| at + start as u32).collect(), rows });
             }
         }
         Ok((rec, thought.normed.slice_rows(rows - 1, 1), accepted))

@@ -87,3 +87,70 @@ impl Writer {
         &self.text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKS: Marks = Marks { think: [Some(100), Some(101)], tool_call: [Some(102), Some(103)] };
+
+    /// What is told of `tokens`, each with its text, and which of them are spoken.
+    fn written(writer: &mut Writer, tokens: &[(u32, &str)]) -> (Vec<Event>, Vec<u32>) {
+        let (mut events, mut spoken) = (Vec::new(), Vec::new());
+        for &(token, text) in tokens {
+            let (own, event) = writer.push(token);
+            events.extend(event);
+            if own {
+                spoken.push(token);
+            }
+            let is_mark = (100..104).contains(&token);
+            events.extend((!is_mark).then(|| writer.tell(text.into())).flatten());
+        }
+        (events, spoken)
+    }
+
+    #[test]
+    fn a_call_is_told_whole_and_neither_shown_nor_spoken() {
+        let mut writer = Writer::new(MARKS, false);
+        let tokens = [
+            (1, "Let me look."),
+            (102, ""),
+            (2, "\n{\"name\": "),
+            (3, "\"clock\"}\n"),
+            (103, ""),
+            (4, " Done."),
+        ];
+        let (events, spoken) = written(&mut writer, &tokens);
+        let call = Event::ToolCall("{\"name\": \"clock\"}".into());
+        assert_eq!(events, [Event::Text("Let me look.".into()), call, Event::Text(" Done.".into())]);
+        assert_eq!(spoken, [1, 4]);
+        assert_eq!(writer.text(), "Let me look. Done.");
+    }
+
+    #[test]
+    fn two_calls_are_told_apart() {
+        let tokens = [(102, ""), (1, "one"), (103, ""), (102, ""), (2, "two"), (103, "")];
+        let (events, spoken) = written(&mut Writer::new(MARKS, false), &tokens);
+        assert_eq!(events, [Event::ToolCall("one".into()), Event::ToolCall("two".into())]);
+        assert!(spoken.is_empty());
+    }
+
+    #[test]
+    fn reasoning_is_told_as_such_and_blank_lines_after_it_are_dropped() {
+        let (thought, answer) = (Event::Reasoning("Hm.".into()), Event::Text("Yes.".into()));
+        let tokens = [(100, ""), (1, "Hm."), (101, ""), (2, "\n\n"), (3, "Yes.")];
+        for (opened, tokens) in [(false, &tokens[..]), (true, &tokens[1..])] {
+            let mut writer = Writer::new(MARKS, opened);
+            let (events, spoken) = written(&mut writer, tokens);
+            assert_eq!(events, [thought.clone(), answer.clone()]);
+            assert!(!spoken.contains(&1) && spoken.contains(&3));
+            assert_eq!(writer.text(), "Yes.");
+        }
+    }
+
+    #[test]
+    fn a_vocabulary_without_marks_only_answers() {
+        let mut writer = Writer::new(Marks { think: [None; 2], tool_call: [None; 2] }, false);
+        assert_eq!(written(&mut writer, &[(100, "a"), (103, "b")]).1, [100, 103]);
+    }
+}

@@ -17,8 +17,7 @@ pub(super) fn verify(engine: &mut Engine, goldens: &mut Goldens, cancel: &Cancel
         let rows = ids.len();
         goldens.check_i32(file, "input_ids", &[rows], ids.iter().map(|&id| id as i32).collect());
         let mut prompt = Prompt::text(ids);
-        let mut walk = Walk::default();
-        prompt.walk(&mut walk, engine.media_ids());
+        prompt.place(Walk::default(), engine.media_ids());
 
         let mut rec = Recording::tapped_if(true);
         let thinker = &engine.model.thinker;
@@ -42,7 +41,7 @@ pub(super) fn verify(engine: &mut Engine, goldens: &mut Goldens, cancel: &Cancel
         }
 
         let count = goldens.i32(file, "greedy_tokens")?.len();
-        let (tokens, logits) = greedy(engine, &prompt, walk, count, cancel)?;
+        let (tokens, logits) = greedy(engine, &prompt, count, cancel)?;
         goldens.check_i32(file, "greedy_tokens", &[count], tokens.into_iter().map(|t| t as i32).collect());
         let vocabulary = logits.len() / count;
         goldens.check_f32(file, "greedy_logits", &[count, vocabulary], logits);

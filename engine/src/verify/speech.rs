@@ -74,8 +74,8 @@ fn answer(
     cancel: &Cancel,
 ) -> Result<()> {
     let number = |key: &str| case[key].as_u64().unwrap_or_default() as usize;
-    let Ready { prompt, walk, owned } = ready(engine, goldens, file, case, cancel)?;
-    let (tokens, _) = greedy(engine, &prompt, walk, number("thinker_max_new_tokens"), cancel)?;
+    let Ready { prompt, owned } = ready(engine, goldens, file, case, cancel)?;
+    let (tokens, _) = greedy(engine, &prompt, number("thinker_max_new_tokens"), cancel)?;
     let tokens = until_stop(tokens, id_in(case, "thinker_eos"));
     let sequence: Vec<i32> = prompt.ids.iter().chain(&tokens).map(|&id| id as i32).collect();
     goldens.check_i32(file, "text_sequence", &[sequence.len()], sequence);
@@ -114,8 +114,7 @@ fn answer(
     let mut device = Device { executor, cancel };
 
     let mut reader = Reader::new(&mut device, &model.thinker, GREEDY)?;
-    let mut accepted =
-        reader.read(&mut device, &model.thinker, &prompt, 0..prompt.ids.len(), walk, true, false)?;
+    let mut accepted = reader.read(&mut device, &model.thinker, &prompt, 0..prompt.ids.len(), true, false)?;
     reader.free(&mut device);
     for media in &mut accepted {
         media.at.iter_mut().for_each(|at| *at = kept[..*at as usize].iter().filter(|k| **k).count() as u32);

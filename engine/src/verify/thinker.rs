@@ -97,7 +97,6 @@ fn grids(engine: &Engine, case: &Value) -> (Vec<Grid>, Vec<Grid>) {
 /// A golden prompt: its rows, ready to be read.
 pub(super) struct Ready {
     pub(super) prompt: Prompt,
-    pub(super) walk: Walk,
     /// Rows of the encoders, to be freed.
     pub(super) owned: Vec<Buffer>,
 }
@@ -124,7 +123,7 @@ pub(super) fn ready(
         let counts: Vec<usize> = mels.iter().map(|m| encoder.tokens(m.frames)).collect();
         let mut rec = Recording::new();
         let rows = encoder.record(&mut rec, &clips(&mels), false)?;
-        let kept = engine.device(cancel).run_keeping(rec, &[rows])?;
+        let kept = Device::of(engine, cancel).run_keeping(rec, &[rows])?;
         let mut start = 0;
         for count in counts {
             heard.push(kept[0].slice_rows(start, count));
@@ -146,7 +145,7 @@ pub(super) fn ready(
             let mut rec = Recording::new();
             let rows = engine.vision_encoder()?.record(&mut rec, &patches)?;
             let results: Vec<Buffer> = std::iter::once(rows.merged).chain(rows.deepstack).collect();
-            let mut kept = engine.device(cancel).run_keeping(rec, &results)?;
+            let mut kept = Device::of(engine, cancel).run_keeping(rec, &results)?;
             owned.extend(&kept);
             let rows = kept.remove(0);
             let merge = engine.image_config().merge_size;
@@ -185,9 +184,8 @@ pub(super) fn ready(
     goldens.check_equal(&format!("{file} rendered prompt"), &rendered, &text);
     let ids = engine.tokenizer.encode(&rendered)?;
     let mut prompt = Prompt::expand(&ids, engine.tokens()?, &media)?;
-    let mut walk = Walk::default();
-    prompt.walk(&mut walk, engine.media_ids());
-    Ok(Ready { prompt, walk, owned })
+    prompt.place(Walk::default(), engine.media_ids());
+    Ok(Ready { prompt, owned })
 }
 
 fn prompt_case(
@@ -198,7 +196,7 @@ fn prompt_case(
     cancel: &Cancel,
 ) -> Result<()> {
     let file = &format!("thinker_{name}");
-    let Ready { prompt, walk, owned } = ready(engine, goldens, file, case, cancel)?;
+    let Ready { prompt, owned } = ready(engine, goldens, file, case, cancel)?;
     let rows = prompt.ids.len();
     goldens.check_i32(file, "input_ids", &[rows], prompt.ids.iter().map(|&id| id as i32).collect());
     let axes: Vec<f32> = (0..3).flat_map(|axis| prompt.positions.iter().map(move |p| p[axis])).collect();
@@ -227,7 +225,7 @@ fn prompt_case(
     goldens.check_f32(file, "logits_all", &shape, logits);
 
     let count = goldens.i32(file, "greedy_tokens")?.len();
-    let (tokens, logits) = greedy(engine, &prompt, walk, count, cancel)?;
+    let (tokens, logits) = greedy(engine, &prompt, count, cancel)?;
     let vocabulary = logits.len() / count;
     goldens.check_i32(file, "greedy_tokens", &[count], tokens.into_iter().map(|t| t as i32).collect());
     goldens.check_f32(file, "greedy_logits", &[count, vocabulary], logits);
@@ -243,7 +241,6 @@ pub(super) const GREEDY: sample::Params =
 pub(super) fn greedy(
     engine: &mut Engine,
     prompt: &Prompt,
-    walk: Walk,
     count: usize,
     cancel: &Cancel,
 ) -> Result<(Vec<u32>, Vec<f32>)> {
@@ -251,7 +248,7 @@ pub(super) fn greedy(
     let mut device = Device { executor, cancel };
     let mut reader = Reader::new(&mut device, &model.thinker, GREEDY)?;
     reader.tap();
-    reader.read(&mut device, &model.thinker, prompt, 0..prompt.ids.len(), walk, false, true)?;
+    reader.read(&mut device, &model.thinker, prompt, 0..prompt.ids.len(), false, true)?;
     let mut tokens = vec![reader.token(&mut device)?];
     let mut logits = Taps(device.executor.take_taps()).f32("logits").1;
     while tokens.len() < count {

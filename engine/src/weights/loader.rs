@@ -4,10 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::{DType, Scope, Tensor};
 use crate::error::Result;
-use crate::kernels::bindings::Bytes;
 use crate::memory::Memory;
 use crate::recording::Buffer;
-use crate::shape::{Element, Shape};
+use crate::shape::{Bytes, Element, Shape};
 
 /// Where weights come from.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 
 use crate::error::{Error, Result};
-use crate::kernels::bindings::Bytes;
+use crate::shape::Bytes;
 
 /// Element type of a stored tensor, little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

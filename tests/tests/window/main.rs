@@ -1,7 +1,7 @@
 //! The window, used as a person would: a key held, a question played into the microphone, the answer heard and read.
 //!
 //! Needs a Linux machine with the tools that `desktop` names; without them the tests fail.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test stops at the first thing that is not as it should be")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
 mod desktop;
 mod sound;

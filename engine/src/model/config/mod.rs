@@ -20,7 +20,7 @@ pub(crate) use encoders::{AudioConfig, VisionConfig};
 pub(crate) use generation::{GenerationConfig, Sampling};
 pub(crate) use preprocessor::PreprocessorConfig;
 pub(crate) use talker::{Code2WavConfig, CodePredictorConfig, TALKER_CONTROL_IDS, TalkerConfig};
-pub(crate) use text::{Mlp, TextConfig};
+pub(crate) use text::TextConfig;
 
 use crate::{
     error::Result,

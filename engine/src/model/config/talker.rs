@@ -7,9 +7,10 @@ use serde_json::json;
 use super::{
     encoders::exactly,
     fields::{COUNT, Fields, LAYERS, POSITIONS, VOCAB, WIDTH, shown},
-    text::{Mlp, Rope, TextConfig, kv_heads, norm_eps},
+    text::{Rope, TextConfig, kv_heads, norm_eps},
 };
 use crate::error::Result;
+use crate::layers::mlp::MlpConfig;
 
 /// Ids at the end of the talker's vocabulary that are no codes; all but the end of speech are never sampled.
 pub(crate) const TALKER_CONTROL_IDS: usize = 1024;
@@ -49,7 +50,7 @@ impl TalkerConfig {
     pub(super) fn read(fields: &Fields<'_>, thinker: &TextConfig) -> Result<Self> {
         let text_fields = fields.object("text_config")?;
         let text = TextConfig::moe(&text_fields)?;
-        if let Mlp::Moe { shared_intermediate_size: None, .. } = text.mlp {
+        if let MlpConfig::Moe { shared_intermediate_size: None, .. } = text.mlp {
             return Err(text_fields.error("shared_expert_intermediate_size", "a positive number", "none"));
         }
         text_fields.size("vocab_size", TALKER_CONTROL_IDS + 1..=*VOCAB.end())?;

@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::fields::{COUNT, Fields, LAYERS, POSITIONS, VOCAB, WIDTH};
 use crate::error::Result;
+use crate::layers::attention::AttentionConfig;
+use crate::layers::decoder::DecoderConfig;
+use crate::layers::mlp::MlpConfig;
 
 /// A stack of decoder layers with grouped-query attention, rotary positions and RMS norms.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,38 +34,15 @@ pub(crate) struct TextConfig {
     /// Whether the output head is the embedding table.
     pub(crate) tie_word_embeddings: bool,
     /// The block after attention, the same in every layer.
-    pub(crate) mlp: Mlp,
+    pub(crate) mlp: MlpConfig,
     /// Whether the attention projections have biases.
     pub(crate) attention_bias: bool,
-}
-
-/// The block after attention.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Mlp {
-    /// One SwiGLU.
-    Dense {
-        /// Its width.
-        intermediate_size: usize,
-    },
-    /// A router and its experts.
-    Moe {
-        /// Experts of a layer.
-        num_experts: usize,
-        /// Experts that a token uses, at most `num_experts`.
-        top_k: usize,
-        /// Width of one expert.
-        intermediate_size: usize,
-        /// Whether the chosen experts' weights are divided by their sum.
-        norm_topk_prob: bool,
-        /// Width of the expert that every token uses, where there is one.
-        shared_intermediate_size: Option<usize>,
-    },
 }
 
 impl TextConfig {
     /// A decoder with dense blocks and positions of one axis.
     pub(super) fn dense(fields: &Fields<'_>) -> Result<Self> {
-        let mlp = Mlp::Dense { intermediate_size: fields.size("intermediate_size", WIDTH)? };
+        let mlp = MlpConfig::Dense { intermediate_size: fields.size("intermediate_size", WIDTH)? };
         let config = Self::read(fields, mlp)?;
         Ok(Self { mrope_section: None, ..config })
     }
@@ -74,7 +54,7 @@ impl TextConfig {
         let num_experts = fields.size(fields.either("num_local_experts", "num_experts"), COUNT)?;
         let shared = "shared_expert_intermediate_size";
         let shared = fields.or(shared, 0, |f, key| f.size(key, 0..=*WIDTH.end()))?;
-        let mlp = Mlp::Moe {
+        let mlp = MlpConfig::Moe {
             num_experts,
             top_k: fields.size("num_experts_per_tok", 1..=num_experts)?,
             intermediate_size: fields.size("moe_intermediate_size", WIDTH)?,
@@ -89,7 +69,7 @@ impl TextConfig {
         Ok(config)
     }
 
-    fn read(fields: &Fields<'_>, mlp: Mlp) -> Result<Self> {
+    fn read(fields: &Fields<'_>, mlp: MlpConfig) -> Result<Self> {
         fields.only("hidden_act", &json!("silu"))?;
         fields.only("use_sliding_window", &json!(false))?;
         let num_layers = fields.size("num_hidden_layers", LAYERS)?;
@@ -168,4 +148,24 @@ fn section(fields: &Fields<'_>, head_dim: usize) -> Result<[usize; 3]> {
         let expected = format!("three sizes that sum to half of head_dim, {}", head_dim / 2);
         fields.error(key, &expected, &format!("{sizes:?}"))
     })
+}
+
+impl From<&TextConfig> for DecoderConfig {
+    fn from(config: &TextConfig) -> DecoderConfig {
+        DecoderConfig {
+            num_layers: config.num_layers,
+            attention: AttentionConfig {
+                hidden_size: config.hidden_size,
+                heads: config.num_heads,
+                kv_heads: config.num_kv_heads,
+                head_dim: config.head_dim,
+                qk_norm_eps: Some(config.rms_norm_eps),
+                bias: config.attention_bias,
+                window: None,
+            },
+            mlp: config.mlp.clone(),
+            rms_norm_eps: config.rms_norm_eps,
+            layer_scale: false,
+        }
+    }
 }

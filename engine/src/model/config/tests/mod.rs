@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::error::Error;
+use crate::layers::mlp::MlpConfig;
 
 fn reference(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/reference/open").join(name)
@@ -44,7 +45,7 @@ fn the_small_omni_config_is_read_in_full() {
     assert_eq!((text.num_heads, text.num_kv_heads, text.head_dim), (4, 2, 24));
     assert_eq!((text.rms_norm_eps, text.rope_theta, text.mrope_section), (1e-6, 1e6, Some([6, 3, 3])));
     assert!(!text.tie_word_embeddings && !text.attention_bias);
-    let expected = Mlp::Moe {
+    let expected = MlpConfig::Moe {
         num_experts: 8,
         top_k: 2,
         intermediate_size: 32,
@@ -71,7 +72,7 @@ fn the_small_omni_config_is_read_in_full() {
     assert_eq!((talker.num_codes(), talker.codec_eos_id, talker.codec_think_eos_id), (64, 166, 173));
     let voices: Vec<_> = talker.speakers.iter().map(|(name, &id)| (name.as_str(), id)).collect();
     assert_eq!(voices, [("aiden", 319), ("chelsie", 317), ("ethan", 318)]);
-    let Mlp::Moe { shared_intermediate_size, top_k, .. } = talker.text.mlp else {
+    let MlpConfig::Moe { shared_intermediate_size, top_k, .. } = talker.text.mlp else {
         panic!("expected experts")
     };
     assert_eq!((shared_intermediate_size, top_k), (Some(24), 3));
@@ -80,7 +81,7 @@ fn the_small_omni_config_is_read_in_full() {
         (predictor.num_code_groups, predictor.text.vocab_size, predictor.text.num_layers),
         (16, 64, 2)
     );
-    assert_eq!(predictor.text.mlp, Mlp::Dense { intermediate_size: 64 });
+    assert_eq!(predictor.text.mlp, MlpConfig::Dense { intermediate_size: 64 });
     assert_eq!(predictor.text.mrope_section, None);
     let wav = &speech.code2wav;
     assert_eq!((wav.num_quantizers, wav.codebook_size, wav.head_dim, wav.sliding_window), (16, 64, 16, 6));
@@ -93,7 +94,7 @@ fn the_small_dense_config_is_read_in_full() {
     let text = config.text();
     assert_eq!((text.hidden_size, text.num_layers, text.head_dim, text.mrope_section), (48, 4, 16, None));
     assert!(text.tie_word_embeddings);
-    assert_eq!(text.mlp, Mlp::Dense { intermediate_size: 112 });
+    assert_eq!(text.mlp, MlpConfig::Dense { intermediate_size: 112 });
     let Config::Dense(DenseConfig { eos_token_ids, .. }) = config else {
         panic!("expected the dense architecture")
     };

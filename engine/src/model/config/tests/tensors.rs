@@ -40,10 +40,10 @@ impl Table {
             self.weight(format!("{at}.self_attn.q_norm"), &[text.head_dim]);
             self.weight(format!("{at}.self_attn.k_norm"), &[text.head_dim]);
             match text.mlp {
-                Mlp::Dense { intermediate_size } => {
+                MlpConfig::Dense { intermediate_size } => {
                     self.swiglu(&format!("{at}.mlp"), width, intermediate_size)
                 }
-                Mlp::Moe { num_experts, intermediate_size, shared_intermediate_size, .. } => {
+                MlpConfig::Moe { num_experts, intermediate_size, shared_intermediate_size, .. } => {
                     self.weight(format!("{at}.mlp.gate"), &[num_experts, width]);
                     for expert in 0..num_experts {
                         self.swiglu(&format!("{at}.mlp.experts.{expert}"), width, intermediate_size);
