@@ -12,8 +12,11 @@ use crate::error::{Error, Result};
 /// Bytes to read: more than the last cache of any processor.
 const BYTES: u64 = 1 << 30;
 
-/// Passes; the fastest counts, since others that use the machine only slow it down.
+/// Passes over all of them.
 const PASSES: usize = 8;
+
+/// Words that are timed at once, 64 MiB; the fastest count, since others that use the machine only slow it down.
+const TIMED: usize = 1 << 23;
 
 /// Words that a thread reads at a time: 1 MiB.
 const PIECE: usize = 1 << 17;
@@ -30,15 +33,16 @@ pub(super) fn measure(threads: usize) -> Result<f64> {
     // Never a large part of what is left.
     let bytes = process::available_bytes().map_or(BYTES, |available| BYTES.min(available / 4));
     let words = vec![1u64; bytes as usize / size_of::<u64>()];
-    let seconds = pool.install(|| (0..PASSES).map(|_| pass(&words)).fold(f64::INFINITY, f64::min));
-    Ok(bytes as f64 / seconds)
+    let passes = (0..PASSES).flat_map(|_| words.chunks_exact(TIMED.min(words.len()).max(1)));
+    Ok(pool.install(|| passes.map(rate).fold(0.0, f64::max)))
 }
 
-fn pass(words: &[u64]) -> f64 {
+/// Bytes a second at which `words` are read.
+fn rate(words: &[u64]) -> f64 {
     let begun = Instant::now();
     let sum: u64 = words.par_chunks(PIECE).map(sum).reduce(|| 0, u64::wrapping_add);
     black_box(sum);
-    begun.elapsed().as_secs_f64()
+    size_of_val(words) as f64 / begun.elapsed().as_secs_f64()
 }
 
 /// Sums in lanes, which compilers turn into vector instructions.

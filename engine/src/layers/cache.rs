@@ -32,7 +32,7 @@ impl Cache {
         capacity: usize,
     ) -> Result<Cache> {
         let past = memory.allocate([1].into(), Element::U32)?;
-        let layers = allocate(memory, layers, width, capacity)?;
+        let layers = (0..layers).map(|_| allocate(memory, width, capacity)).collect::<Result<_>>()?;
         Ok(Cache { layers, past, width, capacity })
     }
 
@@ -46,24 +46,27 @@ impl Cache {
         memory.write_u32(self.past, &[rows as u32])
     }
 
-    /// Makes room for `capacity` rows. The returned recording copies the old rows: run it, then `free` the returned buffers.
-    pub(crate) fn grow(
+    /// Makes room for `capacity` rows in one layer. The returned recording copies the old rows: run it, then `free` the returned
+    /// buffers. One layer at a time, since old and new rows of all layers together are much memory. [`Cache::grown`] ends it.
+    pub(crate) fn grow_layer(
         &mut self,
         memory: &mut dyn Memory,
+        layer: usize,
         capacity: usize,
-    ) -> Result<(Recording, Vec<Buffer>)> {
-        let grown = allocate(memory, self.layers.len(), self.width, capacity)?;
+    ) -> Result<(Recording, [Buffer; 2])> {
+        let old = self.layers[layer];
+        let new = allocate(memory, self.width, capacity)?;
         let mut rec = Recording::new();
-        let mut old = Vec::new();
-        for (from, to) in self.layers.iter().zip(&grown) {
-            for (from, to) in [(from.keys, to.keys), (from.values, to.values)] {
-                copy::record(&mut rec, from, to.slice_rows(0, self.capacity))?;
-                old.push(from);
-            }
+        for (from, to) in [(old.keys, new.keys), (old.values, new.values)] {
+            copy::record(&mut rec, from.slice_rows(0, self.capacity), to.slice_rows(0, self.capacity))?;
         }
-        self.layers = grown;
+        self.layers[layer] = new;
+        Ok((rec, [old.keys, old.values]))
+    }
+
+    /// Takes note that every layer has room for `capacity` rows.
+    pub(crate) fn grown(&mut self, capacity: usize) {
         self.capacity = capacity;
-        Ok((rec, old))
     }
 
     /// Gives the memory back.
@@ -76,18 +79,9 @@ impl Cache {
     }
 }
 
-fn allocate(
-    memory: &mut dyn Memory,
-    layers: usize,
-    width: usize,
-    capacity: usize,
-) -> Result<Vec<LayerCache>> {
-    (0..layers)
-        .map(|_| {
-            Ok(LayerCache {
-                keys: memory.allocate([capacity, width].into(), Element::F32)?,
-                values: memory.allocate([capacity, width].into(), Element::F32)?,
-            })
-        })
-        .collect()
+fn allocate(memory: &mut dyn Memory, width: usize, capacity: usize) -> Result<LayerCache> {
+    Ok(LayerCache {
+        keys: memory.allocate([capacity, width].into(), Element::F32)?,
+        values: memory.allocate([capacity, width].into(), Element::F32)?,
+    })
 }

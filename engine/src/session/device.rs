@@ -38,10 +38,13 @@ impl<'a> Device<'a> {
             return Ok(false);
         }
         let capacity = rows.max(2 * cache.capacity());
-        let (copies, old) = cache.grow(self.memory(), capacity)?;
-        // Never cancelled: half a copy would lose the conversation.
-        self.executor.run(&copies, &Cancel::new())?;
-        old.into_iter().for_each(|buffer| self.memory().free(buffer));
+        for layer in 0..cache.layers.len() {
+            let (copies, old) = cache.grow_layer(self.memory(), layer, capacity)?;
+            // Never cancelled: half a copy would lose the conversation.
+            self.executor.run(&copies, &Cancel::new())?;
+            old.into_iter().for_each(|buffer| self.memory().free(buffer));
+        }
+        cache.grown(capacity);
         Ok(true)
     }
 
