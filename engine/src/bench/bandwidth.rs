@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const BYTES: u64 = 1 << 30;
 
 /// Passes over all of them.
-const PASSES: usize = 8;
+const PASSES: usize = 12;
 
 /// Words that are timed at once, 64 MiB; the fastest count, since others that use the machine only slow it down.
 const TIMED: usize = 1 << 23;

@@ -119,7 +119,8 @@ pub struct Figures {
     pub per_s: f64,
     /// Bytes of weights that a step must read, each once for every command that uses it.
     pub bytes_per_step: u64,
-    /// Those bytes a second, as a share of what all threads together read from memory.
+    /// Those bytes a second, as a share of what all threads together read from memory. Above 1 where a step finds weights in the
+    /// processor's cache, or where something else slowed the memory while its rate was measured.
     pub bandwidth_share: f64,
     /// The most memory that the process has held so far.
     pub peak_bytes: Option<u64>,

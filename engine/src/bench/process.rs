@@ -55,6 +55,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn weights_beyond_the_memory_are_refused_with_both_numbers() {
         let error = check_room("giant", 1 << 50).unwrap_err().to_string();
         assert!(error.contains("giant has 1048576.0 GiB") && error.contains("available"), "{error}");

@@ -67,3 +67,35 @@ impl<'a> Device<'a> {
         Ok(kept)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Options;
+
+    #[test]
+    fn rows_of_every_layer_survive_a_cache_that_grows_twice() {
+        let mut executor = Executor::new(&Options::default()).unwrap();
+        let cancel = Cancel::new();
+        let mut device = Device { executor: &mut executor, cancel: &cancel };
+        let mut cache = Cache::new(device.memory(), 2, 3, 2).unwrap();
+        let rows = |layer: usize, values: bool| {
+            let first = (100 * layer + 10 * usize::from(values)) as f32;
+            (0..6).map(|i| first + i as f32).collect::<Vec<_>>()
+        };
+        for (i, layer) in cache.layers.clone().into_iter().enumerate() {
+            device.memory().write_f32(layer.keys, &rows(i, false)).unwrap();
+            device.memory().write_f32(layer.values, &rows(i, true)).unwrap();
+        }
+        assert!(!device.reserve(&mut cache, 2).unwrap());
+        for (wanted, capacity) in [(3, 4), (50, 50)] {
+            assert!(device.reserve(&mut cache, wanted).unwrap());
+            assert_eq!(cache.capacity(), capacity);
+        }
+        for (i, layer) in cache.layers.iter().enumerate() {
+            assert_eq!(layer.keys.rows(), 50);
+            assert_eq!(device.memory().read_f32(layer.keys.slice_rows(0, 2)).unwrap(), rows(i, false));
+            assert_eq!(device.memory().read_f32(layer.values.slice_rows(0, 2)).unwrap(), rows(i, true));
+        }
+    }
+}
