@@ -38,6 +38,83 @@ fn dense() {
     passes("wide", "qwen3-dense-bf16", 20);
 }
 
+/// What is easily got wrong in this model, and the comparisons that would show it.
+const TRAPS: [(&str, &[&str]); 19] = [
+    (
+        "the tail of a clip is padded to a whole chunk before the convolutions",
+        &["audio a.conv3_pre_gelu", "audio a.output"],
+    ),
+    ("a clip shorter than a chunk is not padded", &["audio b.output"]),
+    (
+        "positions restart in every chunk; windows do not see each other",
+        &["audio a.encoder_input", "audio ab.cu_seqlens"],
+    ),
+    ("whole seconds have 13 tokens, and no frame none", &["frontend audio_tokens"]),
+    (
+        "periodic window, dropped last frame, floor under the clip's maximum",
+        &["frontend mel_a", "frontend mel_b"],
+    ),
+    ("features of a batch have other frames at the end", &["frontend batch_mel_b", "audio ab.output"]),
+    ("heads are wider than hidden / heads; keys have fewer heads", &["thinker_text hidden.1"]),
+    (
+        "router: softmax over all, then the best, then their share",
+        &["thinker_text router_index.0", "thinker_text router_weight.0"],
+    ),
+    ("the talker's experts are renormalised and joined by a shared one", &["talker_text prefill_moe.0"]),
+    (
+        "rotary axes alternate by frequency; positions of video are fractions",
+        &["rope_index mixed.cos", "rope_index video_3fps.positions"],
+    ),
+    (
+        "sound in video is woven in by time; text goes on after the last token",
+        &["rope_index audio_in_video.positions", "thinker_audio_in_video position_ids"],
+    ),
+    (
+        "deepstack is added after the first layers, to seen rows only",
+        &["thinker_audio_image layer_out.0", "thinker_audio_image hidden.1"],
+    ),
+    (
+        "the code predictor starts from the normalised row and table i is for code i + 1",
+        &["talker_text cp_inputs", "talker_text cp_logits_first4"],
+    ),
+    ("the next row sums all codes' embeddings and the text's", &["talker_text step_logits"]),
+    (
+        "the last text token is never spoken; the end code makes no frame",
+        &["talker_text trailing_text_hidden", "talker_text codes"],
+    ),
+    (
+        "the talker reads user turns only, at positions of its own",
+        &["talker_multi_turn talker_input_ids", "talker_multi_turn prefill_position_ids"],
+    ),
+    (
+        "the penalty sees this answer's first codes only; control ids are forbidden but the end",
+        &["talker_audio first_codes"],
+    ),
+    (
+        "mean of codebooks, no norm of queries and keys, both trims of the transposed convolutions",
+        &["code2wav short.embed", "code2wav short.layer.0", "code2wav short.decoder.1.transconv"],
+    ),
+    (
+        "positions of patches in merge order, corners aligned; two kinds of gelu",
+        &["vision image1.block_input", "vision image2.rope_cos", "vision video.merged"],
+    ),
+];
+
+#[test]
+fn every_known_trap_is_compared_on_every_set() {
+    for set in ["open", "narrow", "wide"] {
+        let mut engine = Engine::load(&data(set).join("omni-bf16"), &Options::default()).unwrap();
+        let cases = engine::verify(&mut engine, &data(set).join("goldens"), None).unwrap();
+        for (trap, names) in TRAPS {
+            for name in names {
+                let case = cases.iter().find(|case| case.name == *name);
+                let case = case.unwrap_or_else(|| panic!("{set}: {name} is not compared ({trap})"));
+                assert_eq!(case.failure, None, "{set}: {name}: {trap}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_golden_of_another_checkpoint_fails() {
     let mut engine = Engine::load(&data("narrow/qwen3-dense-bf16"), &Options::default()).unwrap();
