@@ -70,6 +70,11 @@ impl Engine {
             let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no such folder");
             return Err(Error::Io { path: folder.to_owned(), source });
         }
+        if !folder.join("config.json").exists() {
+            let reason = "no checkpoint: there is no config.json in this folder; give the one with config.json, the tokenizer's \
+                          files and the .safetensors shards";
+            return Err(Error::Checkpoint { path: folder.to_owned(), reason: reason.into() });
+        }
         let config = Config::load(folder)?;
         let generation = GenerationConfig::load(folder, &config)?;
         let preprocessor = match &config {
