@@ -10,7 +10,7 @@ use super::plan::Plan;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::kernels::bindings::{Inputs, Outputs, Slot, Storage};
-use crate::kernels::simd;
+use crate::kernels::isa::Isa;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Place, Recording};
 use crate::shape::{Bytes, Element, Shape};
@@ -57,7 +57,7 @@ impl Cpu {
 
     /// Threads and the instruction set that the kernels use.
     pub(crate) fn description(&self) -> String {
-        format!("cpu ({} threads, {})", self.pool.current_num_threads(), simd::Level::best())
+        format!("cpu ({} threads, {})", self.pool.current_num_threads(), Isa::best())
     }
 
     /// Runs all commands in order. Taps replace those of earlier runs that have the same name.

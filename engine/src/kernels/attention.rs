@@ -21,7 +21,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::bindings::{Inputs, Outputs};
-use super::lanes::Isa;
+use super::isa::Isa;
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};

@@ -10,7 +10,8 @@ use std::cell::RefCell;
 use super::Kernel;
 use super::bindings::{Inputs, Outputs};
 use super::expert_gate_up::by_expert;
-use super::simd::{Level, with_scratch};
+use super::isa::Isa;
+use super::simd::with_scratch;
 use super::threads::{for_each_tile, product_tile};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
@@ -76,7 +77,7 @@ thread_local! {
 const KEPT: usize = 1 << 18;
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
-    let level = Level::best();
+    let isa = Isa::best();
     let (mid, index, weight) = (inputs.f32(0), inputs.u32(1), inputs.f32(2));
     let residual = p.residual.then(|| inputs.f32(4));
     let [experts, h, w] = *inputs.buffer(3).shape.axes() else { unreachable!("record() checked the axes") };
@@ -94,7 +95,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             let mut done = 0;
             for group in order.chunk_by(|a, b| a.0 == b.0) {
                 let down = inputs.stacked(3, group[0].0).slice(columns.start * w, width * w);
-                level.products(down, &x[done..done + group.len()], |c, sums| {
+                isa.products(down, &x[done..done + group.len()], |c, sums| {
                     products[group[c].1 * width..][..width].copy_from_slice(sums);
                 });
                 done += group.len();

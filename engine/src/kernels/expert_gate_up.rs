@@ -8,7 +8,8 @@ use std::cell::RefCell;
 
 use super::Kernel;
 use super::bindings::{Inputs, Outputs};
-use super::simd::{Level, math, with_scratch};
+use super::isa::Isa;
+use super::simd::{math, with_scratch};
 use super::threads::{for_each_tile, product_tile};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
@@ -60,7 +61,7 @@ thread_local! {
 const TOKENS: usize = 96;
 
 pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
-    let level = Level::best();
+    let isa = Isa::best();
     let (x, index) = (inputs.f32(0), inputs.u32(1));
     let [experts, w, h] = *inputs.buffer(2).shape.axes() else { unreachable!("record() checked the axes") };
     let k = inputs.buffer(1).row();
@@ -77,9 +78,9 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             done += group.len();
             let [gate, up] = [2, 3].map(|i| inputs.stacked(i, group[0].0).slice(first * h, width * h));
             with_scratch(&GATE, group.len() * width, |gated| {
-                level.products(gate, x, |c, sums| gated[c * width..][..width].copy_from_slice(sums));
-                level.map(gated, math::silu);
-                level.products(up, x, |c, sums| {
+                isa.products(gate, x, |c, sums| gated[c * width..][..width].copy_from_slice(sums));
+                isa.map(gated, math::silu);
+                isa.products(up, x, |c, sums| {
                     let out = tile.row(group[c].1);
                     for ((o, g), u) in out.iter_mut().zip(&gated[c * width..]).zip(sums) {
                         *o = g * u;

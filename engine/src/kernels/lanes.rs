@@ -10,7 +10,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use std::sync::OnceLock;
+use super::isa::{Isa, Set};
 
 /// Sixteen lanes of one instruction set. A value of the type proves that the processor has the instructions.
 pub(super) trait Lanes: Copy {
@@ -64,41 +64,6 @@ pub(super) fn prefetch(values: &[f32], at: usize, len: usize, (part, parts): (us
     }
 }
 
-/// The instruction sets that the lanes are written for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Isa {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl Isa {
-    /// The widest that this processor has, found once.
-    pub(super) fn best() -> Isa {
-        static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| Isa::available()[0])
-    }
-
-    /// All that this processor has, the widest first.
-    pub(super) fn available() -> Vec<Isa> {
-        let mut all = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            if fma && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                all.push(Isa::Avx512);
-            }
-            if fma {
-                all.push(Isa::Avx2);
-            }
-        }
-        all.push(Isa::Portable);
-        all
-    }
-}
-
 /// Work that is compiled for each instruction set. `run` and what it calls are `#[inline(always)]`.
 pub(super) trait Work {
     type Out;
@@ -110,16 +75,16 @@ pub(super) fn run<W: Work>(work: W) -> W::Out {
     run_on(Isa::best(), work)
 }
 
-/// Runs `work` with the lanes of `isa`, which must be one of `Isa::available()`.
+/// Runs `work` with the lanes of `isa`.
 pub(super) fn run_on<W: Work>(isa: Isa, work: W) -> W::Out {
-    match isa {
-        Isa::Portable => work.run(portable::Portable),
+    match isa.set() {
+        Set::Portable => work.run(portable::Portable),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: an `Isa` other than `Portable` only comes from `available`, which asked the processor.
-        Isa::Avx2 => unsafe { avx2::run(work) },
+        // SAFETY: an `Isa` is only made where the processor has been found to have these instructions.
+        Set::Avx2 => unsafe { avx2::run(work) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx512 => unsafe { avx512::run(work) },
+        Set::Avx512 => unsafe { avx512::run(work) },
     }
 }
 

@@ -6,7 +6,8 @@
 
 use super::Kernel;
 use super::bindings::{Inputs, Outputs};
-use super::simd::{Level, math};
+use super::isa::Isa;
+use super::simd::math;
 use super::threads::{for_each_tile, product_tile};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
@@ -79,7 +80,7 @@ pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, epilogue: E
 }
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
-    let level = Level::best();
+    let isa = Isa::best();
     let (k, o) = (inputs.buffer(0).row(), inputs.buffer(1).rows());
     let x: Vec<&[f32]> = inputs.f32(0).chunks_exact(k).collect();
     let weight = inputs.weight(1);
@@ -92,14 +93,14 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         let columns = tile.columns();
         let weight = weight.slice(columns.start * k, columns.len() * k);
         let first = tile.rows().start;
-        level.products(weight, &x[tile.rows()], |c, sums| {
+        isa.products(weight, &x[tile.rows()], |c, sums| {
             let row = first + c;
             let out = tile.row(row);
             out.copy_from_slice(sums);
             if let Some(bias) = bias {
                 out.iter_mut().zip(&bias[columns.clone()]).for_each(|(o, b)| *o += b);
             }
-            activate(level, p.activation, out);
+            activate(isa, p.activation, out);
             if let Some(scale) = scale {
                 out.iter_mut().zip(&scale[columns.clone()]).for_each(|(o, s)| *o *= s);
             }
@@ -111,13 +112,13 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
-fn activate(level: Level, activation: Activation, values: &mut [f32]) {
+fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::None => {}
-        Activation::Silu => level.map(values, math::silu),
-        Activation::GeluErf => level.map(values, math::gelu_erf),
-        Activation::GeluTanh => level.map(values, math::gelu_tanh),
-        Activation::Clamp => level.map(values, |v| v.clamp(-1.0, 1.0)),
+        Activation::Silu => isa.map(values, math::silu),
+        Activation::GeluErf => isa.map(values, math::gelu_erf),
+        Activation::GeluTanh => isa.map(values, math::gelu_tanh),
+        Activation::Clamp => isa.map(values, |v| v.clamp(-1.0, 1.0)),
     }
 }
 

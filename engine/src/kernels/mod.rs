@@ -18,6 +18,7 @@ pub(crate) mod expert_down;
 pub(crate) mod expert_gate_up;
 pub(crate) mod gated_add;
 pub(crate) mod gather_rows;
+pub(crate) mod isa;
 mod lanes;
 pub(crate) mod layer_norm;
 pub(crate) mod linear;

@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::super::lanes::{self, Isa};
+use super::super::isa::Isa;
+use super::super::lanes;
 use super::values::Values;
 use super::weights::{Scores, Weights};
 

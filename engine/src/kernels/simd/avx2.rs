@@ -18,7 +18,7 @@ const TRIPLE: usize = 3;
 /// Sums in eight of the sixteen lanes, by row of x and row of weights.
 type Half<const C: usize> = [[__m256; PAIR]; C];
 
-/// See [`super::Level::multiply`].
+/// See [`super::Isa::multiply`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
     match *rows {
@@ -182,13 +182,13 @@ unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
     *sums = all;
 }
 
-/// See [`super::Level::pack_x`].
+/// See [`super::Isa::pack_x`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
     pack_rows(x, columns, packed);
 }
 
-/// See [`super::Level::pack`].
+/// See [`super::Isa::pack`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &mut [f32]) {
     match weight {

@@ -9,7 +9,7 @@ use crate::kernels::bindings::Weight;
 
 use super::tile::{Ahead, LANES, Lanes, ROWS, Rows, Stored, Totals, pack_rows, packed_row, row_pointers};
 
-/// See [`super::Level::multiply`].
+/// See [`super::Isa::multiply`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
     match *rows {
@@ -140,13 +140,13 @@ unsafe fn add_products<const S: u8, const W_STEP: usize, const C: usize>(
     *sums = all;
 }
 
-/// See [`super::Level::pack_x`].
+/// See [`super::Isa::pack_x`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn pack_x(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
     pack_rows(x, columns, packed);
 }
 
-/// See [`super::Level::pack`].
+/// See [`super::Isa::pack`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &mut [f32]) {
     match weight {

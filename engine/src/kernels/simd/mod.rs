@@ -15,70 +15,21 @@ mod products;
 mod tests;
 mod tile;
 
-use std::fmt;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use super::bindings::Weight;
+use super::isa::{Isa, Set};
 use tile::{Lanes, Rows, Totals};
 
 pub(crate) use products::with_scratch;
 
-/// An instruction set that this processor has: there is no other way to come by one than to detect it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Level(Set);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Set {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Set::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "avx512",
-        })
-    }
-}
-
-impl Level {
-    /// The best one, found once per process.
-    pub(crate) fn best() -> Level {
-        static BEST: OnceLock<Level> = OnceLock::new();
-        *BEST.get_or_init(|| Level::all().into_iter().next_back().unwrap_or(Level(Set::Portable)))
-    }
-
-    /// All that this processor has, best last.
-    fn all() -> Vec<Level> {
-        let mut all = vec![Level(Set::Portable)];
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            let avx2 = has!("avx2") && has!("fma") && has!("f16c");
-            if avx2 {
-                all.push(Level(Set::Avx2));
-            }
-            if avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512vl") {
-                all.push(Level(Set::Avx512));
-            }
-        }
-        all
-    }
-
+impl Isa {
     /// The products of a tile: one group of weight rows times `count` rows of x, packed.
     #[inline]
     fn multiply(self, rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
-        match self.0 {
+        match self.set() {
             Set::Portable => portable::multiply(rows, x, count, lanes, totals),
-            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
+            // SAFETY: an `Isa` is only made where the processor has been found to have these instructions.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::multiply(rows, x, count, lanes, totals) },
             // SAFETY: as above.
@@ -90,9 +41,9 @@ impl Level {
     /// Packs columns of a tile's rows of x: for each lane block, the rows' sixteen elements one after the other; zeros beyond
     /// the last column.
     fn pack_x(self, x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
-        match self.0 {
+        match self.set() {
             Set::Portable => tile::pack_rows(x, columns, packed),
-            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
+            // SAFETY: an `Isa` is only made where the processor has been found to have these instructions.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::pack_x(x, columns, packed) },
             // SAFETY: as above.
@@ -104,9 +55,9 @@ impl Level {
     /// Widens some columns of weights `[rows, k]` to f32: for each group of rows, for each lane block, the rows' sixteen
     /// elements one after the other; zeros beyond the last column.
     fn pack(self, weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &mut [f32]) {
-        match self.0 {
+        match self.set() {
             Set::Portable => portable::pack(weight, k, columns, panel),
-            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
+            // SAFETY: an `Isa` is only made where the processor has been found to have these instructions.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::pack(weight, k, columns, panel) },
             // SAFETY: as above.
@@ -117,9 +68,9 @@ impl Level {
 
     /// Replaces each value by `f` of it; with the functions of [`math`], a vector at a time.
     pub(crate) fn map(self, values: &mut [f32], f: impl Fn(f32) -> f32) {
-        match self.0 {
+        match self.set() {
             Set::Portable => portable::map(values, f),
-            // SAFETY: a `Level` is only made where the processor has been found to have these instructions.
+            // SAFETY: an `Isa` is only made where the processor has been found to have these instructions.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::map(values, f) },
             // SAFETY: as above.

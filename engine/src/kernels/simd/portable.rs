@@ -7,7 +7,7 @@ use crate::kernels::bindings::Weight;
 
 use super::tile::{LANES, Lanes, ROWS, Rows, Totals, len, packed_row};
 
-/// See [`super::Level::multiply`].
+/// See [`super::Isa::multiply`].
 pub(super) fn multiply(rows: &Rows<'_>, x: &[f32], count: usize, mut lanes: Lanes<'_>, totals: &mut Totals) {
     for (c, totals) in totals.iter_mut().take(count).enumerate() {
         for (r, total) in totals.iter_mut().enumerate() {
@@ -67,7 +67,7 @@ pub(super) fn reduce(lanes: [f32; LANES]) -> f32 {
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
-/// See [`super::Level::pack`].
+/// See [`super::Isa::pack`].
 pub(super) fn pack(weight: Weight<'_>, k: usize, columns: Range<usize>, panel: &mut [f32]) {
     for row in 0..len(weight) / k {
         let starts = columns.clone().step_by(LANES);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use crate::kernels::bindings::Weight;
 
-use super::Level;
+use super::Isa;
 use super::tile::{Ahead, LANES, Lanes, MOST_X, ROWS, Rows, len, spread, tiles};
 
 /// Elements of packed x up to which weights are widened as they are read; beyond, a panel of weights is packed first.
@@ -17,7 +17,7 @@ const PART: usize = 1024;
 /// Rows of x whose lanes are kept from one part of the columns to the next.
 const KEPT: usize = 96;
 
-impl Level {
+impl Isa {
     /// Gives `sink(c, sums)` for each row `c` of x, ascending, where `sums[r] = Σ weight[r, i] · x[c][i]`.
     /// `weight` `[rows, k]`, x rows `[k]`. The sink must not call the thread pool.
     pub(crate) fn products(self, weight: Weight<'_>, x: &[&[f32]], mut sink: impl FnMut(usize, &[f32])) {

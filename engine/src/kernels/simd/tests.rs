@@ -23,7 +23,7 @@ impl Stores {
     }
 }
 
-fn products(level: Level, weight: Weight<'_>, x: &[f32], k: usize) -> Vec<f32> {
+fn products(level: Isa, weight: Weight<'_>, x: &[f32], k: usize) -> Vec<f32> {
     let x: Vec<&[f32]> = x.chunks(k).collect();
     let mut out = Vec::new();
     level.products(weight, &x, |c, sums| {
@@ -71,7 +71,7 @@ fn every_level_matches_plain_loops_in_f64() {
                     );
                 }
             }
-            for level in Level::all() {
+            for level in Isa::available() {
                 assert_close(&products(level, weight, &x, k), &want, 2e-6);
             }
         }
@@ -80,7 +80,7 @@ fn every_level_matches_plain_loops_in_f64() {
 
 #[test]
 fn avx2_gives_the_bits_of_avx512() {
-    let fused: Vec<Level> = Level::all().into_iter().filter(|l| l.0 != Set::Portable).collect();
+    let fused: Vec<Isa> = Isa::available().into_iter().filter(|l| l.set() != Set::Portable).collect();
     for (n, k, rows) in SIZES {
         let (x, stores) = (random(n * k, 3), Stores::new(&random(rows * k, 4)));
         for weight in stores.all() {
@@ -97,7 +97,7 @@ fn a_pair_of_rows_has_the_same_bits_in_any_company() {
     for (n, k, rows) in SIZES {
         let (x, stores) = (random(n * k, 5), Stores::new(&random(rows * k, 6)));
         for weight in stores.all() {
-            for level in Level::all() {
+            for level in Isa::available() {
                 let whole = products(level, weight, &x, k);
                 for c in 0..n {
                     for r in 0..rows {
@@ -125,7 +125,7 @@ fn the_lanes_are_summed_in_the_documented_order() {
         lanes[i % LANES] = w[i].mul_add(x[i], lanes[i % LANES]);
     }
     let want = portable::reduce(lanes);
-    for level in Level::all().into_iter().filter(|l| l.0 != Set::Portable) {
+    for level in Isa::available().into_iter().filter(|l| l.set() != Set::Portable) {
         assert_eq!(products(level, Weight::F32(&w), &x, k)[0].to_bits(), want.to_bits(), "{level:?}");
     }
 }

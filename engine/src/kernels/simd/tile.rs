@@ -33,7 +33,7 @@ impl Stored {
 pub(super) enum Rows<'a> {
     /// One to four rows of `k`, as they lie in memory.
     Stored { weight: Weight<'a>, k: usize, ahead: Ahead },
-    /// Four rows from `Level::pack`.
+    /// Four rows from `Isa::pack`.
     Packed(&'a [f32]),
 }
 
@@ -105,7 +105,7 @@ pub(super) fn tiles(n: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
     (0..tiles).map(move |i| i * n / tiles..(i + 1) * n / tiles)
 }
 
-/// See [`super::Level::pack_x`]; inlined into each level's own function, for its copies.
+/// See [`super::Isa::pack_x`]; inlined into each level's own function, for its copies.
 #[inline(always)]
 pub(super) fn pack_rows(x: &[&[f32]], columns: &Range<usize>, packed: &mut [f32]) {
     let blocks = packed.as_chunks_mut::<LANES>().0;
