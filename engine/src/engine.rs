@@ -154,13 +154,6 @@ impl Engine {
         self.tokenizer.decode(&[id])
     }
 
-    /// Whether a token's text belongs to what is shown: marks such as `<think>` do not.
-    pub(crate) fn is_shown(&self, id: u32) -> bool {
-        !["<think>", "</think>", "<tool_call>", "</tool_call>"]
-            .iter()
-            .any(|mark| self.tokenizer.id(mark) == Some(id))
-    }
-
     /// Tokens that end an answer.
     pub(crate) fn stop_ids(&self) -> &[u32] {
         &self.generation.eos_token_ids

@@ -161,7 +161,7 @@ impl Session {
             self.timing.first_text_ms.get_or_insert_with(|| ms(answer.begun));
             let (own, event) = answer.writer.push(token);
             events.extend(event);
-            if self.engine.is_shown(token) {
+            if !answer.writer.is_mark(token) {
                 events.extend(answer.writer.tell(answer.decoder.push(token)));
             }
             let full = self.reader.mark().rows + 1 >= self.engine.info().context_tokens;

@@ -214,24 +214,13 @@ impl Session {
     fn placed(&mut self, mut prompt: Prompt) -> Reading {
         let media = self.engine.media_ids();
         prompt.place(self.reader.mark().walk, media);
-        let in_user = self.user_tokens(&prompt.ids);
+        let in_user = match self.engine.tokens() {
+            Ok(tokens) => prompt.user_tokens(tokens, &mut self.in_user),
+            Err(_) => vec![false; prompt.ids.len()],
+        };
         let mut user_walk = self.speaker.as_ref().map(|s| s.mark().walk).unwrap_or_default();
         let user_positions = prompt.walk_kept(&in_user, &mut user_walk, media);
         Reading { prompt, in_user, user_positions, user_walk, done: 0, owned: Vec::new() }
-    }
-
-    /// Which tokens belong to user turns; goes on from the turn at hand.
-    fn user_tokens(&mut self, ids: &[u32]) -> Vec<bool> {
-        let Ok(tokens) = self.engine.tokens() else { return vec![false; ids.len()] };
-        let (start, user) = (tokens.im_start, tokens.user);
-        let mut flags = Vec::with_capacity(ids.len());
-        for (i, &id) in ids.iter().enumerate() {
-            if id == start {
-                self.in_user = ids.get(i + 1) == Some(&user);
-            }
-            flags.push(self.in_user);
-        }
-        flags
     }
 
     /// Reads the next rows of a prompt; the last of them sample the first token of the answer where `then_sample`.

@@ -139,6 +139,17 @@ impl Prompt {
         self.media.iter_mut().flat_map(|m| &mut m.at).for_each(|at| *at += by);
     }
 
+    /// Which tokens belong to user turns, which the talker reads too. `in_user` says so of the turn at hand, and goes on with it.
+    pub(crate) fn user_tokens(&self, tokens: &TokenIds, in_user: &mut bool) -> Vec<bool> {
+        let turn = |(i, &id): (usize, &u32)| {
+            if id == tokens.im_start {
+                *in_user = self.ids.get(i + 1) == Some(&tokens.user);
+            }
+            *in_user
+        };
+        self.ids.iter().enumerate().map(turn).collect()
+    }
+
     /// Positions that the tokens for which `keep` is true have in a sequence of their own, which `walk` goes on with. A block of
     /// media is kept whole or not at all.
     pub(crate) fn walk_kept(&self, keep: &[bool], walk: &mut Walk, media: MediaIds) -> Vec<[f32; 3]> {

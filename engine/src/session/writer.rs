@@ -62,6 +62,11 @@ impl Writer {
         (false, None)
     }
 
+    /// Whether a token only switches between kinds: it has no text to tell.
+    pub(crate) fn is_mark(&self, token: u32) -> bool {
+        self.marks.think.iter().chain(&self.marks.tool_call).any(|mark| *mark == Some(token))
+    }
+
     /// Takes text that the tokens so far have made.
     pub(crate) fn tell(&mut self, piece: String) -> Option<Event> {
         if piece.is_empty() {

@@ -86,20 +86,7 @@ fn answer(
         *spoken.first().ok_or_else(|| Error::Input(format!("{file}: the answer has no text to speak")))?;
 
     // The talker's prompt: user turns.
-    let ids = engine.tokens()?;
-    let (start, user) = (ids.im_start, ids.user);
-    let mut in_user = false;
-    let kept: Vec<bool> = prompt
-        .ids
-        .iter()
-        .enumerate()
-        .map(|(i, &id)| {
-            if id == start {
-                in_user = prompt.ids.get(i + 1) == Some(&user);
-            }
-            in_user
-        })
-        .collect();
+    let kept = prompt.user_tokens(engine.tokens()?, &mut false);
     let mut user_walk = Walk::default();
     let positions = prompt.walk_kept(&kept, &mut user_walk, engine.media_ids());
     let user_ids: Vec<u32> = prompt.ids.iter().zip(&kept).filter(|(_, k)| **k).map(|(id, _)| *id).collect();
