@@ -67,6 +67,13 @@ pub enum Error {
         /// What was expected and what was found.
         reason: String,
     },
+    /// No graphics processor can be used, or it has too little memory. Choose another device or format.
+    #[error("{0}")]
+    Device(String),
+    /// The graphics processor stopped working: its driver was reset, or it was taken away. What was said is kept; the engine must be
+    /// rebuilt.
+    #[error("the graphics processor was lost ({0})")]
+    DeviceLost(String),
     /// The work was cancelled by its owner; the session stays usable.
     #[error("cancelled")]
     Cancelled,

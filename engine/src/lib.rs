@@ -20,6 +20,7 @@ mod model;
 mod recording;
 mod session;
 mod settings;
+mod shader;
 mod shape;
 mod text;
 mod verify;

@@ -31,15 +31,16 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("message", &["audio", "image"]),
     ("text", &["error", "files"]),
     ("recording", &["error", "shape"]),
+    ("shader", &["error", "shape", "recording"]),
     ("memory", &["error", "shape", "recording"]),
     ("weights", &["error", "shape", "files", "recording", "memory"]),
-    ("kernels", &["error", "shape", "recording"]),
+    ("kernels", &["error", "shape", "recording", "shader"]),
     ("layers", &["error", "shape", "recording", "memory", "weights", "kernels"]),
     (
         "model",
         &["error", "shape", "files", "audio", "image", "recording", "memory", "weights", "kernels", "layers"],
     ),
-    ("executor", &["error", "shape", "settings", "cancel", "recording", "memory", "kernels"]),
+    ("executor", &["error", "shape", "settings", "cancel", "recording", "shader", "memory", "kernels"]),
     (
         "engine",
         &["error", "settings", "cancel", "audio", "image", "message", "text", "weights", "model", "executor"],

@@ -64,9 +64,8 @@ impl Cpu {
     ///
     /// # Errors
     /// `Error::Cancelled` when `cancel` fires between two commands; resident buffers then hold part of the work.
-    pub(crate) fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<()> {
-        let plan = Plan::new(recording);
-        self.fill_scratch(recording, &plan);
+    pub(crate) fn run(&mut self, recording: &Recording, plan: &Plan, cancel: &Cancel) -> Result<()> {
+        self.fill_scratch(recording, plan);
         let Cpu { resident, scratch, pool, taps, meter, .. } = self;
         pool.install(|| {
             let mut tap = recording.taps.iter().peekable();
@@ -74,7 +73,7 @@ impl Cpu {
                 while let Some((_, name, buffer)) = tap.next_if(|(after, _, _)| *after == at) {
                     taps.insert(
                         name.clone(),
-                        (buffer.shape, copy_of(lookup(buffer, resident, scratch, &plan), buffer)),
+                        (buffer.shape, copy_of(lookup(buffer, resident, scratch, plan), buffer)),
                     );
                 }
                 let Some(command) = recording.commands.get(at) else { break };
@@ -83,10 +82,10 @@ impl Cpu {
                 let mut taken: Vec<Storage> = command
                     .outputs
                     .iter()
-                    .map(|b| std::mem::take(lookup_mut(b, resident, scratch, &plan)))
+                    .map(|b| std::mem::take(lookup_mut(b, resident, scratch, plan)))
                     .collect();
                 let inputs = Inputs {
-                    slots: command.inputs.iter().map(|b| (*b, lookup(b, resident, scratch, &plan))).collect(),
+                    slots: command.inputs.iter().map(|b| (*b, lookup(b, resident, scratch, plan))).collect(),
                 };
                 let outputs = Outputs {
                     slots: command
@@ -105,11 +104,25 @@ impl Cpu {
                     }
                 }
                 for (buffer, storage) in command.outputs.iter().zip(taken) {
-                    *lookup_mut(buffer, resident, scratch, &plan) = storage;
+                    *lookup_mut(buffer, resident, scratch, plan) = storage;
                 }
             }
             Ok(())
         })
+    }
+
+    /// Which of a recording's scratch buffers share memory.
+    pub(crate) fn plan(recording: &Recording) -> Plan {
+        let commands = recording.commands.iter().enumerate();
+        let used = commands.flat_map(|(at, c)| c.inputs.iter().chain(&c.outputs).map(move |b| (at, b.place)));
+        let tapped = recording.taps.iter().map(|(at, _, buffer)| (*at, buffer.place));
+        // Constants are filled before the first command.
+        let constant = recording.constants.iter().map(|(id, _)| (0, Place::Scratch(*id)));
+        let scratch = used.chain(tapped).chain(constant).filter_map(|(at, place)| match place {
+            Place::Scratch(id) => Some((at, id)),
+            Place::Resident(_) => None,
+        });
+        Plan::new(&recording.scratch, scratch)
     }
 
     /// The tensors tapped since the last call, by name.
@@ -230,21 +243,5 @@ fn copy_of(storage: &Storage, buffer: &Buffer) -> Constant {
     match buffer.element {
         Element::U32 => Constant::U32(inputs.u32(0).to_vec()),
         _ => Constant::F32(inputs.f32(0).to_vec()),
-    }
-}
-
-#[cfg(test)]
-impl Cpu {
-    /// Runs a recording on a fresh executor with two threads and returns the contents of `out`.
-    pub(crate) fn run_once(recording: &Recording, out: Buffer) -> Vec<f32> {
-        let mut recording = recording.clone();
-        recording.taps.push((recording.commands.len(), "out".into(), out));
-        let mut cpu = Cpu::new(2).unwrap();
-        cpu.run(&recording, &Cancel::new()).unwrap();
-        match cpu.take_taps().remove("out") {
-            Some((_, Constant::F32(values))) => values,
-            Some((_, Constant::U32(values))) => values.into_iter().map(|v| v as f32).collect(),
-            None => unreachable!(),
-        }
     }
 }

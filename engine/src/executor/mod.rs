@@ -10,6 +10,7 @@ use crate::settings::{Device, Options};
 use crate::shape::Shape;
 
 pub(crate) mod cpu;
+pub(crate) mod gpu;
 mod meter;
 mod plan;
 
@@ -18,19 +19,34 @@ pub(crate) use meter::Meter;
 /// The executors there are.
 pub(crate) enum Executor {
     Cpu(cpu::Cpu),
+    Gpu(Box<gpu::Gpu>),
+}
+
+/// A recording made ready to be run, again and again, by the executor that made it.
+pub(crate) struct Program {
+    recording: Recording,
+    prepared: Prepared,
+}
+
+enum Prepared {
+    Cpu(plan::Plan),
+    Gpu(gpu::Program),
 }
 
 impl Executor {
     /// The executor for the device that `options` name.
     ///
     /// # Errors
-    /// `Error::Input` where that device cannot be used.
+    /// `Error::Device` where that device cannot be used.
     pub(crate) fn new(options: &Options) -> Result<Executor> {
+        let cpu = || Ok(Executor::Cpu(cpu::Cpu::new(options.threads)?));
         match options.device {
-            Device::Auto | Device::Cpu => Ok(Executor::Cpu(cpu::Cpu::new(options.threads)?)),
-            Device::Gpu => Err(Error::Input(
-                "this version runs on the processor only; leave the device at auto or choose cpu".into(),
-            )),
+            Device::Cpu => cpu(),
+            Device::Gpu => Ok(Executor::Gpu(Box::new(gpu::Gpu::open(true)?))),
+            Device::Auto => match gpu::Gpu::open(false) {
+                Ok(gpu) => Ok(Executor::Gpu(Box::new(gpu))),
+                Err(_) => cpu(),
+            },
         }
     }
 
@@ -38,6 +54,7 @@ impl Executor {
     pub(crate) fn description(&self) -> String {
         match self {
             Executor::Cpu(cpu) => cpu.description(),
+            Executor::Gpu(gpu) => gpu.description(),
         }
     }
 
@@ -45,16 +62,31 @@ impl Executor {
     pub(crate) fn memory(&mut self) -> &mut dyn Memory {
         match self {
             Executor::Cpu(cpu) => cpu,
+            Executor::Gpu(gpu) => gpu.memory(),
         }
     }
 
-    /// Runs all commands in order.
+    /// Does once what every run of `recording` needs. What it reads and writes must not be freed before its last run.
+    ///
+    /// # Errors
+    /// Those of the device: no room for the scratch buffers, or sizes that its shaders do not take.
+    pub(crate) fn prepare(&mut self, recording: Recording) -> Result<Program> {
+        let prepared = match self {
+            Executor::Cpu(_) => Prepared::Cpu(cpu::Cpu::plan(&recording)),
+            Executor::Gpu(gpu) => Prepared::Gpu(gpu.prepare(&recording)?),
+        };
+        Ok(Program { recording, prepared })
+    }
+
+    /// Runs all commands in order. A graphics processor may still be at work when this returns; reading a buffer waits for it.
     ///
     /// # Errors
     /// `Error::Cancelled` when `cancel` fires; resident buffers then hold part of the work.
-    pub(crate) fn run(&mut self, recording: &Recording, cancel: &Cancel) -> Result<()> {
-        match self {
-            Executor::Cpu(cpu) => cpu.run(recording, cancel),
+    pub(crate) fn run(&mut self, program: &Program, cancel: &Cancel) -> Result<()> {
+        match (self, &program.prepared) {
+            (Executor::Cpu(cpu), Prepared::Cpu(plan)) => cpu.run(&program.recording, plan, cancel),
+            (Executor::Gpu(gpu), Prepared::Gpu(program)) => gpu.run(program, cancel),
+            _ => Err(Error::Device("a program made for one device was given to another".into())),
         }
     }
 
@@ -62,6 +94,7 @@ impl Executor {
     pub(crate) fn take_taps(&mut self) -> BTreeMap<String, (Shape, Constant)> {
         match self {
             Executor::Cpu(cpu) => cpu.take_taps(),
+            Executor::Gpu(gpu) => gpu.take_taps(),
         }
     }
 
@@ -69,6 +102,7 @@ impl Executor {
     pub(crate) fn set_meter(&mut self, meter: Option<Meter>) -> Option<Meter> {
         match self {
             Executor::Cpu(cpu) => std::mem::replace(&mut cpu.meter, meter),
+            Executor::Gpu(_) => None,
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::random;
 
     #[test]
@@ -40,7 +40,7 @@ mod tests {
             let (ba, bb) = (rec.constant_f32([1, n], a.clone()), rec.constant_f32([1, n], b.clone()));
             let out = record(&mut rec, ba, bb).unwrap();
             let want: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
-            assert_eq!(Cpu::run_once(&rec, out), want);
+            assert_eq!(Executor::run_once(&rec, out), want);
         }
     }
 

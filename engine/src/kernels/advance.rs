@@ -38,24 +38,22 @@ pub(crate) fn cpu(p: &Params, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::Cancel;
-    use crate::executor::cpu::Cpu;
-    use crate::memory::Memory;
+    use crate::executor::Executor;
 
     #[test]
     fn counters_grow_with_every_run_and_wrap() {
-        let mut cpu = Cpu::new(1).unwrap();
-        let counter = cpu.allocate([2].into(), Element::U32).unwrap();
-        let positions = cpu.allocate([3, 1].into(), Element::F32).unwrap();
-        cpu.write_u32(counter, &[5, u32::MAX]).unwrap();
-        cpu.write_f32(positions, &[0.0, 1.5, -1.0]).unwrap();
+        let mut cpu = Executor::processor();
+        let counter = cpu.memory().allocate([2].into(), Element::U32).unwrap();
+        let positions = cpu.memory().allocate([3, 1].into(), Element::F32).unwrap();
+        cpu.memory().write_u32(counter, &[5, u32::MAX]).unwrap();
+        cpu.memory().write_f32(positions, &[0.0, 1.5, -1.0]).unwrap();
         let mut rec = Recording::new();
         record(&mut rec, counter, 2).unwrap();
         advance_f32(&mut rec, positions, 1).unwrap();
-        cpu.run(&rec, &Cancel::new()).unwrap();
-        cpu.run(&rec, &Cancel::new()).unwrap();
-        assert_eq!(cpu.read_u32(counter).unwrap(), [9, 3]);
-        assert_eq!(cpu.read_f32(positions).unwrap(), [2.0, 3.5, 1.0]);
+        cpu.run_recording(&rec);
+        cpu.run_recording(&rec);
+        assert_eq!(cpu.memory().read_u32(counter).unwrap(), [9, 3]);
+        assert_eq!(cpu.memory().read_f32(positions).unwrap(), [2.0, 3.5, 1.0]);
     }
 
     #[test]

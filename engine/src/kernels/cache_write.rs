@@ -39,27 +39,25 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::Cancel;
-    use crate::executor::cpu::Cpu;
-    use crate::memory::Memory;
+    use crate::executor::Executor;
     use crate::shape::Element;
 
     #[test]
     fn rows_go_around_the_ring() {
         for (n, past) in [(1, 0), (1, 6), (3, 5), (7, 9), (2, u32::MAX)] {
-            let mut cpu = Cpu::new(1).unwrap();
-            let cache = cpu.allocate([7, 3].into(), Element::F32).unwrap();
-            cpu.write_f32(cache, &[-1.0; 21]).unwrap();
+            let mut cpu = Executor::processor();
+            let cache = cpu.memory().allocate([7, 3].into(), Element::F32).unwrap();
+            cpu.memory().write_f32(cache, &[-1.0; 21]).unwrap();
             let x: Vec<f32> = (0..n * 3).map(|i| i as f32).collect();
             let mut rec = Recording::new();
             let (bx, bp) = (rec.constant_f32([n, 3], x.clone()), rec.constant_u32([1], vec![past]));
             record(&mut rec, bx, bp, cache).unwrap();
-            cpu.run(&rec, &Cancel::new()).unwrap();
+            cpu.run_recording(&rec);
             let mut want = vec![-1.0; 21];
             for (i, row) in x.chunks(3).enumerate() {
                 want[(past as usize + i) % 7 * 3..][..3].copy_from_slice(row);
             }
-            assert_eq!(cpu.read_f32(cache).unwrap(), want, "{n} rows after {past}");
+            assert_eq!(cpu.memory().read_f32(cache).unwrap(), want, "{n} rows after {past}");
         }
     }
 

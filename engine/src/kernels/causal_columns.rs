@@ -63,7 +63,7 @@ pub(super) fn row_of<'a>(x: &'a [f32], history: &'a [f32], channels: usize, at: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::random;
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
             let bx = rec.constant_f32([time, channels], x.to_vec());
             let out = record(&mut rec, bx, bh, kernel_size, dilation).unwrap();
             assert_eq!((out.rows(), out.row()), (time, channels * kernel_size));
-            for (i, got) in Cpu::run_once(&rec, out).into_iter().enumerate() {
+            for (i, got) in Executor::run_once(&rec, out).into_iter().enumerate() {
                 let (t, channel, tap) =
                     (i / (channels * kernel_size), i / kernel_size % channels, i % kernel_size);
                 let at = before + t - (kernel_size - 1 - tap) * dilation;

@@ -28,7 +28,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
 
     #[test]
     fn rows_of_b_follow_those_of_a() {
@@ -37,7 +37,7 @@ mod tests {
         let b = rec.constant_f32([2, 2], vec![3.0, 4.0, 5.0, 6.0]);
         let out = record(&mut rec, a, b).unwrap();
         assert_eq!((out.rows(), out.row()), (3, 2));
-        assert_eq!(Cpu::run_once(&rec, out), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(Executor::run_once(&rec, out), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 
     #[test]

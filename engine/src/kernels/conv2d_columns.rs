@@ -70,7 +70,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::random;
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
             let out = record(&mut rec, bx).unwrap();
             let (out_height, out_width) = ((height - 1) / 2 + 1, (width - 1) / 2 + 1);
             assert_eq!(out.shape.axes(), [images * out_height * out_width, channels * 9]);
-            for (i, got) in Cpu::run_once(&rec, out).into_iter().enumerate() {
+            for (i, got) in Executor::run_once(&rec, out).into_iter().enumerate() {
                 let (row, column) = (i / (channels * 9), i % (channels * 9));
                 let (image, oy, ox) =
                     (row / out_width / out_height, row / out_width % out_height, row % out_width);

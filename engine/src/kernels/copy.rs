@@ -29,23 +29,21 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::Cancel;
-    use crate::executor::cpu::Cpu;
-    use crate::memory::Memory;
+    use crate::executor::Executor;
 
     #[test]
     fn copies_into_a_view_of_a_resident_buffer() {
-        let mut cpu = Cpu::new(1).unwrap();
-        let floats = cpu.allocate([3, 2].into(), Element::F32).unwrap();
-        let ids = cpu.allocate([4].into(), Element::U32).unwrap();
+        let mut cpu = Executor::processor();
+        let floats = cpu.memory().allocate([3, 2].into(), Element::F32).unwrap();
+        let ids = cpu.memory().allocate([4].into(), Element::U32).unwrap();
         let mut rec = Recording::new();
         let from = rec.constant_f32([2], vec![1.0, 2.0]);
         record(&mut rec, from, floats.slice_rows(1, 1)).unwrap();
         let from = rec.constant_u32([2, 2], vec![5, 6, 7, 8]);
         record(&mut rec, from, ids).unwrap();
-        cpu.run(&rec, &Cancel::new()).unwrap();
-        assert_eq!(cpu.read_f32(floats).unwrap(), [0.0, 0.0, 1.0, 2.0, 0.0, 0.0]);
-        assert_eq!(cpu.read_u32(ids).unwrap(), [5, 6, 7, 8]);
+        cpu.run_recording(&rec);
+        assert_eq!(cpu.memory().read_f32(floats).unwrap(), [0.0, 0.0, 1.0, 2.0, 0.0, 0.0]);
+        assert_eq!(cpu.memory().read_u32(ids).unwrap(), [5, 6, 7, 8]);
     }
 
     #[test]

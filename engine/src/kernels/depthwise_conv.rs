@@ -61,7 +61,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random};
 
     fn run(x: &[f32], history: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
@@ -72,7 +72,7 @@ mod tests {
         let bw = rec.constant_f32([channels, weight.len() / channels], weight.to_vec());
         let bb = rec.constant_f32([channels], bias.to_vec());
         let out = record(&mut rec, bx, bh, bw, bb).unwrap();
-        Cpu::run_once(&rec, out)
+        Executor::run_once(&rec, out)
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn add_scaled(out: &mut [f32], scale: f32, row: Weight<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random, run, stored, upload};
 
     /// Plain loops in f64.
@@ -130,7 +130,7 @@ mod tests {
         add: Option<&[f32]>,
         [n, h]: [usize; 2],
     ) -> Vec<f32> {
-        let (mut cpu, mut rec) = (Cpu::new(2).unwrap(), Recording::new());
+        let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
         let (ids, shape) = ids;
         let table = upload(&mut cpu, [table.len() / h, h], element, table);
         let flat = rec.constant_u32([ids.len()], ids.to_vec());

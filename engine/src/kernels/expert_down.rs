@@ -119,9 +119,8 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, part, random, run, stored};
-    use crate::memory::Memory;
 
     struct Case {
         mid: Vec<f32>,
@@ -168,10 +167,10 @@ mod tests {
         /// Tokens `from..to`; `parts`: how many pieces of memory the stack is made of.
         fn run(&self, from: usize, to: usize, element: Element, parts: usize, residual: bool) -> Vec<f32> {
             let [k, h, w] = self.sizes;
-            let (mut cpu, mut rec) = (Cpu::new(2).unwrap(), Recording::new());
+            let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
             let chunks = self.down.chunks(self.down.len() / parts);
             let parts = chunks.map(|p| part(element, p)).collect();
-            let down = cpu.upload([self.down.len() / (h * w), h, w].into(), element, parts).unwrap();
+            let down = cpu.memory().upload([self.down.len() / (h * w), h, w].into(), element, parts).unwrap();
             let n = to - from;
             let mid = rec.constant_f32([n * k, w], self.mid[from * k * w..to * k * w].to_vec());
             let index = rec.constant_u32([n, k], self.index[from * k..to * k].to_vec());

@@ -102,9 +102,8 @@ pub(super) fn by_expert(index: &[u32], experts: usize) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, part, random, run, stored};
-    use crate::memory::Memory;
 
     /// Plain loops in f64.
     fn oracle(x: &[f32], index: &[u32], gate: &[f32], up: &[f32], [k, w, h]: [usize; 3]) -> Vec<f32> {
@@ -142,10 +141,10 @@ mod tests {
         fn run(&self, x: &[f32], index: &[u32], element: Element, parts: usize) -> Vec<f32> {
             let [k, w, h] = self.sizes;
             let experts = self.gate.len() / (w * h);
-            let (mut cpu, mut rec) = (Cpu::new(2).unwrap(), Recording::new());
+            let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
             let [gate, up] = [&self.gate, &self.up].map(|values| {
                 let parts = values.chunks(values.len() / parts).map(|p| part(element, p)).collect();
-                cpu.upload([experts, w, h].into(), element, parts).unwrap()
+                cpu.memory().upload([experts, w, h].into(), element, parts).unwrap()
             });
             let n = x.len() / h;
             let x = rec.constant_f32([n, h], x.to_vec());

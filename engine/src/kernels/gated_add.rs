@@ -34,7 +34,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random};
 
     #[test]
@@ -49,7 +49,7 @@ mod tests {
             let open = |i: usize| 1.0 / (1.0 + (-f64::from(gate[i / row])).exp());
             let want: Vec<f32> =
                 (0..n * row).map(|i| (f64::from(x[i]) + open(i) * f64::from(y[i])) as f32).collect();
-            assert_close(&Cpu::run_once(&rec, out), &want, 1e-6);
+            assert_close(&Executor::run_once(&rec, out), &want, 1e-6);
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::random;
     use crate::shape::Element;
 
@@ -41,7 +41,7 @@ mod tests {
         let x = rec.constant_f32([3, 2], (0..6).map(|v| v as f32).collect());
         let index = rec.constant_u32([5], vec![2, 0, 0, 3, u32::MAX]);
         let out = record(&mut rec, x, index).unwrap();
-        assert_eq!(Cpu::run_once(&rec, out), [4.0, 5.0, 0.0, 1.0, 0.0, 1.0, 4.0, 5.0, 4.0, 5.0]);
+        assert_eq!(Executor::run_once(&rec, out), [4.0, 5.0, 0.0, 1.0, 0.0, 1.0, 4.0, 5.0, 4.0, 5.0]);
     }
 
     #[test]
@@ -51,7 +51,7 @@ mod tests {
         let mut rec = Recording::new();
         let (bx, bi) = (rec.constant_f32([1000, 64], x.clone()), rec.constant_u32([50_000], index.clone()));
         let out = record(&mut rec, bx, bi).unwrap();
-        let got = Cpu::run_once(&rec, out);
+        let got = Executor::run_once(&rec, out);
         for (i, got) in index.iter().zip(got.chunks(64)) {
             assert_eq!(got, &x[*i as usize * 64..][..64]);
         }

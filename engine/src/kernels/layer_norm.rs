@@ -69,7 +69,7 @@ impl Work for Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random};
 
     /// Plain loops in f64.
@@ -93,7 +93,7 @@ mod tests {
         let bx = rec.constant_f32([x.len() / row, row], x.to_vec());
         let (bw, bb) = (rec.constant_f32([row], weight.to_vec()), rec.constant_f32([row], bias.to_vec()));
         let out = record(&mut rec, bx, bw, bb, 1e-6).unwrap();
-        Cpu::run_once(&rec, out)
+        Executor::run_once(&rec, out)
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random, run, stored, upload};
 
     /// Plain loops in f64.
@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn product(x: &[f32], k: usize, w: &[f32], element: Element, activation: Activation) -> Vec<f32> {
-        let (mut cpu, mut rec) = (Cpu::new(2).unwrap(), Recording::new());
+        let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
         let weight = upload(&mut cpu, [w.len() / k, k], element, w);
         let x = rec.constant_f32([x.len() / k, k], x.to_vec());
         let out = record(&mut rec, x, weight, Epilogue { activation, ..Epilogue::default() }).unwrap();
@@ -210,7 +210,7 @@ mod tests {
                     held * if has(2) { s[i % o] } else { 1.0 } + if has(4) { r[i] } else { 0.0 }
                 })
                 .collect();
-            assert_close(&Cpu::run_once(&rec, out), &want, 1e-5);
+            assert_close(&Executor::run_once(&rec, out), &want, 1e-5);
         }
     }
 

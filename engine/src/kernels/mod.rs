@@ -41,6 +41,10 @@ pub(crate) mod threads;
 
 use bindings::{Inputs, Outputs};
 
+use crate::error::{Error, Result};
+use crate::recording::Buffer;
+use crate::shader::Lowering;
+
 /// A kernel and its parameters.
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
@@ -104,6 +108,17 @@ impl Kernel {
             Kernel::ScatterRows(mode) => scatter_rows::cpu(*mode, inputs, outputs),
             Kernel::SiluMul => silu_mul::cpu(inputs, outputs),
             Kernel::Snake => snake::cpu(inputs, outputs),
+        }
+    }
+
+    /// Appends the dispatches that do the same on a graphics processor.
+    ///
+    /// # Errors
+    /// `Error::Shape` where sizes are beyond what the shaders take.
+    pub(crate) fn gpu(&self, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+        match self {
+            Kernel::RmsNorm(p) => rms_norm::gpu(p, inputs, outputs, low),
+            _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
         }
     }
 

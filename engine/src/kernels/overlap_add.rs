@@ -70,19 +70,17 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::Cancel;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random};
-    use crate::memory::Memory;
     use crate::recording::Constant;
     use crate::shape::Element;
 
     /// Rows that pieces of `y` of these lengths give, one after another.
     fn stream(y: &[f32], bias: &[f32], stride: usize, pieces: &[usize]) -> Vec<f32> {
         let (channels, row) = (bias.len(), 2 * stride * bias.len());
-        let mut cpu = Cpu::new(2).unwrap();
-        let carry = cpu.allocate([stride, channels].into(), Element::F32).unwrap();
-        cpu.write_f32(carry, &vec![f32::NAN; stride * channels]).unwrap(); // not read at first
+        let mut cpu = Executor::processor();
+        let carry = cpu.memory().allocate([stride, channels].into(), Element::F32).unwrap();
+        cpu.memory().write_f32(carry, &vec![f32::NAN; stride * channels]).unwrap(); // not read at first
         let (mut out, mut done) = (Vec::new(), 0);
         for &time in pieces {
             let mut rec = Recording::tapped_if(true);
@@ -91,7 +89,7 @@ mod tests {
             if let Some(rows) = record(&mut rec, by, bb, carry, stride, done == 0).unwrap() {
                 rec.tap(|| "rows".into(), rows);
             }
-            cpu.run(&rec, &Cancel::new()).unwrap();
+            cpu.run_recording(&rec);
             if let Some((_, Constant::F32(rows))) = cpu.take_taps().remove("rows") {
                 out.extend(rows);
             }

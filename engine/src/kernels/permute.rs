@@ -51,7 +51,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
 
     #[test]
     fn every_order_puts_each_element_in_its_place() {
@@ -65,7 +65,7 @@ mod tests {
                 assert!((0..4).any(|axis| !order.contains(&axis)), "{order:?} refused");
                 continue;
             };
-            let got = Cpu::run_once(&rec, out);
+            let got = Executor::run_once(&rec, out);
             let lens = order.map(|axis| axes[axis]);
             assert_eq!(out.shape.axes(), lens);
             for (i, got) in got.into_iter().enumerate() {

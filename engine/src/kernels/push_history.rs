@@ -30,16 +30,14 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::Cancel;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::random;
-    use crate::memory::Memory;
     use crate::shape::Element;
 
     #[test]
     fn keeps_the_last_rows_of_short_and_long_pieces() {
-        let mut cpu = Cpu::new(1).unwrap();
-        let history = cpu.allocate([4, 2].into(), Element::F32).unwrap();
+        let mut cpu = Executor::processor();
+        let history = cpu.memory().allocate([4, 2].into(), Element::F32).unwrap();
         let mut all = vec![0.0; 8];
         for (round, time) in [1, 3, 4, 9, 2].into_iter().enumerate() {
             let x = random(time * 2, round as u64);
@@ -47,8 +45,8 @@ mod tests {
             let mut rec = Recording::new();
             let bx = rec.constant_f32([time, 2], x);
             record(&mut rec, bx, history).unwrap();
-            cpu.run(&rec, &Cancel::new()).unwrap();
-            assert_eq!(cpu.read_f32(history).unwrap(), all[all.len() - 8..], "after {time} rows");
+            cpu.run_recording(&rec);
+            assert_eq!(cpu.memory().read_f32(history).unwrap(), all[all.len() - 8..], "after {time} rows");
         }
     }
 

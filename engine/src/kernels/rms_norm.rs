@@ -7,6 +7,7 @@ use super::lanes::{self, Lanes, Work};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
@@ -31,6 +32,23 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         let x = &x[first * row..][..out.len()];
         lanes::run(Rows { x, weight, eps: p.eps, out });
     });
+}
+
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, weight, out) = (inputs[0], inputs[1], outputs[0]);
+    let dispatch = Dispatch::new("rms_norm")
+        .define(low.target().subgroup_define())
+        .read(x)
+        .read(weight)
+        .write(out)
+        .size(x.rows())
+        .size(x.row())
+        .float(p.eps)
+        .size(x.offset)
+        .size(weight.offset)
+        .size(out.offset)
+        .groups(x.rows(), low.target());
+    low.push(dispatch)
 }
 
 struct Rows<'a> {
@@ -58,8 +76,8 @@ impl Work for Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
-    use crate::kernels::testing::{assert_close, random};
+    use crate::executor::Executor;
+    use crate::kernels::testing::{assert_close, executors, random, run};
 
     /// Plain loops in f64.
     fn oracle(x: &[f32], weight: &[f32], eps: f64) -> Vec<f32> {
@@ -83,8 +101,9 @@ mod tests {
             let mut rec = Recording::new();
             let (bx, bw) = (rec.constant_f32([rows, row], x.clone()), rec.constant_f32([row], w.clone()));
             let out = record(&mut rec, bx, bw, 1e-6).unwrap();
-            let got = Cpu::run_once(&rec, out);
-            assert_close(&got, &oracle(&x, &w, 1e-6), 1e-5);
+            for mut executor in executors() {
+                assert_close(&run(&mut executor, &rec, out), &oracle(&x, &w, 1e-6), 1e-5);
+            }
         }
     }
 
@@ -96,7 +115,7 @@ mod tests {
             let bx = rec.constant_f32([x.len() / 531, 531], x.to_vec());
             let bw = rec.constant_f32([531], w.clone());
             let out = record(&mut rec, bx, bw, 1e-6).unwrap();
-            Cpu::run_once(&rec, out)
+            Executor::run_once(&rec, out)
         };
         let parts: Vec<f32> = x.chunks(531 * 7).flat_map(run).collect();
         assert_eq!(parts, run(&x));

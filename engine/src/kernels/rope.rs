@@ -52,7 +52,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random};
 
     /// Rotation of each pair `(j, j + head_dim / 2)`, in f64.
@@ -80,7 +80,7 @@ mod tests {
             for view in [bx, bx.reshape([n * heads, head_dim]), bx.reshape([n, heads, head_dim])] {
                 let out = record(&mut rec, view, bt, head_dim).unwrap();
                 assert_eq!(out.shape, view.shape);
-                assert_close(&Cpu::run_once(&rec, out), &want, 1e-6);
+                assert_close(&Executor::run_once(&rec, out), &want, 1e-6);
             }
         }
     }

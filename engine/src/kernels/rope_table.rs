@@ -47,7 +47,7 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::random;
     use crate::shape::Element;
 
@@ -62,7 +62,7 @@ mod tests {
                 (rec.constant_f32([3, n], positions.clone()), rec.constant_f32([half], inv_freq.clone()));
             let ba = rec.constant_u32([half], axis.clone());
             let out = record(&mut rec, bp, bi, ba).unwrap();
-            let got = Cpu::run_once(&rec, out);
+            let got = Executor::run_once(&rec, out);
             for i in 0..n {
                 for j in 0..half {
                     let angle = f64::from(positions[axis[j].min(2) as usize * n + i] * inv_freq[j]);

@@ -107,15 +107,15 @@ impl Work for Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random};
 
     fn run(logits: &[f32], experts: usize, k: usize, renormalise: bool) -> (Vec<usize>, Vec<f32>) {
         let mut rec = Recording::new();
         let x = rec.constant_f32([logits.len() / experts, experts], logits.to_vec());
         let (index, weight) = record(&mut rec, x, k, renormalise).unwrap();
-        let index = Cpu::run_once(&rec, index).into_iter().map(|i| i as usize).collect();
-        (index, Cpu::run_once(&rec, weight))
+        let index = Executor::run_once(&rec, index).into_iter().map(|i| i as usize).collect();
+        (index, Executor::run_once(&rec, weight))
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) fn cpu(mode: Mode, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::shape::Element;
 
     fn run(mode: Mode, index: &[u32]) -> Vec<f32> {
@@ -61,7 +61,7 @@ mod tests {
             rec.constant_f32([index.len(), 2], (0..2 * index.len()).map(|v| 10.0 * v as f32).collect());
         let bi = rec.constant_u32([index.len()], index.to_vec());
         let out = record(&mut rec, x, rows, bi, mode).unwrap();
-        Cpu::run_once(&rec, out)
+        Executor::run_once(&rec, out)
     }
 
     #[test]

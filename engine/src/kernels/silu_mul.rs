@@ -57,7 +57,7 @@ impl Work for Gate<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::random;
 
     #[test]
@@ -69,7 +69,7 @@ mod tests {
             let mut rec = Recording::new();
             let (bg, bu) = (rec.constant_f32([1, n], gate.clone()), rec.constant_f32([1, n], up.clone()));
             let out = record(&mut rec, bg, bu).unwrap();
-            for (i, got) in Cpu::run_once(&rec, out).into_iter().enumerate() {
+            for (i, got) in Executor::run_once(&rec, out).into_iter().enumerate() {
                 let (g, u) = (f64::from(gate[i]), f64::from(up[i]));
                 let want = g / (1.0 + (-g).exp()) * u;
                 assert!((f64::from(got) - want).abs() <= 1e-6 * want.abs().max(1e-30), "silu {g} {u}: {got}");

@@ -71,7 +71,7 @@ fn lanes16<L: Lanes>(l: L, x: L::V, pitch: L::V, depth: L::V) -> L::V {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::cpu::Cpu;
+    use crate::executor::Executor;
     use crate::kernels::testing::{assert_close, random};
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
                     (x + (x * alpha.exp()).sin().powi(2) / (beta.exp() + 1e-9)) as f32
                 })
                 .collect();
-            assert_close(&Cpu::run_once(&rec, out), &want, 2e-6);
+            assert_close(&Executor::run_once(&rec, out), &want, 2e-6);
         }
     }
 

@@ -1,10 +1,11 @@
 //! What the kernels' tests share: repeatable numbers and a comparison that names the worst place.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::cancel::Cancel;
+use crate::executor::Executor;
 use crate::executor::cpu::Cpu;
-use crate::memory::Memory;
+use crate::executor::gpu::{Context, Gpu};
 use crate::recording::{Buffer, Constant, Recording};
 use crate::shape::Bytes;
 use crate::shape::{Element, Shape};
@@ -39,9 +40,23 @@ pub(crate) fn stored(element: Element, values: &[f32]) -> Vec<f32> {
     }
 }
 
+/// Both executors; the graphics processor may be a program of the processor. Without an adapter there is no test: the machine must
+/// get a driver.
+pub(crate) fn executors() -> [Executor; 2] {
+    static CONTEXT: OnceLock<Arc<Context>> = OnceLock::new();
+    let context = CONTEXT
+        .get_or_init(|| Arc::new(Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe")));
+    [Executor::Cpu(Cpu::new(2).unwrap()), Executor::Gpu(Box::new(Gpu::guarded(context.clone())))]
+}
+
 /// Places values as a weight of the given type, in one part.
-pub(crate) fn upload(cpu: &mut Cpu, shape: impl Into<Shape>, element: Element, values: &[f32]) -> Buffer {
-    cpu.upload(shape.into(), element, vec![part(element, values)]).unwrap()
+pub(crate) fn upload(
+    executor: &mut Executor,
+    shape: impl Into<Shape>,
+    element: Element,
+    values: &[f32],
+) -> Buffer {
+    executor.memory().upload(shape.into(), element, vec![part(element, values)]).unwrap()
 }
 
 /// One part of a weight.
@@ -62,13 +77,32 @@ pub(crate) fn part(element: Element, values: &[f32]) -> Bytes {
     }
 }
 
-/// Runs a recording that reads weights placed in `cpu` and returns the contents of `out`.
-pub(crate) fn run(cpu: &mut Cpu, recording: &Recording, out: Buffer) -> Vec<f32> {
+/// Runs a recording that reads weights placed in `executor` and returns the contents of `out`.
+pub(crate) fn run(executor: &mut Executor, recording: &Recording, out: Buffer) -> Vec<f32> {
     let mut recording = recording.clone();
     recording.taps.push((recording.commands.len(), "out".into(), out));
-    cpu.run(&recording, &Cancel::new()).unwrap();
-    match cpu.take_taps().remove("out") {
+    executor.run_recording(&recording);
+    match executor.take_taps().remove("out") {
         Some((_, Constant::F32(values))) => values,
-        other => unreachable!("out is f32: {other:?}"),
+        Some((_, Constant::U32(values))) => values.into_iter().map(|v| v as f32).collect(),
+        None => unreachable!("it was tapped"),
+    }
+}
+
+impl Executor {
+    /// The processor, with two threads.
+    pub(crate) fn processor() -> Executor {
+        Executor::Cpu(Cpu::new(2).unwrap())
+    }
+
+    /// Runs a recording whose results are resident or tapped.
+    pub(crate) fn run_recording(&mut self, recording: &Recording) {
+        let program = self.prepare(recording.clone()).unwrap();
+        self.run(&program, &Cancel::new()).unwrap();
+    }
+
+    /// Runs a recording on the processor and returns the contents of `out`.
+    pub(crate) fn run_once(recording: &Recording, out: Buffer) -> Vec<f32> {
+        run(&mut Executor::processor(), recording, out)
     }
 }

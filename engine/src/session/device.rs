@@ -3,7 +3,7 @@
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::executor::Executor;
+use crate::executor::{Executor, Program};
 use crate::kernels::copy;
 use crate::layers::cache::Cache;
 use crate::memory::Memory;
@@ -27,9 +27,20 @@ impl<'a> Device<'a> {
         self.executor.memory()
     }
 
+    /// Makes a recording ready to be run, again and again.
+    pub(crate) fn prepare(&mut self, recording: Recording) -> Result<Program> {
+        self.executor.prepare(recording)
+    }
+
     /// Runs all commands in order.
-    pub(crate) fn run(&mut self, recording: &Recording) -> Result<()> {
-        self.executor.run(recording, self.cancel)
+    pub(crate) fn run(&mut self, program: &Program) -> Result<()> {
+        self.executor.run(program, self.cancel)
+    }
+
+    /// Runs a recording that is run only once.
+    pub(crate) fn run_once(&mut self, recording: Recording) -> Result<()> {
+        let program = self.prepare(recording)?;
+        self.run(&program)
     }
 
     /// Makes room for `rows` rows, at least doubling. Returns whether the cache moved: recordings over it are then void.
@@ -41,6 +52,7 @@ impl<'a> Device<'a> {
         for layer in 0..cache.layers.len() {
             let (copies, old) = cache.grow_layer(self.memory(), layer, capacity)?;
             // Never cancelled: half a copy would lose the conversation.
+            let copies = self.prepare(copies)?;
             self.executor.run(&copies, &Cancel::new())?;
             old.into_iter().for_each(|buffer| self.memory().free(buffer));
         }
@@ -60,7 +72,7 @@ impl<'a> Device<'a> {
             kept.push(buffer);
             copy::record(&mut recording, result, buffer)?;
         }
-        if let Err(error) = self.run(&recording) {
+        if let Err(error) = self.run_once(recording) {
             kept.into_iter().for_each(|buffer| self.memory().free(buffer));
             return Err(error);
         }

@@ -166,7 +166,7 @@ impl Session {
         // A short end is padded to a whole chunk where the clip has one elsewhere.
         let encoded = encoder.record(&mut rec, &[clip], stream.frames() >= encoder.chunk_frames())?;
         copy::record(&mut rec, encoded, rows.slice_rows(at, encoded.rows()))?;
-        self.device().run(&rec)?;
+        self.device().run_once(rec)?;
         Ok(encoded.rows())
     }
 

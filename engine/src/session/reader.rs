@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::device::Device;
 use super::prompt::Prompt;
 use crate::error::Result;
+use crate::executor::Program;
 use crate::kernels::{advance, gather_rows, sample};
 use crate::layers::cache::Cache;
 use crate::model::positions::Walk;
@@ -40,7 +41,7 @@ pub(crate) struct Reader {
     /// Where the token to be fed stands, `[3, 1]`.
     position: Buffer,
     /// Feeds the last token and samples the next; void when the cache has moved or the sampling has changed.
-    step: Option<Recording>,
+    step: Option<Program>,
     tapped: bool,
 }
 
@@ -180,7 +181,7 @@ impl Reader {
         }
         let step = match self.step.take() {
             Some(step) => step,
-            None => self.record_step(thinker)?,
+            None => device.prepare(self.record_step(thinker)?)?,
         };
         device.run(&step)?;
         self.step = Some(step);

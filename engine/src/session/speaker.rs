@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use super::device::Device;
 use super::reader::Accepted;
 use crate::error::Result;
+use crate::executor::Program;
 use crate::kernels::{advance, copy, embedding, sample};
 use crate::layers::cache::Cache;
 use crate::model::Voice;
@@ -100,8 +101,8 @@ pub(crate) struct Speaker {
     code_row: Buffer,
     text_token: Buffer,
     position: Buffer,
-    predict: Option<Recording>,
-    talk: Option<Recording>,
+    predict: Option<Program>,
+    talk: Option<Program>,
     utterance: Option<Utterance>,
     tapped: bool,
 }
@@ -231,7 +232,7 @@ impl Speaker {
             let x = talker.user_rows(&mut rec, &stretch.ids, &media, embed_tokens)?;
             let positions = constant_positions(&mut rec, &stretch.positions);
             talker.record(&mut rec, x, positions, &self.cache)?;
-            device.run(&rec)?;
+            device.run_once(rec)?;
             self.rows += rows;
             let stretch = self.pending.remove(0);
             stretch.media.into_iter().for_each(|m| device.memory().free(m.rows));
@@ -276,7 +277,7 @@ impl Speaker {
         let positions = constant_positions(&mut rec, &places);
         let normed = talker.record(&mut rec, x, positions, &self.cache)?;
         self.record_choice(&mut rec, talker, normed.slice_rows(Talker::OPENING_ROWS - 1, 1))?;
-        device.run(&rec)?;
+        device.run_once(rec)?;
         device.memory().write_f32(self.position, &[next + Talker::OPENING_ROWS as f32; 3])?;
         let progress = voice.code2wav.reset(device.memory())?;
         self.utterance = Some(Utterance {
@@ -339,7 +340,7 @@ impl Speaker {
     fn predict_frame(&mut self, device: &mut Device<'_>, voice: &Voice) -> Result<()> {
         let predict = match self.predict.take() {
             Some(predict) => predict,
-            None => self.record_predict(voice)?,
+            None => device.prepare(self.record_predict(voice)?)?,
         };
         device.run(&predict)?;
         self.predict = Some(predict);
@@ -392,7 +393,7 @@ impl Speaker {
         }
         let talk = match self.talk.take() {
             Some(talk) => talk,
-            None => self.record_talk(talker, embed_tokens)?,
+            None => device.prepare(self.record_talk(talker, embed_tokens)?)?,
         };
         device.run(&talk)?;
         self.talk = Some(talk);
@@ -467,7 +468,7 @@ pub(crate) fn decode(
 ) -> Result<Vec<f32>> {
     let mut rec = Recording::new();
     let Some(wav) = code2wav.step(&mut rec, frames, progress)? else {
-        device.run(&rec)?;
+        device.run_once(rec)?;
         return Ok(Vec::new());
     };
     let kept = device.run_keeping(rec, &[wav])?;

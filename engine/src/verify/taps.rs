@@ -13,7 +13,8 @@ pub(super) struct Taps(pub(super) BTreeMap<String, (Shape, Constant)>);
 impl Taps {
     /// Runs a tapped recording.
     pub(super) fn run(engine: &mut Engine, rec: &Recording, cancel: &crate::cancel::Cancel) -> Result<Taps> {
-        engine.executor.run(rec, cancel)?;
+        let program = engine.executor.prepare(rec.clone())?;
+        engine.executor.run(&program, cancel)?;
         Ok(Taps::taken(engine))
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::executor::cpu::Cpu;
+use crate::executor::Executor;
 use crate::kernels::isa::Set;
 use crate::kernels::testing::{assert_close, random};
 use crate::shape::Element;
@@ -201,7 +201,7 @@ fn records_one_command_over_a_cache() {
     let past = rec.constant_u32([1], vec![0]);
     let mask = Mask::Causal { past, window: Some(1) };
     let out = record(&mut rec, q, k, v, Params { heads: 4, kv_heads: 2, head_dim: 8, mask }).unwrap();
-    assert_close(&Cpu::run_once(&rec, out), &case.oracle_causal(Some(1)), 1e-5);
+    assert_close(&Executor::run_once(&rec, out), &case.oracle_causal(Some(1)), 1e-5);
 }
 
 #[test]

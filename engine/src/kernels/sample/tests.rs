@@ -1,8 +1,6 @@
 use super::*;
-use crate::cancel::Cancel;
-use crate::executor::cpu::Cpu;
+use crate::executor::Executor;
 use crate::kernels::testing::random;
-use crate::memory::Memory;
 use crate::shape::Element;
 
 /// The sampler of a plain draw.
@@ -11,20 +9,20 @@ const PLAIN: Params =
 
 /// The tokens of `count` calls on the same logits.
 fn draws(logits: &[f32], params: Params, seed: u32, count: usize) -> Vec<u32> {
-    let mut cpu = Cpu::new(1).unwrap();
-    let mut u32s = |len: usize| cpu.allocate([len].into(), Element::U32).unwrap();
+    let mut cpu = Executor::processor();
+    let mut u32s = |len: usize| cpu.memory().allocate([len].into(), Element::U32).unwrap();
     let state = State { token: u32s(1), rng: u32s(3), seen: Some(u32s(logits.len())) };
-    cpu.write_u32(state.rng, &[seed, 7, 0]).unwrap();
+    cpu.memory().write_u32(state.rng, &[seed, 7, 0]).unwrap();
     let mut rec = Recording::new();
     let logits = rec.constant_f32([1, logits.len()], logits.to_vec());
     let token = record(&mut rec, logits, state, params).unwrap();
     let tokens = (0..count)
         .map(|_| {
-            cpu.run(&rec, &Cancel::new()).unwrap();
-            cpu.read_u32(token).unwrap()[0]
+            cpu.run_recording(&rec);
+            cpu.memory().read_u32(token).unwrap()[0]
         })
         .collect();
-    assert_eq!(cpu.read_u32(state.rng).unwrap(), [seed, 7, count as u32], "only the counter moves");
+    assert_eq!(cpu.memory().read_u32(state.rng).unwrap(), [seed, 7, count as u32], "only the counter moves");
     tokens
 }
 

@@ -1,0 +1,178 @@
+//! Runs recordings on a graphics processor: each command becomes dispatches of WGSL shaders, encoded in slices that leave the
+//! device to others in between.
+
+mod adapter;
+mod context;
+mod memory;
+mod pace;
+mod program;
+mod readback;
+mod scratch;
+mod upload;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use adapter::requirements;
+pub(crate) use context::Context;
+use memory::Residents;
+use pace::Pace;
+pub(crate) use program::Program;
+use scratch::Scratch;
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::memory::Memory;
+use crate::recording::{Constant, Recording};
+use crate::shape::Shape;
+
+/// How long a device may be silent before it counts as lost.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Memory of every buffer on a device, and what runs there.
+pub(crate) struct Gpu {
+    context: Arc<Context>,
+    memory: Residents,
+    scratch: Scratch,
+    pace: Pace,
+    taps: BTreeMap<String, (Shape, Constant)>,
+}
+
+impl Gpu {
+    /// On the best adapter that there is. `software` allows one that is a program of the processor.
+    ///
+    /// # Errors
+    /// `Error::Device` where no adapter can be used.
+    pub(crate) fn open(software: bool) -> Result<Gpu> {
+        Ok(Gpu::over(Arc::new(Context::open(software)?)))
+    }
+
+    /// On a device that others use too.
+    pub(crate) fn over(context: Arc<Context>) -> Gpu {
+        Gpu {
+            memory: Residents::new(context.clone()),
+            context,
+            scratch: Scratch::default(),
+            pace: Pace::default(),
+            taps: BTreeMap::new(),
+        }
+    }
+
+    /// As [`Gpu::over`], with guard words behind every scratch buffer that each run checks.
+    #[cfg(test)]
+    pub(crate) fn guarded(context: Arc<Context>) -> Gpu {
+        let mut gpu = Gpu::over(context);
+        gpu.scratch.guarded = true;
+        gpu
+    }
+
+    /// The adapter and its driver.
+    pub(crate) fn description(&self) -> String {
+        self.context.description()
+    }
+
+    pub(crate) fn memory(&mut self) -> &mut dyn Memory {
+        &mut self.memory
+    }
+
+    /// The tensors tapped since the last call, by name.
+    pub(crate) fn take_taps(&mut self) -> BTreeMap<String, (Shape, Constant)> {
+        std::mem::take(&mut self.taps)
+    }
+
+    /// Makes a recording ready to run: pipelines, bind groups, scratch.
+    pub(crate) fn prepare(&mut self, recording: &Recording) -> Result<Program> {
+        Program::new(&self.context, &self.memory, &mut self.scratch, recording)
+    }
+
+    /// Submits all dispatches in order; returns before they are done. Reading a buffer waits for them.
+    ///
+    /// # Errors
+    /// `Error::Cancelled` when `cancel` fires between two slices; resident buffers then hold part of the work.
+    pub(crate) fn run(&mut self, program: &Program, cancel: &Cancel) -> Result<()> {
+        let mut encoder = None;
+        let mut taps = program.taps.iter().peekable();
+        let mut left = program.steps.as_slice();
+        let mut done = 0;
+        loop {
+            let until_tap = taps.peek().map_or(left.len(), |tap| tap.after - done);
+            let count = self.pace.slice(&left[..until_tap]);
+            let now = &left[..count];
+            let open = encoder.get_or_insert_with(|| {
+                self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+            });
+            program::encode(open, now);
+            (left, done) = (&left[count..], done + count);
+            while let Some(tap) = taps.next_if(|tap| tap.after == done) {
+                tap.copy(open);
+            }
+            if left.is_empty() || self.pace.is_full() {
+                let submission = self.context.queue.submit(encoder.take().map(wgpu::CommandEncoder::finish));
+                self.pace.submitted(&self.context, submission)?;
+                self.context.check()?;
+                if left.is_empty() {
+                    break;
+                }
+                cancel.check()?;
+            }
+        }
+        #[cfg(test)]
+        if self.scratch.guarded {
+            scratch::guard::check(&self.context, &program.scratch);
+        }
+        for tap in &program.taps {
+            self.taps.insert(tap.name.clone(), (tap.shape, tap.read(&self.context)?));
+        }
+        Ok(())
+    }
+}
+
+impl Context {
+    /// The best adapter that there is. `software` allows one that is a program of the processor.
+    ///
+    /// # Errors
+    /// `Error::Device` where no adapter can be used.
+    pub(crate) fn open(software: bool) -> Result<Context> {
+        adapter::open(software)
+    }
+
+    /// A buffer for shaders, zeroed.
+    ///
+    /// # Errors
+    /// `Error::Device` where it does not fit the adapter or its memory.
+    fn buffer(&self, label: &str, size: u64) -> Result<wgpu::Buffer> {
+        use wgpu::BufferUsages as Usage;
+        // Shaders may load 16 bytes at once, and no binding may be empty.
+        let size = size.next_multiple_of(16).max(16);
+        let limit =
+            self.device.limits().max_storage_buffer_binding_size.min(self.device.limits().max_buffer_size);
+        if size > limit {
+            return Err(Error::Device(format!(
+                "a {label} of {size} bytes is larger than {} can bind at once ({limit} bytes)",
+                self.info.name
+            )));
+        }
+        self.checked(size, || {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size,
+                usage: Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })
+    }
+
+    /// What `make` makes, unless the device has no memory for it.
+    fn checked<T>(&self, size: u64, make: impl FnOnce() -> T) -> Result<T> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = make();
+        match pollster::block_on(scope.pop()) {
+            None => Ok(made),
+            Some(_) => Err(Error::Device(format!(
+                "{} has no room for another {size} bytes; choose a smaller format or a shorter context",
+                self.info.name
+            ))),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A recording made ready for a device: one step for each dispatch, with its pipeline and its bind group.
+
+use std::collections::HashMap;
+
+use super::context::Context;
+use super::memory::Residents;
+use super::scratch::Scratch;
+use crate::error::Result;
+use crate::executor::plan::Plan;
+use crate::recording::{Buffer, Constant, Place, Recording};
+use crate::shader::{Binding, Dispatch, Lowering};
+use crate::shape::{Element, Shape};
+
+/// A dispatch with everything that it needs.
+pub(super) struct Step {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    params: Vec<u8>,
+    groups: [u32; 3],
+    /// The kernel that it belongs to.
+    pub(super) kernel: &'static str,
+    /// What it costs, in units of the pace.
+    pub(super) work: f64,
+}
+
+/// A copy to take for the host after so many steps.
+pub(super) struct Tap {
+    pub(super) after: usize,
+    pub(super) name: String,
+    pub(super) shape: Shape,
+    element: Element,
+    from: wgpu::Buffer,
+    at: u64,
+    staging: wgpu::Buffer,
+}
+
+/// All steps of a recording, and the copies of its taps.
+pub(crate) struct Program {
+    pub(super) steps: Vec<Step>,
+    pub(super) taps: Vec<Tap>,
+    /// Its scratch slots.
+    pub(super) scratch: Vec<wgpu::Buffer>,
+}
+
+/// Where a recording's scratch buffers lie.
+struct Places<'a> {
+    residents: &'a Residents,
+    scratch: &'a [wgpu::Buffer],
+    plan: Plan,
+    constants: Constants,
+}
+
+/// The recording's own data: one buffer, a piece for each constant.
+struct Constants {
+    buffer: Option<wgpu::Buffer>,
+    /// Start and length in bytes.
+    pieces: HashMap<u32, (u64, u64)>,
+}
+
+impl Program {
+    pub(super) fn new(
+        context: &Context,
+        residents: &Residents,
+        scratch: &mut Scratch,
+        recording: &Recording,
+    ) -> Result<Program> {
+        let mut lowering = Lowering::new(&context.target, recording.scratch.clone());
+        // Dispatches before each command, and after the last.
+        let mut starts = vec![0];
+        let mut kernels = Vec::new();
+        for command in &recording.commands {
+            command.kernel.gpu(&command.inputs, &command.outputs, &mut lowering)?;
+            starts.push(lowering.len());
+            kernels.resize(lowering.len(), command.kernel.name());
+        }
+        let (dispatches, sizes) = lowering.finish();
+
+        let constants = Constants::new(context, &recording.constants)?;
+        let uses =
+            dispatches.iter().enumerate().flat_map(|(at, d)| d.bindings.iter().map(move |b| (at, &b.buffer)));
+        let tapped = recording.taps.iter().map(|(after, _, buffer)| (starts[*after], buffer));
+        let used = uses.chain(tapped).filter_map(|(at, buffer)| match buffer.place {
+            Place::Scratch(id) if !constants.pieces.contains_key(&id) => Some((at, id)),
+            _ => None,
+        });
+        let plan = Plan::new(&sizes, used);
+        let slots = plan.slots.iter().map(|&(size, element)| (size * element.size()) as u64);
+        let scratch = scratch.take(context, slots)?;
+        let places = Places { residents, scratch: &scratch, plan, constants };
+        let steps = dispatches
+            .iter()
+            .zip(kernels)
+            .map(|(dispatch, kernel)| step(context, &places, dispatch, kernel))
+            .collect::<Result<_>>()?;
+        let taps = recording
+            .taps
+            .iter()
+            .map(|(after, name, buffer)| tap(context, &places, starts[*after], name, *buffer))
+            .collect::<Result<_>>()?;
+        Ok(Program { steps, taps, scratch })
+    }
+}
+
+fn step(context: &Context, places: &Places<'_>, dispatch: &Dispatch, kernel: &'static str) -> Result<Step> {
+    let pipeline = context.pipeline(dispatch)?;
+    let entries: Vec<_> = (0..)
+        .zip(&dispatch.bindings)
+        .map(|(binding, b)| {
+            Ok(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(places.binding(b)?) })
+        })
+        .collect::<Result<_>>()?;
+    let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.layout,
+        entries: &entries,
+    });
+    Ok(Step {
+        pipeline: pipeline.pipeline,
+        bind_group,
+        params: bytemuck::cast_slice(&dispatch.params).to_vec(),
+        groups: dispatch.groups,
+        kernel,
+        work: dispatch.work(),
+    })
+}
+
+fn tap(context: &Context, places: &Places<'_>, after: usize, name: &str, buffer: Buffer) -> Result<Tap> {
+    let bound = places.binding(&Binding::read(buffer))?;
+    let size = (buffer.shape.len() * buffer.element.size()) as u64;
+    Ok(Tap {
+        after,
+        name: name.to_owned(),
+        shape: buffer.shape,
+        element: buffer.element,
+        from: bound.buffer.clone(),
+        at: bound.offset + (buffer.offset * buffer.element.size()) as u64,
+        staging: context.staging(size.next_multiple_of(4).max(4))?,
+    })
+}
+
+/// Appends `steps` to the open slice, as one compute pass.
+pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, steps: &[Step]) {
+    if steps.is_empty() {
+        return;
+    }
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    for step in steps {
+        pass.set_pipeline(&step.pipeline);
+        pass.set_bind_group(0, &step.bind_group, &[]);
+        pass.set_immediates(0, &step.params);
+        let [x, y, z] = step.groups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+impl Places<'_> {
+    fn binding(&self, binding: &Binding) -> Result<wgpu::BufferBinding<'_>> {
+        match (binding.buffer.place, &self.constants.buffer) {
+            (Place::Resident(id), _) => self.residents.binding(id, binding.plane),
+            (Place::Scratch(id), Some(buffer)) if self.constants.pieces.contains_key(&id) => {
+                let (offset, size) = self.constants.pieces[&id];
+                Ok(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })
+            }
+            (Place::Scratch(id), _) => {
+                Ok(self.scratch[self.plan.slot_of[id as usize]].as_entire_buffer_binding())
+            }
+        }
+    }
+}
+
+impl Constants {
+    fn new(context: &Context, constants: &[(u32, Constant)]) -> Result<Constants> {
+        let align = u64::from(context.device.limits().min_storage_buffer_offset_alignment);
+        let (mut bytes, mut pieces) = (Vec::new(), HashMap::new());
+        for (id, constant) in constants {
+            let start = (bytes.len() as u64).next_multiple_of(align);
+            bytes.resize(start as usize, 0u8);
+            bytes.extend_from_slice(match constant {
+                Constant::F32(values) => bytemuck::cast_slice(values),
+                Constant::U32(values) => bytemuck::cast_slice(values),
+            });
+            bytes.resize(bytes.len().next_multiple_of(16).max(start as usize + 16), 0);
+            pieces.insert(*id, (start, bytes.len() as u64 - start));
+        }
+        if bytes.is_empty() {
+            return Ok(Constants { buffer: None, pieces });
+        }
+        let buffer = context.buffer("constants", bytes.len() as u64)?;
+        context.queue.write_buffer(&buffer, 0, &bytes);
+        Ok(Constants { buffer: Some(buffer), pieces })
+    }
+}
+
+impl Tap {
+    pub(super) fn copy(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.copy_buffer_to_buffer(&self.from, self.at, &self.staging, 0, self.staging.size());
+    }
+
+    pub(super) fn read(&self, context: &Context) -> Result<Constant> {
+        let len = self.shape.len();
+        context.mapped(&self.staging, self.staging.size(), None, |bytes| match self.element {
+            Element::U32 => Constant::U32(bytemuck::pod_collect_to_vec(&bytes[..4 * len])),
+            Element::F16 => {
+                let halves: Vec<u16> = bytemuck::pod_collect_to_vec(&bytes[..2 * len]);
+                Constant::F32(halves.into_iter().map(|h| half::f16::from_bits(h).to_f32()).collect())
+            }
+            _ => Constant::F32(bytemuck::pod_collect_to_vec(&bytes[..4 * len])),
+        })
+    }
+}
