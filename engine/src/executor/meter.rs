@@ -32,7 +32,7 @@ fn weight_bytes(command: &Command, inputs: &Inputs<'_>) -> u64 {
                 // Rows of a table.
                 Kernel::Embedding(_) => distinct(inputs.u32(0)) * buffer.row(),
                 // Matrices of a stack.
-                Kernel::ExpertGateUp | Kernel::ExpertDown(_) => {
+                Kernel::ExpertGateUp(_) | Kernel::ExpertDown(_) => {
                     distinct(inputs.u32(1)) * (buffer.shape.len() / buffer.shape.axes()[0])
                 }
                 _ => buffer.shape.len(),

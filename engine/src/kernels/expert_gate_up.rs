@@ -1,19 +1,27 @@
-//! First half of the experts' feed-forward: for token t and its j-th expert e, `mid[t, j] = silu(gate_e · x_t) ⊙ (up_e · x_t)`.
+//! First half of the experts' feed-forward: for token t and its j-th expert e, `mid[t, j] = silu(gate_e · y_t) ⊙ (up_e · y_t)` with
+//! `y = x / rms(x) · norm`, or x itself.
 //!
-//! Bindings: x `[n, h]` f32, index `[n, k]` u32, gate `[E, w, h]`, up `[E, w, h]` f32, f16 or bf16 → mid `[n · k, w]` f32, row
-//! `t · k + j`. Sums in f32 over sixteen lanes; tolerance 1e-5. Tokens are grouped by expert, so that a call reads each weight
+//! Bindings: x `[n, h]` f32, index `[n, k]` u32, gate `[E, w, h]`, up `[E, w, h]` f32, f16 or bf16, norm `[h]` f32 if given →
+//! mid `[n · k, w]` f32, row `t · k + j`. Sums in f32 over sixteen lanes; tolerance 1e-5. Tokens are grouped by expert, so that a call reads each weight
 //! once. An index beyond the stack takes the last expert. Not here: the choice of experts.
 
 use std::cell::RefCell;
 
 use super::Kernel;
-use super::bindings::{Inputs, Outputs};
+use super::bindings::{Inputs, Outputs, Storage};
 use super::isa::Isa;
+use super::rms_norm::{Norm, check_norm, normalised};
 use super::simd::{math, with_scratch};
 use super::threads::{for_each_tile, product_tile};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shape::Element;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Params {
+    /// The norm's epsilon.
+    pub(crate) eps: Option<f32>,
+}
 
 /// Records the first half for `x` `[n, h]` with the experts `index` `[n, k]` of the stacks `gate` and `up` `[E, w, h]`; the
 /// result is `[n · k, w]`.
@@ -23,11 +31,13 @@ use crate::shape::Element;
 pub(crate) fn record(
     rec: &mut Recording,
     x: Buffer,
+    norm: Option<Norm>,
     index: Buffer,
     gate: Buffer,
     up: Buffer,
 ) -> Result<Buffer> {
     const NAME: &str = "expert_gate_up";
+    check_norm(NAME, norm, x)?;
     check(x.element == Element::F32 && index.element == Element::U32, NAME, || {
         format!("x must be f32 and index u32, found {:?} and {:?}", x.element, index.element)
     })?;
@@ -48,7 +58,8 @@ pub(crate) fn record(
         format!("up {} must be shaped like gate {}", up.shape, gate.shape)
     })?;
     let out = rec.f32([index.shape.len(), w]);
-    rec.push(Kernel::ExpertGateUp, &[x, index, gate, up], &[out]);
+    let inputs: Vec<Buffer> = [x, index, gate, up].into_iter().chain(norm.map(|norm| norm.weight)).collect();
+    rec.push(Kernel::ExpertGateUp(Params { eps: norm.map(|norm| norm.eps) }), &inputs, &[out]);
     Ok(out)
 }
 
@@ -60,9 +71,14 @@ thread_local! {
 /// Tokens of one expert that are taken at once, to bound the scratch.
 const TOKENS: usize = 96;
 
-pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
+pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let isa = Isa::best();
-    let (x, index) = (inputs.f32(0), inputs.u32(1));
+    let normed = p.eps.map(|eps| normalised(inputs.f32(0), inputs.f32(4), eps));
+    let x = match &normed {
+        Some(Storage::F32(normed)) => normed,
+        _ => inputs.f32(0),
+    };
+    let index = inputs.u32(1);
     let [experts, w, h] = *inputs.buffer(2).shape.axes() else { unreachable!("record() checked the axes") };
     let k = inputs.buffer(1).row();
     let order = by_expert(index, experts);
@@ -149,7 +165,7 @@ mod tests {
             let n = x.len() / h;
             let x = rec.constant_f32([n, h], x.to_vec());
             let index = rec.constant_u32([n, k], index.to_vec());
-            let out = record(&mut rec, x, index, gate, up).unwrap();
+            let out = record(&mut rec, x, None, index, gate, up).unwrap();
             run(&mut cpu, &rec, out)
         }
     }
@@ -195,7 +211,7 @@ mod tests {
         let (gate, other, flat) = (rec.f32([5, 6, 4]), rec.f32([5, 6, 7]), rec.f32([30, 4]));
         let three = rec.scratch([3, 3], Element::U32);
         let mut refuse = |index, gate, up, word| {
-            let error = record(&mut rec, x, index, gate, up).unwrap_err().to_string();
+            let error = record(&mut rec, x, None, index, gate, up).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         };
         refuse(x, gate, gate, "index u32");

@@ -1,7 +1,8 @@
-//! Product with a weight matrix, and what usually follows one: `out = residual + scale ⊙ activation(x · Wᵀ + bias)`.
+//! Product with a weight matrix, and what usually follows one:
+//! `out = residual + σ(gate) · scale ⊙ activation(x · Wᵀ + bias)`.
 //!
-//! Bindings: x `[n, k]` f32, weight `[o, k]` f32, f16 or bf16, then those of bias `[o]`, scale `[o]` and residual `[n, o]` that
-//! are given, f32 → out `[n, o]` f32. Sums in f32 over sixteen lanes ([`super::simd`]), weights widened exactly; tolerance
+//! Bindings: x `[n, k]` f32, weight `[o, k]` f32, f16 or bf16, then those of bias `[o]`, scale `[o]`, gate `[n, 1]` and residual
+//! `[n, o]` that are given, f32 → out `[n, o]` f32. Sums in f32 over sixteen lanes ([`super::simd`]), weights widened exactly; tolerance
 //! 1e-5. Not here: the choice of weights by token ([`super::expert_gate_up`], [`super::embedding`]).
 
 use super::Kernel;
@@ -36,6 +37,8 @@ pub(crate) struct Epilogue {
     pub(crate) activation: Activation,
     /// `[o]` f32, multiplies the activation's result.
     pub(crate) scale: Option<Buffer>,
+    /// `[n, 1]` f32, whose sigmoid multiplies each row.
+    pub(crate) gate: Option<Buffer>,
     /// `[n, o]` f32, added last.
     pub(crate) residual: Option<Buffer>,
 }
@@ -45,7 +48,31 @@ pub(crate) struct Params {
     activation: Activation,
     bias: bool,
     scale: bool,
+    gate: bool,
     residual: bool,
+}
+
+impl Params {
+    /// What of `epilogue` is not a buffer.
+    pub(super) fn of(epilogue: &Epilogue) -> Params {
+        Params {
+            activation: epilogue.activation,
+            bias: epilogue.bias.is_some(),
+            scale: epilogue.scale.is_some(),
+            gate: epilogue.gate.is_some(),
+            residual: epilogue.residual.is_some(),
+        }
+    }
+}
+
+/// `Err` unless rows of `x` can be multiplied with `weight`.
+pub(super) fn check_weight(kernel: &'static str, x: Buffer, weight: Buffer) -> Result<()> {
+    let (k, o) = (x.row(), weight.rows());
+    check(x.element == Element::F32, kernel, || format!("x must be f32, found {:?}", x.element))?;
+    check(weight.element != Element::U32, kernel, || "weight must be f32, f16 or bf16, found U32".into())?;
+    check(k > 0 && o > 0 && weight.row() == k, kernel, || {
+        format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
+    })
 }
 
 /// Records the product of `x` `[n, k]` (any view with rows of `k`) and `weight` `[o, k]`; the result is `[n, o]`.
@@ -53,17 +80,18 @@ pub(crate) struct Params {
 /// # Errors
 /// `Error::Shape` when element types or shapes do not fit.
 pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, epilogue: Epilogue) -> Result<Buffer> {
-    let Epilogue { bias, activation, scale, residual } = epilogue;
-    let (n, k, o) = (x.rows(), x.row(), weight.rows());
-    check(x.element == Element::F32, "linear", || format!("x must be f32, found {:?}", x.element))?;
-    check(weight.element != Element::U32, "linear", || "weight must be f32, f16 or bf16, found U32".into())?;
-    check(k > 0 && o > 0 && weight.row() == k, "linear", || {
-        format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
-    })?;
+    let Epilogue { bias, activation: _, scale, gate, residual } = epilogue;
+    let (n, o) = (x.rows(), weight.rows());
+    check_weight("linear", x, weight)?;
     for (name, buffer) in [("bias", bias), ("scale", scale)] {
         let Some(buffer) = buffer else { continue };
         check(buffer.element == Element::F32 && buffer.shape.len() == o, "linear", || {
             format!("{name} must be f32 [{o}], found {:?} {}", buffer.element, buffer.shape)
+        })?;
+    }
+    if let Some(g) = gate {
+        check(g.element == Element::F32 && g.shape.len() == n, "linear", || {
+            format!("gate must be f32 [{n}, 1], found {:?} {}", g.element, g.shape)
         })?;
     }
     if let Some(r) = residual {
@@ -71,9 +99,9 @@ pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, epilogue: E
             format!("residual must be f32 [{n}, {o}], found {:?} {}", r.element, r.shape)
         })?;
     }
-    let params =
-        Params { activation, bias: bias.is_some(), scale: scale.is_some(), residual: residual.is_some() };
-    let inputs: Vec<Buffer> = [Some(x), Some(weight), bias, scale, residual].into_iter().flatten().collect();
+    let params = Params::of(&epilogue);
+    let inputs: Vec<Buffer> =
+        [Some(x), Some(weight), bias, scale, gate, residual].into_iter().flatten().collect();
     let out = rec.f32([n, o]);
     rec.push(Kernel::Linear(params), &inputs, &[out]);
     Ok(out)
@@ -86,7 +114,8 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let weight = inputs.weight(1);
     let mut slot = 2..;
     let mut optional = |given: bool| if given { slot.next().map(|i| inputs.f32(i)) } else { None };
-    let (bias, scale, residual) = (optional(p.bias), optional(p.scale), optional(p.residual));
+    let (bias, scale) = (optional(p.bias), optional(p.scale));
+    let (gate, residual) = (optional(p.gate), optional(p.residual));
 
     let n = x.len();
     for_each_tile(outputs.one().f32(), o, product_tile(n, o), n * o * k, |mut tile| {
@@ -103,6 +132,10 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             activate(isa, p.activation, out);
             if let Some(scale) = scale {
                 out.iter_mut().zip(&scale[columns.clone()]).for_each(|(o, s)| *o *= s);
+            }
+            if let Some(gate) = gate {
+                let share = 1.0 / (1.0 + (-gate[row]).exp());
+                out.iter_mut().for_each(|o| *o *= share);
             }
             if let Some(residual) = residual {
                 let residual = &residual[row * o..][columns.clone()];
@@ -187,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn bias_scale_and_residual_apply_in_their_order() {
+    fn the_epilogue_applies_in_its_order() {
         let (n, k, o) = (5, 24, 70);
         let (x, w) = (random(n * k, 1), random(o * k, 2));
-        let (b, s, r) = (random(o, 3), random(o, 4), random(n * o, 5));
+        let (b, s, r, g) = (random(o, 3), random(o, 4), random(n * o, 5), random(n, 6));
         let sums = oracle(&x, &w, k, Activation::None);
-        for given in 0..8 {
+        for given in 0..16 {
             let has = |bit: usize| given & bit != 0;
             let mut rec = Recording::new();
             let bx = rec.constant_f32([n, k], x.clone());
@@ -201,13 +234,15 @@ mod tests {
                 bias: has(1).then(|| rec.constant_f32([o], b.clone())),
                 activation: Activation::Clamp,
                 scale: has(2).then(|| rec.constant_f32([o], s.clone())),
+                gate: has(8).then(|| rec.constant_f32([n, 1], g.clone())),
                 residual: has(4).then(|| rec.constant_f32([n, o], r.clone())),
             };
             let out = record(&mut rec, bx, bw, epilogue).unwrap();
             let want: Vec<f32> = (0..n * o)
                 .map(|i| {
                     let held = (sums[i] + if has(1) { b[i % o] } else { 0.0 }).clamp(-1.0, 1.0);
-                    held * if has(2) { s[i % o] } else { 1.0 } + if has(4) { r[i] } else { 0.0 }
+                    let share = if has(8) { 1.0 / (1.0 + (-g[i / o]).exp()) } else { 1.0 };
+                    share * held * if has(2) { s[i % o] } else { 1.0 } + if has(4) { r[i] } else { 0.0 }
                 })
                 .collect();
             assert_close(&Executor::run_once(&rec, out), &want, 1e-5);
@@ -245,5 +280,6 @@ mod tests {
         refuse(x, w, Epilogue { bias: Some(five), ..none }, "bias must be f32 [3]");
         refuse(x, w, Epilogue { scale: Some(five), ..none }, "scale must be f32 [3]");
         refuse(x, w, Epilogue { residual: Some(w), ..none }, "residual must be f32 [2, 3]");
+        refuse(x, w, Epilogue { gate: Some(five), ..none }, "gate must be f32 [2, 1]");
     }
 }

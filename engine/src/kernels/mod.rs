@@ -16,7 +16,7 @@ pub(crate) mod depthwise_conv;
 pub(crate) mod embedding;
 pub(crate) mod expert_down;
 pub(crate) mod expert_gate_up;
-pub(crate) mod gated_add;
+pub(crate) mod gate_up;
 pub(crate) mod gather_rows;
 pub(crate) mod isa;
 mod lanes;
@@ -24,15 +24,17 @@ pub(crate) mod layer_norm;
 pub(crate) mod linear;
 pub(crate) mod overlap_add;
 pub(crate) mod permute;
+mod product;
+pub(crate) mod projections;
 pub(crate) mod push_history;
 mod require;
 pub(crate) mod rms_norm;
 pub(crate) mod rope;
 pub(crate) mod rope_table;
+pub(crate) mod rotate;
 pub(crate) mod router;
 pub(crate) mod sample;
 pub(crate) mod scatter_rows;
-pub(crate) mod silu_mul;
 pub(crate) mod simd;
 pub(crate) mod snake;
 #[cfg(test)]
@@ -59,21 +61,22 @@ pub(crate) enum Kernel {
     DepthwiseConv,
     Embedding(embedding::Params),
     ExpertDown(expert_down::Params),
-    ExpertGateUp,
-    GatedAdd,
+    ExpertGateUp(expert_gate_up::Params),
+    GateUp(gate_up::Params),
     GatherRows,
     LayerNorm(layer_norm::Params),
     Linear(linear::Params),
     OverlapAdd(overlap_add::Params),
     Permute(permute::Params),
+    Projections(projections::Params),
     PushHistory,
     RmsNorm(rms_norm::Params),
     Rope,
     RopeTable,
+    Rotate(rotate::Params),
     Router(router::Params),
     Sample(sample::Params),
     ScatterRows(scatter_rows::Mode),
-    SiluMul,
     Snake,
 }
 
@@ -92,21 +95,22 @@ impl Kernel {
             Kernel::DepthwiseConv => depthwise_conv::cpu(inputs, outputs),
             Kernel::Embedding(p) => embedding::cpu(p, inputs, outputs),
             Kernel::ExpertDown(p) => expert_down::cpu(p, inputs, outputs),
-            Kernel::ExpertGateUp => expert_gate_up::cpu(inputs, outputs),
-            Kernel::GatedAdd => gated_add::cpu(inputs, outputs),
+            Kernel::ExpertGateUp(p) => expert_gate_up::cpu(p, inputs, outputs),
+            Kernel::GateUp(p) => gate_up::cpu(p, inputs, outputs),
             Kernel::GatherRows => gather_rows::cpu(inputs, outputs),
             Kernel::LayerNorm(p) => layer_norm::cpu(p, inputs, outputs),
             Kernel::Linear(p) => linear::cpu(p, inputs, outputs),
             Kernel::OverlapAdd(p) => overlap_add::cpu(p, inputs, outputs),
             Kernel::Permute(p) => permute::cpu(p, inputs, outputs),
+            Kernel::Projections(p) => projections::cpu(p, inputs, outputs),
             Kernel::PushHistory => push_history::cpu(inputs, outputs),
             Kernel::RmsNorm(p) => rms_norm::cpu(p, inputs, outputs),
             Kernel::Rope => rope::cpu(inputs, outputs),
             Kernel::RopeTable => rope_table::cpu(inputs, outputs),
+            Kernel::Rotate(p) => rotate::cpu(p, inputs, outputs),
             Kernel::Router(p) => router::cpu(p, inputs, outputs),
             Kernel::Sample(p) => sample::cpu(p, inputs, outputs),
             Kernel::ScatterRows(mode) => scatter_rows::cpu(*mode, inputs, outputs),
-            Kernel::SiluMul => silu_mul::cpu(inputs, outputs),
             Kernel::Snake => snake::cpu(inputs, outputs),
         }
     }
@@ -117,7 +121,10 @@ impl Kernel {
     /// `Error::Shape` where sizes are beyond what the shaders take.
     pub(crate) fn gpu(&self, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
         match self {
+            Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
+            Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),
             Kernel::RmsNorm(p) => rms_norm::gpu(p, inputs, outputs, low),
+            Kernel::Rotate(p) => rotate::gpu(p, inputs, outputs, low),
             _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
         }
     }
@@ -136,21 +143,22 @@ impl Kernel {
             Kernel::DepthwiseConv => "depthwise_conv",
             Kernel::Embedding(_) => "embedding",
             Kernel::ExpertDown(_) => "expert_down",
-            Kernel::ExpertGateUp => "expert_gate_up",
-            Kernel::GatedAdd => "gated_add",
+            Kernel::ExpertGateUp(_) => "expert_gate_up",
+            Kernel::GateUp(_) => "gate_up",
             Kernel::GatherRows => "gather_rows",
             Kernel::LayerNorm(_) => "layer_norm",
             Kernel::Linear(_) => "linear",
             Kernel::OverlapAdd(_) => "overlap_add",
             Kernel::Permute(_) => "permute",
+            Kernel::Projections(_) => "projections",
             Kernel::PushHistory => "push_history",
             Kernel::RmsNorm(_) => "rms_norm",
             Kernel::Rope => "rope",
             Kernel::RopeTable => "rope_table",
+            Kernel::Rotate(_) => "rotate",
             Kernel::Router(_) => "router",
             Kernel::Sample(_) => "sample",
             Kernel::ScatterRows(_) => "scatter_rows",
-            Kernel::SiluMul => "silu_mul",
             Kernel::Snake => "snake",
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Bindings: x `[rows, row]` f32, weight `[row]` f32 → out `[rows, row]` f32. Sums in f32 over sixteen lanes; tolerance 1e-5.
 
-use super::bindings::{Inputs, Outputs};
+use super::bindings::{Inputs, Outputs, Storage};
 use super::lanes::{self, Lanes, Work};
 use super::{Kernel, require, threads};
 use crate::error::Result;
@@ -12,6 +12,21 @@ use crate::shader::{Dispatch, Lowering};
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
     pub(crate) eps: f32,
+}
+
+/// A norm that another kernel applies to the rows that it reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Norm {
+    /// `[row]` f32
+    pub(crate) weight: Buffer,
+    pub(crate) eps: f32,
+}
+
+/// `Err` where `norm` does not fit rows of `x`.
+pub(super) fn check_norm(kernel: &'static str, norm: Option<Norm>, x: Buffer) -> Result<()> {
+    let Some(norm) = norm else { return Ok(()) };
+    require::f32s(kernel, &[("norm", norm.weight)])?;
+    require::length(kernel, "norm", norm.weight, x.row())
 }
 
 /// Records the normalisation of `x` `[rows, row]` by `weight` `[row]`; the result has the shape of `x`.
@@ -32,6 +47,16 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         let x = &x[first * row..][..out.len()];
         lanes::run(Rows { x, weight, eps: p.eps, out });
     });
+}
+
+/// The rows of x `[rows, row]`, normalised, for kernels that begin with that.
+pub(super) fn normalised(x: &[f32], weight: &[f32], eps: f32) -> Storage {
+    let row = weight.len();
+    let mut out = vec![0.0; x.len()];
+    threads::rows(&mut out, row, row / 4, |first, out| {
+        lanes::run(Rows { x: &x[first * row..][..out.len()], weight, eps, out });
+    });
+    Storage::F32(out)
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {

@@ -2,12 +2,11 @@
 
 use crate::error::Result;
 use crate::kernels::attention::{self, Mask, Params};
-use crate::kernels::cache_write;
 use crate::kernels::linear::Epilogue;
+use crate::kernels::{projections, rotate};
 use crate::layers::cache::LayerCache;
 use crate::layers::linear::Linear;
 use crate::layers::norm::RmsNorm;
-use crate::layers::rope::Rope;
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
 
@@ -38,8 +37,7 @@ pub(crate) struct CausalAttention {
 
 /// What all layers of a decoder share in one call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn<'a> {
-    pub(crate) rope: &'a Rope,
+pub(crate) struct Turn {
     /// `[rows, head_dim]`
     pub(crate) table: Buffer,
     /// Rows in the cache before this call, u32 `[1]`.
@@ -71,27 +69,21 @@ impl CausalAttention {
         Ok(CausalAttention { q_proj, k_proj, v_proj, o_proj, qk_norm, config: config.clone() })
     }
 
-    /// `x` `[rows, hidden]` → `residual + scale · attention(x)`; the rows' keys and values join the cache.
+    /// `x` `[rows, hidden]` → `x + scale · attention(norm(x))`; the rows' keys and values join the cache.
     pub(crate) fn record(
         &self,
         rec: &mut Recording,
         x: Buffer,
-        turn: Turn<'_>,
+        norm: &RmsNorm,
+        turn: Turn,
         cache: LayerCache,
-        residual: Buffer,
         scale: Option<Buffer>,
     ) -> Result<Buffer> {
-        let mut q = self.q_proj.record(rec, x)?;
-        let mut k = self.k_proj.record(rec, x)?;
-        let v = self.v_proj.record(rec, x)?;
-        if let Some((q_norm, k_norm)) = &self.qk_norm {
-            q = q_norm.record_heads(rec, q)?;
-            k = k_norm.record_heads(rec, k)?;
-        }
-        let q = turn.rope.turn(rec, q, turn.table)?;
-        let k = turn.rope.turn(rec, k, turn.table)?;
-        cache_write::record(rec, k, turn.past, cache.keys)?;
-        cache_write::record(rec, v, turn.past, cache.values)?;
+        let matrices = [&self.q_proj, &self.k_proj, &self.v_proj].map(|linear| (linear.weight, linear.bias));
+        let [q, k, v] = projections::record(rec, x, Some(norm.fused()), matrices)?;
+        let norms = self.qk_norm.as_ref().map(|(q, k)| (q.fused(), k.fused()));
+        let into = rotate::Cache { keys: cache.keys, values: cache.values, past: turn.past };
+        let q = rotate::record(rec, rotate::Rows { q, k, v }, norms, turn.table, into)?;
         let params = Params {
             heads: self.config.heads,
             kv_heads: self.config.kv_heads,
@@ -99,10 +91,6 @@ impl CausalAttention {
             mask: Mask::Causal { past: turn.past, window: self.config.window },
         };
         let heads = attention::record(rec, q, cache.keys, cache.values, params)?;
-        self.o_proj.record_with(
-            rec,
-            heads,
-            Epilogue { scale, residual: Some(residual), ..Epilogue::default() },
-        )
+        self.o_proj.record_with(rec, heads, Epilogue { scale, residual: Some(x), ..Epilogue::default() })
     }
 }

@@ -55,16 +55,14 @@ impl DecoderLayer {
         &self,
         rec: &mut Recording,
         x: Buffer,
-        turn: Turn<'_>,
+        turn: Turn,
         cache: LayerCache,
         index: usize,
     ) -> Result<Buffer> {
         rec.tap(|| format!("hidden.{index}"), x);
-        let normed = self.input_norm.record(rec, x)?;
-        let mid = self.attention.record(rec, normed, turn, cache, x, self.scales.map(|s| s.0))?;
+        let mid = self.attention.record(rec, x, &self.input_norm, turn, cache, self.scales.map(|s| s.0))?;
         rec.tap(|| format!("mid.{index}"), mid);
-        let normed = self.post_attention_norm.record(rec, mid)?;
-        let out = self.mlp.record(rec, normed, mid, self.scales.map(|s| s.1), index)?;
+        let out = self.mlp.record(rec, mid, &self.post_attention_norm, self.scales.map(|s| s.1), index)?;
         rec.tap(|| format!("layer_out.{index}"), out);
         Ok(out)
     }
@@ -95,9 +93,9 @@ impl Decoder {
     }
 
     /// What the layers share in a call with rows at `positions` `[axes, rows]`.
-    pub(crate) fn turn(&self, rec: &mut Recording, positions: Buffer, past: Buffer) -> Result<Turn<'_>> {
+    pub(crate) fn turn(&self, rec: &mut Recording, positions: Buffer, past: Buffer) -> Result<Turn> {
         let table = self.rope.table(rec, positions)?;
-        Ok(Turn { rope: &self.rope, table, past })
+        Ok(Turn { table, past })
     }
 
     /// `x` `[rows, hidden]` through all layers and the final norm. The layers' caches take the rows in after `past`; the caller

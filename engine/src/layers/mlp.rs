@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::kernels::linear::Epilogue;
-use crate::kernels::{expert_down, expert_gate_up, gated_add, router, silu_mul};
+use crate::kernels::{expert_down, expert_gate_up, gate_up, projections, router};
 use crate::layers::linear::Linear;
+use crate::layers::norm::RmsNorm;
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
 
@@ -47,10 +48,9 @@ impl GatedMlp {
         })
     }
 
-    fn record(&self, rec: &mut Recording, x: Buffer, epilogue: Epilogue) -> Result<Buffer> {
-        let gate = self.gate_proj.record(rec, x)?;
-        let up = self.up_proj.record(rec, x)?;
-        let mid = silu_mul::record(rec, gate, up)?;
+    fn record(&self, rec: &mut Recording, x: Buffer, norm: &RmsNorm, epilogue: Epilogue) -> Result<Buffer> {
+        let (gate, up) = (self.gate_proj.weight, self.up_proj.weight);
+        let mid = gate_up::record(rec, x, Some(norm.fused()), gate, up)?;
         self.down_proj.record_with(rec, mid, epilogue)
     }
 }
@@ -120,40 +120,50 @@ impl Mlp {
         }
     }
 
-    /// `x` `[rows, hidden]` → `residual + scale · mlp(x)`. Taps the choice of experts of layer `layer`.
+    /// `x` `[rows, hidden]` → `x + scale · mlp(norm(x))`. Taps the choice of experts of layer `layer`.
     pub(crate) fn record(
         &self,
         rec: &mut Recording,
         x: Buffer,
-        residual: Buffer,
+        norm: &RmsNorm,
         scale: Option<Buffer>,
         layer: usize,
     ) -> Result<Buffer> {
         match self {
             Mlp::Dense(mlp) => {
-                mlp.record(rec, x, Epilogue { scale, residual: Some(residual), ..Epilogue::default() })
+                mlp.record(rec, x, norm, Epilogue { scale, residual: Some(x), ..Epilogue::default() })
             }
             Mlp::Moe(moe) => {
                 debug_assert!(scale.is_none(), "no mixture of experts has a layer scale");
-                moe.record(rec, x, residual, layer)
+                moe.record(rec, x, norm, layer)
             }
         }
     }
 }
 
 impl Moe {
-    fn record(&self, rec: &mut Recording, x: Buffer, residual: Buffer, layer: usize) -> Result<Buffer> {
-        let logits = self.gate.record(rec, x)?;
+    fn record(&self, rec: &mut Recording, x: Buffer, norm: &RmsNorm, layer: usize) -> Result<Buffer> {
+        let normed = Some(norm.fused());
+        let (logits, shared) = match &self.shared {
+            None => {
+                let [logits] = projections::record(rec, x, normed, [(self.gate.weight, None)])?;
+                (logits, None)
+            }
+            Some((mlp, gate)) => {
+                let gates = [(self.gate.weight, None), (gate.weight, None)];
+                let [logits, share] = projections::record(rec, x, normed, gates)?;
+                (logits, Some((mlp, share)))
+            }
+        };
         let (index, weight) = router::record(rec, logits, self.top_k, self.renormalise)?;
         rec.tap(|| format!("router_index.{layer}"), index);
         rec.tap(|| format!("router_weight.{layer}"), weight);
-        let mid = expert_gate_up::record(rec, x, index, self.gate_proj, self.up_proj)?;
-        let routed = expert_down::record(rec, mid, index, weight, self.down_proj, Some(residual))?;
-        match &self.shared {
-            Some((mlp, gate)) => {
-                let shared = mlp.record(rec, x, Epilogue::default())?;
-                let gate = gate.record(rec, x)?;
-                gated_add::record(rec, routed, shared, gate)
+        let mid = expert_gate_up::record(rec, x, normed, index, self.gate_proj, self.up_proj)?;
+        let routed = expert_down::record(rec, mid, index, weight, self.down_proj, Some(x))?;
+        match shared {
+            Some((mlp, share)) => {
+                let epilogue = Epilogue { gate: Some(share), residual: Some(routed), ..Epilogue::default() };
+                mlp.record(rec, x, norm, epilogue)
             }
             None => Ok(routed),
         }

@@ -1,6 +1,7 @@
 //! Normalisation over a row, with weights.
 
 use crate::error::Result;
+use crate::kernels::rms_norm::Norm;
 use crate::kernels::{layer_norm, rms_norm};
 use crate::recording::{Buffer, Recording};
 use crate::weights::Loader;
@@ -18,16 +19,14 @@ impl RmsNorm {
         Ok(RmsNorm { weight: loader.at(name).vector("weight", width)?, eps })
     }
 
+    /// For a kernel that begins with the norm.
+    pub(crate) fn fused(&self) -> Norm {
+        Norm { weight: self.weight, eps: self.eps }
+    }
+
     /// Each row of `x` `[rows, width]`.
     pub(crate) fn record(&self, rec: &mut Recording, x: Buffer) -> Result<Buffer> {
         rms_norm::record(rec, x, self.weight, self.eps)
-    }
-
-    /// Each head of `x` `[rows, heads · width]`.
-    pub(crate) fn record_heads(&self, rec: &mut Recording, x: Buffer) -> Result<Buffer> {
-        let width = self.weight.shape.len();
-        let heads = x.reshape([x.shape.len() / width, width]);
-        Ok(self.record(rec, heads)?.reshape(x.shape))
     }
 }
 
