@@ -11,6 +11,10 @@ WINDOW_PACKAGES=(
     libxkbcommon0 libxkbcommon-x11-0 libwayland-client0 libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2
     libegl1 libgl1 libgl1-mesa-dri mesa-vulkan-drivers
 )
+# Packages made from Mesa's source, which must be of one version.
+MESA_PACKAGES=(mesa-vulkan-drivers libgl1-mesa-dri libegl-mesa0 libglx-mesa0)
+# The Mesa that the tests need: Lavapipe with all that the kernels use, and RADV's null devices.
+WANTED_MESA=25
 
 say() {
     printf '%s\n' "$*" >&2
@@ -25,6 +29,22 @@ as_root() {
     fi
 }
 
+# apt_get ARGUMENT…: apt-get as root, which asks nothing, waits for another one and tries again where the network fails.
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" </dev/null >&2
+}
+
+# can_install ARGUMENT…: whether packages can be installed here; if not, says the arguments as what root is to run.
+can_install() {
+    if [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; then
+        return 0
+    fi
+    say "Packages are missing, and there is no sudo to install them with. As root, run:"
+    say "    $*"
+    return 1
+}
+
 # install_packages NAME…: installs those of the Debian packages that are missing.
 install_packages() {
     local name missing=()
@@ -35,17 +55,66 @@ install_packages() {
         esac
     done
     [ ${#missing[@]} -eq 0 ] && return 0
-    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
-        say "These packages are missing, and there is no sudo to install them with. As root, run:"
-        say "    apt-get install ${missing[*]}"
+    can_install "apt-get install ${missing[*]}" || return 1
+    say "Installing ${missing[*]}"
+    # The lists may be old and still good enough, so only a failing install is an error.
+    apt_get update || say "apt-get update failed; trying with the lists that are here."
+    if ! apt_get install -y --no-install-recommends "${missing[@]}"; then
+        say "The packages could not be installed: ${missing[*]}"
         return 1
     fi
-    say "Installing ${missing[*]}"
-    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
-    # The lists may be old and still good enough, so only a failing install is an error.
-    as_root "${apt[@]}" update </dev/null >&2 || say "apt-get update failed; trying with the lists that are here."
-    if ! as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >&2; then
-        say "The packages could not be installed: ${missing[*]}"
+}
+
+# mesa_is_wanted VERSION: whether a Debian version of Mesa is new enough for the tests.
+mesa_is_wanted() {
+    dpkg --compare-versions "$1" ge "$WANTED_MESA"
+}
+
+mesa_is_new_enough() {
+    mesa_is_wanted "$(dpkg-query -W -f='${Version}' "mesa-vulkan-drivers:$(dpkg --print-architecture)" 2>/dev/null)"
+}
+
+# Writes a sources file for the backports of Debian 12, on the mirror and with the key that the machine itself uses.
+add_backports() {
+    local entry mirror file key
+    # shellcheck disable=SC2016 # The names are apt's to fill in.
+    entry=$(apt-get indextargets --format '$(REPO_URI) $(SOURCESENTRY)' \
+        'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 'Codename: bookworm' 'Component: main' | head -n 1)
+    if [ -z "$entry" ]; then
+        say "No Debian mirror with the suite bookworm was found in /etc/apt, so its backports cannot be added."
+        return 1
+    fi
+    mirror=${entry%% *}
+    file=${entry#* }
+    key=$(grep -ioE '^[^#]*signed-by[:=] *[^] ]+' "${file%:*}" | grep -oE '/[^ ]+\.(gpg|asc|pgp)$' | head -n 1 || true)
+    {
+        printf 'Types: deb\nURIs: %s\nSuites: bookworm-backports\nComponents: main\n' "$mirror"
+        [ -z "$key" ] || printf 'Signed-By: %s\n' "$key"
+    } | as_root tee /etc/apt/sources.list.d/colloquy-backports.sources >/dev/null
+}
+
+# Brings Mesa to the version that the tests need: from the machine's own suites, or from the backports of Debian 12.
+# A system without apt is left alone; the tests say themselves what its drivers lack.
+prepare_mesa() {
+    local own codename suite=()
+    command -v apt-get >/dev/null || return 0
+    mesa_is_new_enough && return 0
+    can_install "bash tests/run" || return 1
+    say "Installing Mesa $WANTED_MESA or newer, for the tests"
+    apt_get update || say "apt-get update failed; trying with the lists that are here."
+    own=$(apt-cache policy mesa-vulkan-drivers | awk '$1 == "Candidate:" { print $2 }')
+    if ! mesa_is_wanted "$own"; then
+        codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+        if [ "$codename" != bookworm ]; then
+            say "The tests need Mesa $WANTED_MESA, and this system offers ${own:-none}. Install a newer one, then start again."
+            return 1
+        fi
+        add_backports || return 1
+        apt_get update || say "apt-get update failed; trying with the lists that are here."
+        suite=(-t bookworm-backports)
+    fi
+    if ! apt_get install -y --no-install-recommends "${suite[@]}" "${MESA_PACKAGES[@]}" || ! mesa_is_new_enough; then
+        say "Mesa $WANTED_MESA could not be installed; is there a network, and does the Debian mirror hold backports?"
         return 1
     fi
 }
