@@ -21,7 +21,8 @@ use serde_json::Value;
 /// The engine's rooms from the ground up, each with the rooms it may name. All of them stand above it in this list.
 const FLOORS: &[(&str, &[&str])] = &[
     ("error", &[]),
-    ("shape", &[]),
+    ("quant", &[]),
+    ("shape", &["quant"]),
     ("settings", &[]),
     ("event", &[]),
     ("cancel", &["error"]),
@@ -32,8 +33,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("text", &["error", "files"]),
     ("recording", &["error", "shape"]),
     ("memory", &["error", "shape", "recording"]),
-    ("weights", &["error", "shape", "files", "recording", "memory"]),
-    ("kernels", &["error", "shape", "recording"]),
+    ("weights", &["error", "quant", "shape", "files", "recording", "memory"]),
+    ("kernels", &["error", "quant", "shape", "recording"]),
     ("layers", &["error", "shape", "recording", "memory", "weights", "kernels"]),
     (
         "model",
