@@ -36,6 +36,7 @@ impl<'a> Weight<'a> {
             Element::F16 => Weight::F16(bytemuck::cast_slice(bytes)),
             Element::Bf16 => Weight::Bf16(bytemuck::cast_slice(bytes)),
             Element::F32 | Element::U32 => Weight::F32(bytemuck::cast_slice(bytes)),
+            Element::Q8_0 | Element::Q4 => unreachable!("no kernel reads quantised weights yet"),
         }
     }
 

@@ -56,7 +56,7 @@ pub(crate) fn record(rec: &mut Recording, x: Buffer, weight: Buffer, epilogue: E
     let Epilogue { bias, activation, scale, residual } = epilogue;
     let (n, k, o) = (x.rows(), x.row(), weight.rows());
     check(x.element == Element::F32, "linear", || format!("x must be f32, found {:?}", x.element))?;
-    check(weight.element != Element::U32, "linear", || "weight must be f32, f16 or bf16, found U32".into())?;
+    check(weight.element.is_weight(), "linear", || "weight must be f32, f16 or bf16, found U32".into())?;
     check(k > 0 && o > 0 && weight.row() == k, "linear", || {
         format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
     })?;
@@ -169,7 +169,7 @@ mod tests {
     fn matches_oracle_on_odd_sizes_in_every_type() {
         for (n, k, o) in [(1, 1, 1), (1, 37, 5), (2, 16, 3), (3, 130, 66), (7, 48, 65), (20, 33, 130)] {
             for element in [Element::F32, Element::F16, Element::Bf16] {
-                let (x, w) = (random(n * k, 1), stored(element, &random(o * k, 2)));
+                let (x, w) = (random(n * k, 1), stored(element, k, &random(o * k, 2)));
                 let got = product(&x, k, &w, element, Activation::None);
                 assert_close(&got, &oracle(&x, &w, k, Activation::None), 1e-5);
             }
