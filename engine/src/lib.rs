@@ -17,6 +17,8 @@ mod layers;
 mod memory;
 mod message;
 mod model;
+#[cfg_attr(not(test), expect(dead_code, reason = "the kernels and the loader come next"))]
+mod quant;
 mod recording;
 mod session;
 mod settings;

@@ -21,7 +21,8 @@ use serde_json::Value;
 /// The engine's rooms from the ground up, each with the rooms it may name. All of them stand above it in this list.
 const FLOORS: &[(&str, &[&str])] = &[
     ("error", &[]),
-    ("shape", &[]),
+    ("quant", &[]),
+    ("shape", &["quant"]),
     ("settings", &[]),
     ("event", &[]),
     ("cancel", &["error"]),
@@ -31,16 +32,19 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("message", &["audio", "image"]),
     ("text", &["error", "files"]),
     ("recording", &["error", "shape"]),
-    ("shader", &["error", "shape", "recording"]),
+    ("shader", &["error", "quant", "shape", "recording"]),
     ("memory", &["error", "shape", "recording"]),
-    ("weights", &["error", "shape", "files", "recording", "memory"]),
-    ("kernels", &["error", "shape", "recording", "shader"]),
+    ("weights", &["error", "quant", "shape", "files", "recording", "memory"]),
+    ("kernels", &["error", "quant", "shape", "recording", "shader"]),
     ("layers", &["error", "shape", "recording", "memory", "weights", "kernels"]),
     (
         "model",
         &["error", "shape", "files", "audio", "image", "recording", "memory", "weights", "kernels", "layers"],
     ),
-    ("executor", &["error", "shape", "settings", "cancel", "recording", "shader", "memory", "kernels"]),
+    (
+        "executor",
+        &["error", "quant", "shape", "settings", "cancel", "recording", "shader", "memory", "kernels"],
+    ),
     (
         "engine",
         &["error", "settings", "cancel", "audio", "image", "message", "text", "weights", "model", "executor"],

@@ -39,7 +39,7 @@ impl<'a> Tally<'a> {
 
 impl Memory for Tally<'_> {
     fn upload(&mut self, shape: Shape, element: Element, parts: Vec<Bytes>) -> Result<Buffer> {
-        let bytes = shape.len() as u64 * element.size() as u64;
+        let bytes = element.bytes(shape.rows(), shape.row()) as u64;
         self.sums.bytes += bytes;
         if bytes > self.sums.largest {
             (self.sums.largest, self.sums.element) = (bytes, Some(element));

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::meter::Meter;
@@ -188,6 +190,7 @@ impl Memory for Cpu {
     fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer> {
         let storage = match element {
             Element::U32 => Storage::U32(vec![0; shape.len()]),
+            Element::F16 => Storage::F16(vec![f16::ZERO; shape.len()]),
             _ => Storage::F32(vec![0.0; shape.len()]),
         };
         Ok(self.insert(storage, shape, element))
@@ -201,7 +204,11 @@ impl Memory for Cpu {
     }
 
     fn write_f32(&mut self, buffer: Buffer, values: &[f32]) -> Result<()> {
-        Slot { buffer, storage: self.resident_mut(buffer) }.f32().copy_from_slice(values);
+        let slot = Slot { buffer, storage: self.resident_mut(buffer) };
+        match buffer.element {
+            Element::F16 => slot.f16().convert_from_f32_slice(values),
+            _ => slot.f32().copy_from_slice(values),
+        }
         Ok(())
     }
 
@@ -211,7 +218,11 @@ impl Memory for Cpu {
     }
 
     fn read_f32(&mut self, buffer: Buffer) -> Result<Vec<f32>> {
-        Ok(Inputs { slots: vec![(buffer, self.resident(buffer))] }.f32(0).to_vec())
+        let inputs = Inputs { slots: vec![(buffer, self.resident(buffer))] };
+        Ok(match buffer.element {
+            Element::F16 => inputs.f16(0).to_f32_vec(),
+            _ => inputs.f32(0).to_vec(),
+        })
     }
 
     fn read_u32(&mut self, buffer: Buffer) -> Result<Vec<u32>> {

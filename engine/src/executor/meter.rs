@@ -30,14 +30,14 @@ fn weight_bytes(command: &Command, inputs: &Inputs<'_>) -> u64 {
         .map(|(buffer, _)| {
             let rows = match command.kernel {
                 // Rows of a table.
-                Kernel::Embedding(_) => distinct(inputs.u32(0)) * buffer.row(),
+                Kernel::Embedding(_) => distinct(inputs.u32(0)),
                 // Matrices of a stack.
                 Kernel::ExpertGateUp(_) | Kernel::ExpertDown(_) => {
-                    distinct(inputs.u32(1)) * (buffer.shape.len() / buffer.shape.axes()[0])
+                    distinct(inputs.u32(1)) * (buffer.rows() / buffer.shape.axes()[0])
                 }
-                _ => buffer.shape.len(),
+                _ => buffer.rows(),
             };
-            (rows * buffer.element.size()) as u64
+            buffer.element.bytes(rows, buffer.row()) as u64
         })
         .sum()
 }

@@ -1,16 +1,16 @@
 //! Scaled dot-product attention with grouped heads: `out = softmax(q·k / sqrt(head_dim)) · v` over the keys a row may see.
 //!
-//! Bindings: q `[n, heads·head_dim]` f32, k and v `[m, kv_heads·head_dim]` f32, past `[1]` or bounds `[s + 1]` u32 → out
+//! Bindings: q `[n, heads·head_dim]` f32, k and v `[m, kv_heads·head_dim]`, past `[1]` or bounds `[s + 1]` u32 → out
 //! `[n, heads·head_dim]` f32. Query head `h` uses key head `h / (heads / kv_heads)`.
 //!
-//! *Causal*: k and v are rings of m slots that already hold the new rows. Query row `i` has position `past + i` and sees the
-//! last `window` positions up to its own; position p stands in slot `p mod m`. *Segments*: rows `bounds[j]..bounds[j + 1]` see
-//! one another; rows outside all segments give zeros.
+//! *Causal*: k and v are rings of m slots of f16 that already hold the new rows. Query row `i` has position `past + i` and sees
+//! the last `window` positions up to its own; position p stands in slot `p mod m`. *Segments*: k and v are f32, and rows
+//! `bounds[j]..bounds[j + 1]` see one another; rows outside all segments give zeros.
 //!
-//! All sums in f32: scores over sixteen lanes; the softmax over sixteen lanes of the position and values by ascending
-//! position, both within chunks of positions, whose sums are added by ascending position. So neither the ring's size nor the
-//! cut into calls changes a bit. Scores of a tile of queries are kept: memory of a thread grows with the number of keys.
-//! Tolerance 1e-5.
+//! Half precision is widened exactly and all sums are in f32: scores over sixteen lanes; the softmax over sixteen lanes of the
+//! position and values by ascending position, both within chunks of positions, whose sums are added by ascending position. So
+//! neither the ring's size nor the cut into calls changes a bit. Scores of a tile of queries are kept: memory of a thread grows
+//! with the number of keys. Tolerance 1e-5.
 
 mod tile;
 mod values;
@@ -25,7 +25,7 @@ use super::isa::Isa;
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
-use tile::{Heads, Span};
+use tile::{Heads, Span, Stored};
 
 /// Products of queries and keys, times their length, from which on threads share a call.
 const WORTH_SHARING: usize = 500_000;
@@ -50,7 +50,11 @@ pub(crate) struct Params {
 /// Records the attention of `q` `[n, heads·head_dim]` over `k` and `v` `[m, kv_heads·head_dim]`; the result is like `q`.
 pub(crate) fn record(rec: &mut Recording, q: Buffer, k: Buffer, v: Buffer, params: Params) -> Result<Buffer> {
     let Params { heads, kv_heads, head_dim, .. } = params;
-    require::f32s("attention", &[("q", q), ("k", k), ("v", v)])?;
+    require::f32s("attention", &[("q", q)])?;
+    match params.mask {
+        Mask::Causal { .. } => require::f16s("attention", &[("k", k), ("v", v)])?,
+        Mask::Segments { .. } => require::f32s("attention", &[("k", k), ("v", v)])?,
+    }
     check(kv_heads > 0 && heads > 0 && heads.is_multiple_of(kv_heads) && head_dim > 0, "attention", || {
         format!("{heads} heads of {head_dim} cannot share {kv_heads} key heads")
     })?;
@@ -82,10 +86,14 @@ pub(crate) fn record(rec: &mut Recording, q: Buffer, k: Buffer, v: Buffer, param
 }
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
-    attend(Isa::best(), p, inputs.f32(0), inputs.f32(1), inputs.f32(2), inputs.u32(3), outputs.one().f32());
+    let (isa, q, at, out) = (Isa::best(), inputs.f32(0), inputs.u32(3), outputs.one().f32());
+    match p.mask {
+        Mask::Causal { .. } => attend(isa, p, q, inputs.f16(1), inputs.f16(2), at, out),
+        Mask::Segments { .. } => attend(isa, p, q, inputs.f32(1), inputs.f32(2), at, out),
+    }
 }
 
-fn attend(isa: Isa, p: &Params, q: &[f32], k: &[f32], v: &[f32], at: &[u32], mut out: &mut [f32]) {
+fn attend<T: Stored>(isa: Isa, p: &Params, q: &[f32], k: &[T], v: &[T], at: &[u32], mut out: &mut [f32]) {
     let heads = Heads { count: p.heads, kv_count: p.kv_heads, dim: p.head_dim, k, v };
     let row = p.heads * p.head_dim;
     let spans = match p.mask {

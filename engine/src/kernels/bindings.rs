@@ -1,11 +1,14 @@
 //! What a kernel's `cpu` function sees of its buffers: host memory, typed.
 
+use half::f16;
+
 use crate::recording::Buffer;
 use crate::shape::{Bytes, Element};
 
 /// Host memory of one place.
 pub(crate) enum Storage {
     F32(Vec<f32>),
+    F16(Vec<f16>),
     U32(Vec<u32>),
     /// Read only. Parts follow each other along the first axis.
     Weight {
@@ -36,6 +39,7 @@ impl<'a> Weight<'a> {
             Element::F16 => Weight::F16(bytemuck::cast_slice(bytes)),
             Element::Bf16 => Weight::Bf16(bytemuck::cast_slice(bytes)),
             Element::F32 | Element::U32 => Weight::F32(bytemuck::cast_slice(bytes)),
+            Element::Q8_0 | Element::Q4 => unreachable!("no kernel reads quantised weights yet"),
         }
     }
 
@@ -54,7 +58,7 @@ impl<'a> Weight<'a> {
         match self {
             Weight::F32(w) => out.copy_from_slice(&w[start..end]),
             Weight::F16(w) => {
-                out.iter_mut().zip(&w[start..end]).for_each(|(o, &v)| *o = half::f16::from_bits(v).to_f32());
+                out.iter_mut().zip(&w[start..end]).for_each(|(o, &v)| *o = f16::from_bits(v).to_f32());
             }
             Weight::Bf16(w) => {
                 out.iter_mut()
@@ -89,6 +93,15 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// The elements of a state in half precision.
+    pub(crate) fn f16(&self, i: usize) -> &'a [f16] {
+        let (buffer, storage) = self.slots[i];
+        match storage {
+            Storage::F16(values) => &values[buffer.offset..buffer.offset + buffer.shape.len()],
+            _ => unreachable!("record() checked that input {i} is f16"),
+        }
+    }
+
     /// The elements of a u32 buffer.
     pub(crate) fn u32(&self, i: usize) -> &'a [u32] {
         let (buffer, storage) = self.slots[i];
@@ -104,7 +117,7 @@ impl<'a> Inputs<'a> {
         let whole = match storage {
             Storage::F32(values) => Weight::F32(values),
             Storage::Weight { element, parts } => Weight::of(*element, (*parts[0]).as_ref()),
-            Storage::U32(_) => unreachable!("record() checked that input {i} is a weight"),
+            Storage::F16(_) | Storage::U32(_) => unreachable!("record() checked that input {i} is a weight"),
         };
         whole.slice(buffer.offset, buffer.shape.len())
     }
@@ -136,6 +149,16 @@ impl<'a> Slot<'a> {
                 &mut values[self.buffer.offset..self.buffer.offset + self.buffer.shape.len()]
             }
             _ => unreachable!("record() checked that the output is f32"),
+        }
+    }
+
+    /// The elements of a state in half precision.
+    pub(crate) fn f16(self) -> &'a mut [f16] {
+        match self.storage {
+            Storage::F16(values) => {
+                &mut values[self.buffer.offset..self.buffer.offset + self.buffer.shape.len()]
+            }
+            _ => unreachable!("record() checked that the output is f16"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Copies one buffer into another that outlives the recording.
 //!
-//! Bindings: from, f32 or u32 → to, of the same type and length.
+//! Bindings: from, f32, f16 or u32 → to, of the same type and length.
 
 use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require};
@@ -8,10 +8,11 @@ use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shape::Element;
 
-/// Records the copying of `from` into `to`, both f32 or both u32 of equal length.
+/// Records the copying of `from` into `to`, both f32, both f16 or both u32, of equal length.
 pub(crate) fn record(rec: &mut Recording, from: Buffer, to: Buffer) -> Result<()> {
-    check(from.element == to.element && matches!(from.element, Element::F32 | Element::U32), "copy", || {
-        format!("both sides must be f32 or u32, found {:?} and {:?}", from.element, to.element)
+    let state = matches!(from.element, Element::F32 | Element::F16 | Element::U32);
+    check(from.element == to.element && state, "copy", || {
+        format!("both sides must be f32, f16 or u32, found {:?} and {:?}", from.element, to.element)
     })?;
     require::length("copy", "to", to, from.shape.len())?;
     require::apart("copy", ("to", to), &[("from", from)])?;
@@ -22,6 +23,7 @@ pub(crate) fn record(rec: &mut Recording, from: Buffer, to: Buffer) -> Result<()
 pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     match inputs.buffer(0).element {
         Element::U32 => outputs.one().u32().copy_from_slice(inputs.u32(0)),
+        Element::F16 => outputs.one().f16().copy_from_slice(inputs.f16(0)),
         _ => outputs.one().f32().copy_from_slice(inputs.f32(0)),
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn record(
     add: Option<Buffer>,
 ) -> Result<Buffer> {
     let n = rows_of(&ids);
-    check(ids.element == Element::U32 && table.element != Element::U32, "embedding", || {
+    check(ids.element == Element::U32 && table.element.is_weight(), "embedding", || {
         format!(
             "ids must be u32 and the table f32, f16 or bf16, found {:?} and {:?}",
             ids.element, table.element
@@ -152,7 +152,7 @@ mod tests {
             let ids: Vec<u32> = (0..n * t).map(|i| (i * 7 % rows) as u32).collect();
             let (weights, add) = (random(n * t, 1), random(n * h, 2));
             for element in [Element::F32, Element::F16, Element::Bf16] {
-                let table = stored(element, &random(rows * h, 3));
+                let table = stored(element, h, &random(rows * h, 3));
                 for given in 0..4 {
                     let weights = (given & 1 != 0).then_some(&weights[..]);
                     let add = (given & 2 != 0).then_some(&add[..]);

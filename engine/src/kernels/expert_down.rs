@@ -39,7 +39,7 @@ pub(crate) fn record(
     check(mid.element == Element::F32 && weight.element == Element::F32, NAME, || {
         format!("mid and weight must be f32, found {:?} and {:?}", mid.element, weight.element)
     })?;
-    check(index.element == Element::U32 && down.element != Element::U32, NAME, || {
+    check(index.element == Element::U32 && down.element.is_weight(), NAME, || {
         format!(
             "index must be u32 and down f32, f16 or bf16, found {:?} and {:?}",
             index.element, down.element
@@ -137,7 +137,7 @@ mod tests {
                 mid: random(n * k * w, 1),
                 index: random(n * k, 9).iter().map(|v| (v.abs() * 100.0) as u32 % experts as u32).collect(),
                 weight: random(n * k, 4),
-                down: stored(element, &random(experts * h * w, 2)),
+                down: stored(element, w, &random(experts * h * w, 2)),
                 residual: random(n * h, 5),
                 sizes: [k, h, w],
             }
@@ -169,7 +169,7 @@ mod tests {
             let [k, h, w] = self.sizes;
             let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
             let chunks = self.down.chunks(self.down.len() / parts);
-            let parts = chunks.map(|p| part(element, p)).collect();
+            let parts = chunks.map(|p| part(element, w, p)).collect();
             let down = cpu.memory().upload([self.down.len() / (h * w), h, w].into(), element, parts).unwrap();
             let n = to - from;
             let mid = rec.constant_f32([n * k, w], self.mid[from * k * w..to * k * w].to_vec());

@@ -41,7 +41,7 @@ pub(crate) fn record(
     check(x.element == Element::F32 && index.element == Element::U32, NAME, || {
         format!("x must be f32 and index u32, found {:?} and {:?}", x.element, index.element)
     })?;
-    check(gate.element != Element::U32 && up.element != Element::U32, NAME, || {
+    check(gate.element.is_weight() && up.element.is_weight(), NAME, || {
         format!("gate and up must be f32, f16 or bf16, found {:?} and {:?}", gate.element, up.element)
     })?;
     check(index.rows() == x.rows(), NAME, || {
@@ -149,7 +149,7 @@ mod tests {
     impl Case {
         fn new(n: usize, experts: usize, [k, w, h]: [usize; 3], element: Element) -> Case {
             let index = random(n * k, 9).iter().map(|v| (v.abs() * 100.0) as u32 % experts as u32).collect();
-            let [gate, up] = [2, 3].map(|seed| stored(element, &random(experts * w * h, seed)));
+            let [gate, up] = [2, 3].map(|seed| stored(element, h, &random(experts * w * h, seed)));
             Case { x: random(n * h, 1), index, gate, up, sizes: [k, w, h] }
         }
 
@@ -159,7 +159,7 @@ mod tests {
             let experts = self.gate.len() / (w * h);
             let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
             let [gate, up] = [&self.gate, &self.up].map(|values| {
-                let parts = values.chunks(values.len() / parts).map(|p| part(element, p)).collect();
+                let parts = values.chunks(values.len() / parts).map(|p| part(element, h, p)).collect();
                 cpu.memory().upload([experts, w, h].into(), element, parts).unwrap()
             });
             let n = x.len() / h;

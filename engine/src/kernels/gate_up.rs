@@ -95,7 +95,7 @@ mod tests {
             for (n, h, w) in [(1, 48, 17), (3, 130, 64), (1, 1024, 96), (40, 64, 30)] {
                 for element in [Element::F32, Element::Bf16] {
                     let (x, norm) = (random(n * h, 1), random(h, 2));
-                    let [gate, up] = [3, 4].map(|seed| stored(element, &random(w * h, seed)));
+                    let [gate, up] = [3, 4].map(|seed| stored(element, h, &random(w * h, seed)));
                     let bg = upload(&mut executor, [w, h], element, &gate);
                     let bu = upload(&mut executor, [w, h], element, &up);
                     for normed in [true, false] {

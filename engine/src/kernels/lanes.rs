@@ -10,6 +10,8 @@ mod avx2;
 mod avx512;
 mod portable;
 
+use half::f16;
+
 use super::isa::{Isa, Set};
 
 /// Sixteen lanes of one instruction set. A value of the type proves that the processor has the instructions.
@@ -22,6 +24,8 @@ pub(super) trait Lanes: Copy {
     fn load(self, from: &[f32; 16]) -> Self::V;
     /// Loads fewer than sixteen values; the other lanes are zero.
     fn load_part(self, from: &[f32]) -> Self::V;
+    /// Loads half-precision numbers, widened exactly.
+    fn load_f16(self, from: &[f16; 16]) -> Self::V;
     fn store(self, v: Self::V, to: &mut [f32; 16]);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
@@ -51,13 +55,14 @@ pub(super) const ROUNDER: f32 = 12_582_912.0;
 /// Asks for part `part` of `parts` of the `len` values from `at` on, where they lie within `values`; they will be read soon.
 /// Few at a time, between other work: a processor waits for the first ones before it takes many more.
 #[inline(always)]
-pub(super) fn prefetch(values: &[f32], at: usize, len: usize, (part, parts): (usize, usize)) {
+pub(super) fn prefetch<T>(values: &[T], at: usize, len: usize, (part, parts): (usize, usize)) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        let share = len.div_ceil(parts).next_multiple_of(16);
+        let of_line = const { 64 / size_of::<T>() };
+        let share = len.div_ceil(parts).next_multiple_of(of_line);
         let at = at + part * share;
-        for line in values.get(at..at + share).unwrap_or_default().as_chunks::<16>().0 {
+        for line in values.get(at..at + share).unwrap_or_default().chunks_exact(of_line) {
             // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
         }

@@ -69,7 +69,7 @@ impl Params {
 pub(super) fn check_weight(kernel: &'static str, x: Buffer, weight: Buffer) -> Result<()> {
     let (k, o) = (x.row(), weight.rows());
     check(x.element == Element::F32, kernel, || format!("x must be f32, found {:?}", x.element))?;
-    check(weight.element != Element::U32, kernel, || "weight must be f32, f16 or bf16, found U32".into())?;
+    check(weight.element.is_weight(), kernel, || "weight must be f32, f16 or bf16, found U32".into())?;
     check(k > 0 && o > 0 && weight.row() == k, kernel, || {
         format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
     })
@@ -202,7 +202,7 @@ mod tests {
     fn matches_oracle_on_odd_sizes_in_every_type() {
         for (n, k, o) in [(1, 1, 1), (1, 37, 5), (2, 16, 3), (3, 130, 66), (7, 48, 65), (20, 33, 130)] {
             for element in [Element::F32, Element::F16, Element::Bf16] {
-                let (x, w) = (random(n * k, 1), stored(element, &random(o * k, 2)));
+                let (x, w) = (random(n * k, 1), stored(element, k, &random(o * k, 2)));
                 let got = product(&x, k, &w, element, Activation::None);
                 assert_close(&got, &oracle(&x, &w, k, Activation::None), 1e-5);
             }

@@ -129,7 +129,7 @@ mod tests {
                 for element in [Element::F32, Element::Bf16] {
                     let (x, norm) = (random(n * k, 1), random(k, 2));
                     let weights: Vec<_> =
-                        (0..3).map(|i| stored(element, &random(o[i] * k, 3 + i as u64))).collect();
+                        (0..3).map(|i| stored(element, k, &random(o[i] * k, 3 + i as u64))).collect();
                     let bias = random(o[1], 9);
                     let uploaded = [0, 1, 2].map(|i| upload(&mut executor, [o[i], k], element, &weights[i]));
                     for normed in [true, false] {

@@ -14,6 +14,11 @@ pub(super) fn u32s(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<(
     elements(kernel, Element::U32, buffers)
 }
 
+/// All of `buffers` hold f16 and have rows of at least one element.
+pub(super) fn f16s(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<()> {
+    elements(kernel, Element::F16, buffers)
+}
+
 fn elements(kernel: &'static str, element: Element, buffers: &[(&str, Buffer)]) -> Result<()> {
     for (name, buffer) in buffers {
         check(buffer.element == element, kernel, || {

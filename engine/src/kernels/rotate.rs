@@ -2,8 +2,8 @@
 //! position, and keys and values join the cache.
 //!
 //! Bindings: q `[n, heads·d]`, k and v `[n, kv_heads·d]`, table `[n, d]` (cosines, then sines) f32, past `[1]` u32, then, if
-//! given, the norms of q and k `[d]` f32 → q turned `[n, heads·d]` f32; keys and values, rings `[capacity, kv_heads·d]` f32 or
-//! f16, updated. Arithmetic and tolerance of [`super::rms_norm`], [`super::rope`] and [`super::cache_write`].
+//! given, the norms of q and k `[d]` f32 → q turned `[n, heads·d]` f32; keys and values, rings `[capacity, kv_heads·d]` f16,
+//! updated. Arithmetic and tolerance of [`super::rms_norm`], [`super::rope`] and [`super::cache_write`].
 
 use super::bindings::{Inputs, Outputs, Slot, Storage};
 use super::rms_norm::{Norm, check_norm, normalised};
@@ -56,6 +56,7 @@ pub(crate) fn record(
     let (Rows { q, k, v }, Cache { keys, values, past }) = (rows, cache);
     let (n, head_dim) = (q.rows(), table.row());
     require::f32s(NAME, &[("q", q), ("k", k), ("v", v), ("table", table)])?;
+    require::f16s(NAME, &[("keys", keys), ("values", values)])?;
     require::u32s(NAME, &[("past", past)])?;
     require::length(NAME, "past", past, 1)?;
     require::same(NAME, ("k", k), ("v", v))?;
@@ -143,6 +144,9 @@ mod tests {
         out
     }
 
+    /// What is lost in half precision: half a unit of its eleven bits.
+    const HALF: f32 = 1.0 / 2048.0;
+
     #[test]
     fn queries_are_turned_and_keys_and_values_join_the_ring() {
         let capacity = 11;
@@ -153,7 +157,7 @@ mod tests {
                 let mut executor = Executor::processor();
                 let memory = executor.memory();
                 let [keys, values] =
-                    [(); 2].map(|()| memory.allocate([capacity, kv_heads * d].into(), Element::F32).unwrap());
+                    [(); 2].map(|()| memory.allocate([capacity, kv_heads * d].into(), Element::F16).unwrap());
                 let counter = memory.allocate([1].into(), Element::U32).unwrap();
                 memory.write_u32(counter, &[past]).unwrap();
                 let [q, k, v] = [heads, kv_heads, kv_heads].map(|h| random(n * h * d, h as u64 + 1));
@@ -177,8 +181,8 @@ mod tests {
                     (executor.memory().read_f32(keys).unwrap(), executor.memory().read_f32(values).unwrap());
                 for row in 0..n {
                     let (slot, width) = ((past as usize + row) % capacity, kv_heads * d);
-                    assert_close(&keys[slot * width..][..width], &want[row * width..][..width], 1e-5);
-                    assert_close(&values[slot * width..][..width], &v[row * width..][..width], 1e-5);
+                    assert_close(&keys[slot * width..][..width], &want[row * width..][..width], HALF);
+                    assert_close(&values[slot * width..][..width], &v[row * width..][..width], HALF);
                 }
             }
         }
@@ -188,8 +192,10 @@ mod tests {
     fn refuses_what_does_not_fit() {
         let mut rec = Recording::new();
         let (q, k, narrow) = (rec.f32([2, 8]), rec.f32([2, 4]), rec.f32([2, 6]));
-        let (table, keys, small) = (rec.f32([2, 4]), rec.f32([5, 4]), rec.f32([1, 4]));
-        let (values, past) = (rec.f32([5, 4]), rec.scratch([1], Element::U32));
+        let table = rec.f32([2, 4]);
+        let [keys, values] = [(); 2].map(|()| rec.scratch([5, 4], Element::F16));
+        let small = rec.scratch([1, 4], Element::F16);
+        let past = rec.scratch([1], Element::U32);
         let mut refuse = |rows: Rows, cache: Cache, word| {
             let error = record(&mut rec, rows, None, table, cache).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

@@ -6,9 +6,9 @@ use crate::cancel::Cancel;
 use crate::executor::Executor;
 use crate::executor::cpu::Cpu;
 use crate::executor::gpu::{Context, Gpu};
+use crate::quant::{BLOCK, Quant};
 use crate::recording::{Buffer, Constant, Recording};
-use crate::shape::Bytes;
-use crate::shape::{Element, Shape};
+use crate::shape::{Bytes, Element, OwnedBytes, Shape};
 
 /// `n` repeatable values, roughly normal, mean 0 and deviation 1.
 pub(crate) fn random(n: usize, seed: u64) -> Vec<f32> {
@@ -31,12 +31,28 @@ pub(crate) fn assert_close(got: &[f32], want: &[f32], tolerance: f32) {
     }
 }
 
-/// What remains of the values once they are stored as `element`.
-pub(crate) fn stored(element: Element, values: &[f32]) -> Vec<f32> {
+/// What remains of the values, rows of `row`, once they are stored as `element`.
+pub(crate) fn stored(element: Element, row: usize, values: &[f32]) -> Vec<f32> {
+    let quantised = |quant: Quant| {
+        let part = encode(quant, row, values);
+        let blocks = row.div_ceil(BLOCK);
+        let (quants, scales) = part.as_ref().split_at(values.len() / row * blocks * quant.quant_bytes());
+        let rows = quants.chunks(blocks * quant.quant_bytes());
+        let scales: &[u16] = bytemuck::cast_slice(scales);
+        let mut back = vec![0.0; values.len()];
+        for ((back, quants), scales) in
+            back.chunks_mut(row).zip(rows).zip(scales.chunks(blocks * quant.scales()))
+        {
+            quant.decode(quants, scales, back);
+        }
+        back
+    };
     match element {
         Element::F16 => values.iter().map(|&v| half::f16::from_f32(v).to_f32()).collect(),
         Element::Bf16 => values.iter().map(|&v| half::bf16::from_f32(v).to_f32()).collect(),
         Element::F32 | Element::U32 => values.to_vec(),
+        Element::Q8_0 => quantised(Quant::Q8_0),
+        Element::Q4 => quantised(Quant::Q4),
     }
 }
 
@@ -56,25 +72,32 @@ pub(crate) fn upload(
     element: Element,
     values: &[f32],
 ) -> Buffer {
-    executor.memory().upload(shape.into(), element, vec![part(element, values)]).unwrap()
+    let shape = shape.into();
+    executor.memory().upload(shape, element, vec![part(element, shape.row(), values)]).unwrap()
 }
 
-/// One part of a weight.
-pub(crate) fn part(element: Element, values: &[f32]) -> Bytes {
-    /// Keeps the alignment that a `Vec<u8>` would lose.
-    struct Aligned<T>(Vec<T>);
-    impl<T: bytemuck::NoUninit> AsRef<[u8]> for Aligned<T> {
-        fn as_ref(&self) -> &[u8] {
-            bytemuck::cast_slice(&self.0)
+/// One part of a weight with rows of `row`.
+pub(crate) fn part(element: Element, row: usize, values: &[f32]) -> Bytes {
+    let bytes = match element {
+        Element::F16 => {
+            let bits: Vec<u16> = values.iter().map(|&v| half::f16::from_f32(v).to_bits()).collect();
+            OwnedBytes::from(bytemuck::cast_slice(&bits))
         }
-    }
-    match element {
-        Element::F16 => Arc::new(Aligned(values.iter().map(|&v| half::f16::from_f32(v).to_bits()).collect())),
         Element::Bf16 => {
-            Arc::new(Aligned(values.iter().map(|&v| half::bf16::from_f32(v).to_bits()).collect()))
+            let bits: Vec<u16> = values.iter().map(|&v| half::bf16::from_f32(v).to_bits()).collect();
+            OwnedBytes::from(bytemuck::cast_slice(&bits))
         }
-        Element::F32 | Element::U32 => Arc::new(Aligned(values.to_vec())),
-    }
+        Element::F32 | Element::U32 => OwnedBytes::from(bytemuck::cast_slice(values)),
+        Element::Q8_0 => encode(Quant::Q8_0, row, values),
+        Element::Q4 => encode(Quant::Q4, row, values),
+    };
+    Arc::new(bytes)
+}
+
+fn encode(quant: Quant, row: usize, values: &[f32]) -> OwnedBytes {
+    let mut part = OwnedBytes::zeros(quant.bytes(values.len() / row, row));
+    quant.encode(row, part.as_mut(), |i, to| to.copy_from_slice(&values[i * row..][..row]));
+    part
 }
 
 /// Runs a recording that reads weights placed in `executor` and returns the contents of `out`.

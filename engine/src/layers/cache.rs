@@ -1,4 +1,4 @@
-//! Keys and values of the tokens read so far, for every layer of a decoder.
+//! Keys and values of the tokens read so far, for every layer of a decoder, in half precision.
 
 use crate::error::Result;
 use crate::kernels::copy;
@@ -6,7 +6,7 @@ use crate::memory::Memory;
 use crate::recording::{Buffer, Recording};
 use crate::shape::Element;
 
-/// Keys and values of one layer, `[capacity, kv_heads · head_dim]` each.
+/// Keys and values of one layer, `[capacity, kv_heads · head_dim]` f16 each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LayerCache {
     pub(crate) keys: Buffer,
@@ -81,7 +81,7 @@ impl Cache {
 
 fn allocate(memory: &mut dyn Memory, width: usize, capacity: usize) -> Result<LayerCache> {
     Ok(LayerCache {
-        keys: memory.allocate([capacity, width].into(), Element::F32)?,
-        values: memory.allocate([capacity, width].into(), Element::F32)?,
+        keys: memory.allocate([capacity, width].into(), Element::F16)?,
+        values: memory.allocate([capacity, width].into(), Element::F16)?,
     })
 }

@@ -10,6 +10,7 @@ pub(crate) use dispatch::{Access, Binding, Dispatch, Lowering, Plane, Variant};
 pub(crate) use target::{CoopShape, Target};
 
 use crate::error::{Error, Result};
+use crate::quant::BLOCK;
 use crate::shape::Element;
 
 /// WGSL of one variant of a shader.
@@ -30,6 +31,7 @@ pub(crate) fn pitch(element: Element, row: usize) -> usize {
     row.next_multiple_of(match element {
         Element::F32 | Element::U32 => 4,
         Element::F16 | Element::Bf16 => 8,
+        Element::Q8_0 | Element::Q4 => BLOCK,
     })
 }
 

@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 
 use crate::error::{Error, Result};
-use crate::shape::Bytes;
+use crate::shape::{Bytes, OwnedBytes};
 
 /// Element type of a stored tensor, little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,8 @@ impl fmt::Display for DType {
 enum Part {
     /// A range of a mapped shard.
     Mapped(Arc<Mmap>, Range<usize>),
-    /// Bytes of our own: the length in bytes, in words that align every element type.
-    Owned(Arc<[u64]>, usize),
+    /// Bytes of our own.
+    Owned(Arc<OwnedBytes>),
 }
 
 impl Part {
@@ -70,15 +70,13 @@ impl Part {
     }
 
     fn owned(bytes: &[u8]) -> Self {
-        let mut words = vec![0u64; bytes.len().div_ceil(8)];
-        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        Self::Owned(words.into(), bytes.len())
+        Self::Owned(Arc::new(bytes.into()))
     }
 
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Mapped(map, range) => &map[range.clone()],
-            Self::Owned(words, len) => &bytemuck::cast_slice(words)[..*len],
+            Self::Owned(bytes) => (**bytes).as_ref(),
         }
     }
 }

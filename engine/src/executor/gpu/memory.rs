@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use half::f16;
+
 use super::context::Context;
 use super::readback::Readback;
 use super::upload;
@@ -78,14 +80,15 @@ impl Residents {
 
     fn write(&mut self, buffer: Buffer, bytes: &[u8]) -> Result<()> {
         if !bytes.is_empty() {
-            let at = (buffer.offset * buffer.element.size()) as u64;
+            let at = buffer.element.bytes(1, buffer.offset) as u64;
             self.context.queue.write_buffer(&self.of(buffer)?.buffer, at, bytes);
         }
         self.context.check()
     }
 
     fn read(&mut self, buffer: Buffer) -> Result<Vec<u8>> {
-        let (at, size) = (buffer.offset * buffer.element.size(), buffer.shape.len() * buffer.element.size());
+        let (at, size) =
+            (buffer.element.bytes(1, buffer.offset), buffer.element.bytes(1, buffer.shape.len()));
         let from = self.of(buffer)?.buffer.clone();
         self.readback.read(&from, at as u64, size)
     }
@@ -98,7 +101,7 @@ impl Memory for Residents {
     }
 
     fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer> {
-        let buffer = self.context.buffer("state", (shape.len() * element.size()) as u64)?;
+        let buffer = self.context.buffer("state", element.bytes(shape.rows(), shape.row()) as u64)?;
         Ok(self.insert(Resident { buffer, scales: 0 }, shape, element))
     }
 
@@ -112,7 +115,13 @@ impl Memory for Residents {
     }
 
     fn write_f32(&mut self, buffer: Buffer, values: &[f32]) -> Result<()> {
-        self.write(buffer, bytemuck::cast_slice(values))
+        match buffer.element {
+            Element::F16 => {
+                let halves: Vec<f16> = values.iter().map(|&v| f16::from_f32(v)).collect();
+                self.write(buffer, bytemuck::cast_slice(&halves))
+            }
+            _ => self.write(buffer, bytemuck::cast_slice(values)),
+        }
     }
 
     fn write_u32(&mut self, buffer: Buffer, values: &[u32]) -> Result<()> {
@@ -120,7 +129,13 @@ impl Memory for Residents {
     }
 
     fn read_f32(&mut self, buffer: Buffer) -> Result<Vec<f32>> {
-        Ok(bytemuck::pod_collect_to_vec(&self.read(buffer)?))
+        let bytes = self.read(buffer)?;
+        Ok(match buffer.element {
+            Element::F16 => {
+                bytemuck::pod_collect_to_vec::<u8, f16>(&bytes).into_iter().map(f16::to_f32).collect()
+            }
+            _ => bytemuck::pod_collect_to_vec(&bytes),
+        })
     }
 
     fn read_u32(&mut self, buffer: Buffer) -> Result<Vec<u32>> {

@@ -84,7 +84,7 @@ impl Program {
             _ => None,
         });
         let plan = Plan::new(&sizes, used);
-        let slots = plan.slots.iter().map(|&(size, element)| (size * element.size()) as u64);
+        let slots = plan.slots.iter().map(|&(size, element)| element.bytes(1, size) as u64);
         let scratch = scratch.take(context, slots)?;
         let places = Places { residents, scratch: &scratch, plan, constants };
         let steps = dispatches
@@ -126,14 +126,14 @@ fn step(context: &Context, places: &Places<'_>, dispatch: &Dispatch, kernel: &'s
 
 fn tap(context: &Context, places: &Places<'_>, after: usize, name: &str, buffer: Buffer) -> Result<Tap> {
     let bound = places.binding(&Binding::read(buffer))?;
-    let size = (buffer.shape.len() * buffer.element.size()) as u64;
+    let size = buffer.element.bytes(1, buffer.shape.len()) as u64;
     Ok(Tap {
         after,
         name: name.to_owned(),
         shape: buffer.shape,
         element: buffer.element,
         from: bound.buffer.clone(),
-        at: bound.offset + (buffer.offset * buffer.element.size()) as u64,
+        at: bound.offset + buffer.element.bytes(1, buffer.offset) as u64,
         staging: context.staging(size.next_multiple_of(4).max(4))?,
     })
 }

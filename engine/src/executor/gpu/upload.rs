@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use crate::error::{Error, Result};
+use crate::quant::Quant;
 use crate::shader;
 use crate::shape::{Bytes, Element, Shape};
 
@@ -15,7 +16,10 @@ pub(super) fn matrix(
     element: Element,
     parts: &[Bytes],
 ) -> Result<(wgpu::Buffer, u64)> {
-    let (row, pitch) = (shape.row() * element.size(), shader::pitch(element, shape.row()) * element.size());
+    if let Some(quant) = element.quant() {
+        return quantised(context, quant, shape, parts);
+    }
+    let (row, pitch) = (element.bytes(1, shape.row()), element.bytes(1, shader::pitch(element, shape.row())));
     let buffer = context.buffer("weight", (shape.rows() * pitch) as u64)?;
     let mut writer = Writer { context, buffer: &buffer, at: 0, block: Vec::new() };
     for part in parts {
@@ -31,6 +35,23 @@ pub(super) fn matrix(
     }
     writer.finish()?;
     Ok((buffer, 0))
+}
+
+/// The quants of all parts, then their scales.
+fn quantised(context: &Context, quant: Quant, shape: Shape, parts: &[Bytes]) -> Result<(wgpu::Buffer, u64)> {
+    let quants = quant.quants(shape.rows(), shape.row());
+    let align = context.device.limits().min_storage_buffer_offset_alignment as usize;
+    let start = quants.next_multiple_of(align);
+    let all = quant.bytes(shape.rows(), shape.row());
+    let buffer = context.buffer("weight", (start + all - quants) as u64)?;
+    // Where a part's own scales begin.
+    let split = quants / parts.len().max(1);
+    let mut writer = Writer { context, buffer: &buffer, at: 0, block: Vec::new() };
+    parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[..split]))?;
+    writer.pad(start - quants)?;
+    parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[split..]))?;
+    writer.finish()?;
+    Ok((buffer, start as u64))
 }
 
 /// Fills a buffer from its start on.
@@ -55,7 +76,7 @@ impl Writer<'_> {
     }
 
     fn pad(&mut self, count: usize) -> Result<()> {
-        self.push(&[0; 64][..count])
+        self.push(&vec![0; count])
     }
 
     fn flush(&mut self) -> Result<()> {

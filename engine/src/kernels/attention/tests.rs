@@ -1,7 +1,10 @@
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use super::*;
 use crate::executor::Executor;
 use crate::kernels::isa::Set;
-use crate::kernels::testing::{assert_close, random};
+use crate::kernels::testing::{assert_close, random, run, stored};
 use crate::shape::Element;
 
 /// A sequence of keys and values, and queries for its last rows.
@@ -20,7 +23,9 @@ impl Case {
     fn new([heads, kv_heads, dim]: [usize; 3], past: usize, n: usize) -> Case {
         let keys = (past + n) * kv_heads * dim;
         let q = random(n * heads * dim, 1);
-        Case { heads, kv_heads, dim, past, n, q, k: random(keys, 2), v: random(keys, 3) }
+        // What half precision holds, so that one oracle serves both types.
+        let [k, v] = [2, 3].map(|seed| stored(Element::F16, kv_heads * dim, &random(keys, seed)));
+        Case { heads, kv_heads, dim, past, n, q, k, v }
     }
 
     fn params(&self, mask: fn(Buffer) -> Mask) -> Params {
@@ -29,11 +34,11 @@ impl Case {
     }
 
     /// The rows of `all` in a ring of `capacity` slots, the last ones over those that they displace.
-    fn ring(&self, all: &[f32], capacity: usize, end: usize) -> Vec<f32> {
+    fn ring(&self, all: &[f32], capacity: usize, end: usize) -> Vec<f16> {
         let width = self.kv_heads * self.dim;
-        let mut ring = vec![f32::NAN; capacity * width]; // what is never written must never be read
+        let mut ring = vec![f16::NAN; capacity * width]; // what is never written must never be read
         for (position, row) in all.chunks(width).take(end).enumerate() {
-            ring[position % capacity * width..][..width].copy_from_slice(row);
+            ring[position % capacity * width..][..width].convert_from_f32_slice(row);
         }
         ring
     }
@@ -183,7 +188,8 @@ fn positions_and_bounds_out_of_range_stay_inside_the_buffers() {
     let p = case.params(|past| Mask::Causal { past, window: None });
     for past in [5, 1_000_000, u32::MAX] {
         let mut out = vec![0.0; case.q.len()];
-        attend(Isa::best(), &p, &case.q, &case.k, &case.v, &[past], &mut out);
+        let [k, v] = [&case.k, &case.v].map(|all| case.ring(all, 10, 10));
+        attend(Isa::best(), &p, &case.q, &k, &v, &[past], &mut out);
         assert!(out.iter().all(|v| v.is_finite()));
     }
     for bounds in [&[][..], &[3], &[4, 2, 900], &[u32::MAX, 0], &[0, u32::MAX, 5, 7]] {
@@ -194,20 +200,25 @@ fn positions_and_bounds_out_of_range_stay_inside_the_buffers() {
 #[test]
 fn records_one_command_over_a_cache() {
     let case = Case::new([4, 2, 8], 0, 5);
-    let mut rec = Recording::new();
+    let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
     let q = rec.constant_f32([5, 32], case.q.clone());
-    let k = rec.constant_f32([5, 16], case.k.clone());
-    let v = rec.constant_f32([5, 16], case.v.clone());
+    let [k, v] = [&case.k, &case.v].map(|values| {
+        let cache = cpu.memory().allocate([5, 16].into(), Element::F16).unwrap();
+        cpu.memory().write_f32(cache, values).unwrap();
+        cache
+    });
     let past = rec.constant_u32([1], vec![0]);
     let mask = Mask::Causal { past, window: Some(1) };
     let out = record(&mut rec, q, k, v, Params { heads: 4, kv_heads: 2, head_dim: 8, mask }).unwrap();
-    assert_close(&Executor::run_once(&rec, out), &case.oracle_causal(Some(1)), 1e-5);
+    assert_close(&run(&mut cpu, &rec, out), &case.oracle_causal(Some(1)), 1e-5);
 }
 
 #[test]
 fn refuses_heads_and_rows_that_do_not_fit() {
     let mut rec = Recording::new();
-    let (q, k, short) = (rec.f32([4, 32]), rec.f32([9, 16]), rec.f32([9, 15]));
+    let q = rec.f32([4, 32]);
+    let [k, short] = [[9, 16], [9, 15]].map(|shape| rec.scratch(shape, Element::F16));
+    let wide = rec.f32([9, 16]);
     let past = rec.scratch([1], Element::U32);
     let params = |kv_heads, window| {
         let mask = Mask::Causal { past, window };
@@ -219,5 +230,7 @@ fn refuses_heads_and_rows_that_do_not_fit() {
     assert!(error(k, k, params(2, Some(7))).contains("keep 10 rows"));
     assert!(error(k, k, params(2, Some(0))).contains("Some(0)"));
     let segments = Params { heads: 4, kv_heads: 2, head_dim: 8, mask: Mask::Segments { bounds: past } };
-    assert!(error(k, k, segments).contains("same rows"));
+    assert!(error(wide, wide, segments.clone()).contains("same rows"));
+    assert!(error(k, k, segments).contains("must be F32"));
+    assert!(error(wide, wide, params(2, None)).contains("must be F16"));
 }

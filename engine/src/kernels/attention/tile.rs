@@ -7,10 +7,11 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use half::f16;
 use rayon::prelude::*;
 
 use super::super::isa::Isa;
-use super::super::lanes;
+use super::super::lanes::{self, Lanes};
 use super::values::Values;
 use super::weights::{Scores, Weights};
 
@@ -25,16 +26,50 @@ pub(super) const AHEAD: usize = 32;
 /// Queries that share the loading of a key, where there are so many.
 const QUERIES: usize = 32;
 
+/// What keys and values are held as.
+pub(super) trait Stored: Copy + Sync {
+    /// Sixteen of them.
+    fn load<L: Lanes>(l: L, from: &[Self; 16]) -> L::V;
+    /// Fewer than sixteen; the other lanes are zero.
+    fn load_part<L: Lanes>(l: L, from: &[Self]) -> L::V;
+}
+
+impl Stored for f32 {
+    #[inline(always)]
+    fn load<L: Lanes>(l: L, from: &[f32; 16]) -> L::V {
+        l.load(from)
+    }
+
+    #[inline(always)]
+    fn load_part<L: Lanes>(l: L, from: &[f32]) -> L::V {
+        l.load_part(from)
+    }
+}
+
+impl Stored for f16 {
+    #[inline(always)]
+    fn load<L: Lanes>(l: L, from: &[f16; 16]) -> L::V {
+        l.load_f16(from)
+    }
+
+    #[inline(always)]
+    fn load_part<L: Lanes>(l: L, from: &[f16]) -> L::V {
+        let mut padded = [f16::ZERO; 16];
+        padded[..from.len()].copy_from_slice(from);
+        l.load_f16(&padded)
+    }
+}
+
 /// The heads and the memory of their keys and values `[slots, kv_count·dim]`.
-pub(super) struct Heads<'a> {
+pub(super) struct Heads<'a, T> {
     pub(super) count: usize,
     pub(super) kv_count: usize,
     pub(super) dim: usize,
-    pub(super) k: &'a [f32],
-    pub(super) v: &'a [f32],
+    pub(super) k: &'a [T],
+    pub(super) v: &'a [T],
 }
 
-impl Heads<'_> {
+impl<T> Heads<'_, T> {
     /// Elements from one slot to the next.
     pub(super) fn stride(&self) -> usize {
         self.kv_count * self.dim
@@ -101,8 +136,8 @@ thread_local! {
 }
 
 /// Query vectors over some key heads: for each key head the rows in turn, for each row the query heads that share it.
-pub(super) struct Tile<'a> {
-    pub(super) heads: &'a Heads<'a>,
+pub(super) struct Tile<'a, T> {
+    pub(super) heads: &'a Heads<'a, T>,
     pub(super) span: &'a Span,
     pub(super) kv_heads: Range<usize>,
     /// What each vector of a key head sees.
@@ -111,7 +146,7 @@ pub(super) struct Tile<'a> {
     pub(super) q: &'a [f32],
 }
 
-impl Tile<'_> {
+impl<T> Tile<'_, T> {
     /// Vectors of a key head.
     pub(super) fn vectors(&self) -> usize {
         self.visible.len()
@@ -157,9 +192,9 @@ pub(super) struct Chunk<'a> {
 /// Attention of the query rows `rows` of `span`, whose elements are `q` `[rows, heads·dim]`, over the key heads `kv_heads`
 /// into `out`: for each row the elements of the query heads that share them. `shared`: among the threads.
 #[expect(clippy::too_many_arguments, reason = "one call site, which has just taken these apart")]
-pub(super) fn attend(
+pub(super) fn attend<T: Stored>(
     isa: Isa,
-    heads: &Heads<'_>,
+    heads: &Heads<'_, T>,
     span: &Span,
     rows: Range<usize>,
     q: &[f32],

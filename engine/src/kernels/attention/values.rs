@@ -3,19 +3,19 @@
 use std::ops::Range;
 
 use super::super::lanes::{self, Lanes, Work};
-use super::tile::{AHEAD, BLOCK, Chunk, DIMS, Tile};
+use super::tile::{AHEAD, BLOCK, Chunk, DIMS, Stored, Tile};
 
 /// Positions whose values are added to all vectors in turn: rows of a power of two long compete for few places of the nearest
 /// cache, which holds no more of them.
 const PART: usize = 16;
 
 /// For each vector, the sum of the values that it sees in a chunk by their weights.
-pub(super) struct Values<'a, 'b> {
-    pub(super) tile: &'a Tile<'a>,
+pub(super) struct Values<'a, 'b, T> {
+    pub(super) tile: &'a Tile<'a, T>,
     pub(super) chunk: &'a mut Chunk<'b>,
 }
 
-impl Work for Values<'_, '_> {
+impl<T: Stored> Work for Values<'_, '_, T> {
     type Out = ();
 
     #[inline(always)]
@@ -63,8 +63,8 @@ impl Work for Values<'_, '_> {
 }
 
 /// Some values in slots one after another.
-struct Part<'a> {
-    tile: &'a Tile<'a>,
+struct Part<'a, T> {
+    tile: &'a Tile<'a, T>,
     /// First position that the places are counted from.
     start: usize,
     /// Slot of the first place.
@@ -76,7 +76,7 @@ struct Part<'a> {
     sums: &'a mut [f32],
 }
 
-impl Part<'_> {
+impl<T: Stored> Part<'_, T> {
     /// Adds the values at `places` to the sums of all vectors, `Q` vectors and `D` times sixteen dimensions at a time.
     #[inline(always)]
     fn add_all<L: Lanes, const Q: usize, const D: usize>(&mut self, l: L, places: Range<usize>) {
@@ -136,7 +136,7 @@ impl Part<'_> {
             let v = &tile.heads.v[first + at..];
             let (places, width) = (places.clone(), dim - at);
             if width >= 16 * D {
-                l.call(Columns::<Q, D> {
+                l.call(Columns::<T, Q, D> {
                     weights,
                     places,
                     v,
@@ -148,7 +148,15 @@ impl Part<'_> {
                 at += 16 * D;
             } else {
                 let width = width.min(16);
-                l.call(Columns::<Q, 1> { weights, places, v, stride, width, first: at % DIMS, sums: group });
+                l.call(Columns::<T, Q, 1> {
+                    weights,
+                    places,
+                    v,
+                    stride,
+                    width,
+                    first: at % DIMS,
+                    sums: group,
+                });
                 at += 16;
             }
         }
@@ -156,11 +164,11 @@ impl Part<'_> {
 }
 
 /// Adds to `D` times sixteen sums, or `width` of sixteen, of each of `Q` vectors.
-struct Columns<'a, const Q: usize, const D: usize> {
+struct Columns<'a, T, const Q: usize, const D: usize> {
     weights: &'a [[f32; PART]],
     places: Range<usize>,
     /// From the first value on; those of the next place stand `stride` values on.
-    v: &'a [f32],
+    v: &'a [T],
     stride: usize,
     width: usize,
     /// First of the sums.
@@ -168,7 +176,7 @@ struct Columns<'a, const Q: usize, const D: usize> {
     sums: &'a mut [[f32; DIMS]],
 }
 
-impl<const Q: usize, const D: usize> Work for Columns<'_, Q, D> {
+impl<T: Stored, const Q: usize, const D: usize> Work for Columns<'_, T, Q, D> {
     type Out = ();
 
     #[inline(always)]
@@ -187,11 +195,11 @@ impl<const Q: usize, const D: usize> Work for Columns<'_, Q, D> {
         while place < places.end.min(PART) {
             let mut x = [l.splat(0.0); D];
             if D == 1 && width < 16 {
-                x[0] = l.load_part(&v[at..at + width]);
+                x[0] = T::load_part(l, &v[at..at + width]);
             } else {
                 let row = &v[at..at + 16 * D].as_chunks().0;
                 for j in 0..D {
-                    x[j] = l.load(&row[j]);
+                    x[j] = T::load(l, &row[j]);
                 }
             }
             at += stride;

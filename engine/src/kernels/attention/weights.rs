@@ -1,15 +1,15 @@
 //! Scores of a chunk, and what becomes of them in the softmax.
 
 use super::super::lanes::{self, Lanes, Work};
-use super::tile::{AHEAD, BLOCK, Chunk, Tile};
+use super::tile::{AHEAD, BLOCK, Chunk, Stored, Tile};
 
 /// Products of all vectors with the keys of a chunk that they see, negative infinity for the others; and the largest.
-pub(super) struct Scores<'a, 'b> {
-    pub(super) tile: &'a Tile<'a>,
+pub(super) struct Scores<'a, 'b, T> {
+    pub(super) tile: &'a Tile<'a, T>,
     pub(super) chunk: &'a mut Chunk<'b>,
 }
 
-impl Work for Scores<'_, '_> {
+impl<T: Stored> Work for Scores<'_, '_, T> {
     type Out = ();
 
     #[inline(always)]
@@ -19,9 +19,9 @@ impl Work for Scores<'_, '_> {
         for (block, scores) in chunk.scores.chunks_exact_mut(tile.all_vectors() * BLOCK).enumerate() {
             let start = chunk.start + block * BLOCK;
             if L::WIDE {
-                products::<L, 4, 4>(l, tile, start, scores);
+                products::<L, T, 4, 4>(l, tile, start, scores);
             } else {
-                products::<L, 2, 2>(l, tile, start, scores);
+                products::<L, T, 2, 2>(l, tile, start, scores);
             }
             for (vector, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
                 let seen = tile.seen(start, BLOCK, vector % vectors);
@@ -45,9 +45,9 @@ impl Work for Scores<'_, '_> {
 
 /// Products with the keys of the block that starts at `start` which some vector sees, `Q` vectors by `K` keys.
 #[inline(always)]
-fn products<L: Lanes, const Q: usize, const K: usize>(
+fn products<L: Lanes, T: Stored, const Q: usize, const K: usize>(
     l: L,
-    tile: &Tile<'_>,
+    tile: &Tile<'_, T>,
     start: usize,
     scores: &mut [f32],
 ) {
@@ -60,9 +60,9 @@ fn products<L: Lanes, const Q: usize, const K: usize>(
             let keys = if slot + K <= slots.end { K } else { 1 };
             for head in 0..tile.kv_heads.len() {
                 if keys == K {
-                    l.call(ByKeys::<Q, K> { tile, head, slot, at, scores });
+                    l.call(ByKeys::<T, Q, K> { tile, head, slot, at, scores });
                 } else {
-                    l.call(ByKeys::<Q, 1> { tile, head, slot, at, scores });
+                    l.call(ByKeys::<T, Q, 1> { tile, head, slot, at, scores });
                 }
             }
             slot += keys;
@@ -72,22 +72,22 @@ fn products<L: Lanes, const Q: usize, const K: usize>(
 }
 
 /// Products of all vectors of key head `head` with the keys in `K` slots, to place `at` of their scores.
-struct ByKeys<'a, const Q: usize, const K: usize> {
-    tile: &'a Tile<'a>,
+struct ByKeys<'a, T, const Q: usize, const K: usize> {
+    tile: &'a Tile<'a, T>,
     head: usize,
     slot: usize,
     at: usize,
     scores: &'a mut [f32],
 }
 
-impl<const Q: usize, const K: usize> Work for ByKeys<'_, Q, K> {
+impl<T: Stored, const Q: usize, const K: usize> Work for ByKeys<'_, T, Q, K> {
     type Out = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         let ByKeys { tile, head, slot, at, scores } = self;
         let (dim, stride, vectors) = (tile.heads.dim, tile.heads.stride(), tile.vectors());
-        let mut keys: [&[f32]; K] = [&[]; K];
+        let mut keys: [&[T]; K] = [&[]; K];
         for (j, key) in keys.iter_mut().enumerate() {
             *key = &tile.heads.k[(slot + j) * stride + tile.column(head)..][..dim];
         }
@@ -102,20 +102,20 @@ impl<const Q: usize, const K: usize> Work for ByKeys<'_, Q, K> {
                 let part = (head * calls + call, tile.kv_heads.len() * calls);
                 lanes::prefetch(tile.heads.k, (slot + AHEAD) * stride, K * stride, part);
             }
-            dots::<L, Q, K>(l, q, keys, at, scores);
+            dots::<L, T, Q, K>(l, q, keys, at, scores);
         }
         for (q, scores) in last_q.chunks_exact(padded).zip(last_scores.as_chunks_mut().0) {
-            dots::<L, 1, K>(l, q, keys, at, scores);
+            dots::<L, T, 1, K>(l, q, keys, at, scores);
         }
     }
 }
 
 /// Products of `Q` padded vectors with `K` keys.
 #[inline(always)]
-fn dots<L: Lanes, const Q: usize, const K: usize>(
+fn dots<L: Lanes, T: Stored, const Q: usize, const K: usize>(
     l: L,
     q: &[[f32; 16]],
-    keys: [&[f32]; K],
+    keys: [&[T]; K],
     at: usize,
     scores: &mut [[f32; BLOCK]; Q],
 ) {
@@ -125,7 +125,7 @@ fn dots<L: Lanes, const Q: usize, const K: usize>(
         *query = &q[i * padded..][..padded];
     }
     let blocks = keys[0].len() / 16;
-    let mut whole: [&[[f32; 16]]; K] = [&[]; K];
+    let mut whole: [&[[T; 16]]; K] = [&[]; K];
     for (whole, key) in whole.iter_mut().zip(keys) {
         *whole = &key.as_chunks().0[..blocks];
     }
@@ -133,8 +133,11 @@ fn dots<L: Lanes, const Q: usize, const K: usize>(
     for block in 0..padded {
         let mut x = [l.splat(0.0); K];
         for j in 0..K {
-            x[j] =
-                if block < blocks { l.load(&whole[j][block]) } else { l.load_part(&keys[j][blocks * 16..]) };
+            x[j] = if block < blocks {
+                T::load(l, &whole[j][block])
+            } else {
+                T::load_part(l, &keys[j][blocks * 16..])
+            };
         }
         for i in 0..Q {
             let q = l.load(&queries[i][block]);
@@ -156,14 +159,14 @@ fn dots<L: Lanes, const Q: usize, const K: usize>(
 }
 
 /// Turns the scores of a chunk into weights `e^(score - largest)`, and finds their sums.
-pub(super) struct Weights<'a, 'b> {
-    pub(super) tile: &'a Tile<'a>,
+pub(super) struct Weights<'a, 'b, T> {
+    pub(super) tile: &'a Tile<'a, T>,
     pub(super) chunk: &'a mut Chunk<'b>,
     /// Largest score of each vector in all chunks.
     pub(super) largest: &'a [f32],
 }
 
-impl Work for Weights<'_, '_> {
+impl<T: Stored> Work for Weights<'_, '_, T> {
     type Out = ();
 
     #[inline(always)]

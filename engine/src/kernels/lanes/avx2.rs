@@ -1,7 +1,9 @@
-//! Lanes in two AVX2 registers, with FMA.
+//! Lanes in two AVX2 registers, with FMA and F16C.
 
 use std::arch::x86_64::*;
 use std::mem::transmute;
+
+use half::f16;
 
 use super::{Lanes, Work};
 
@@ -10,12 +12,12 @@ use super::{Lanes, Work};
 pub(super) struct Avx2(());
 
 /// Compiles `work` for these instructions.
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn run<W: Work>(work: W) -> W::Out {
     work.run(Avx2(()))
 }
 
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 #[inline(never)]
 fn outlined<W: Work>(work: W, l: Avx2) -> W::Out {
     work.run(l)
@@ -42,6 +44,15 @@ impl Lanes for Avx2 {
         let mut padded = [0.0; 16];
         padded[..from.len()].copy_from_slice(from);
         self.load(&padded)
+    }
+
+    #[inline(always)]
+    fn load_f16(self, from: &[f16; 16]) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions; both are sixteen numbers of 16 bits.
+        unsafe {
+            let [low, high] = transmute::<[f16; 16], [__m128i; 2]>(*from);
+            [_mm256_cvtph_ps(low), _mm256_cvtph_ps(high)]
+        }
     }
 
     #[inline(always)]

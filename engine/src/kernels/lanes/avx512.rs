@@ -3,6 +3,8 @@
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
+use half::f16;
+
 use super::{Lanes, Work};
 
 /// Exists only inside `run`: proof of the instructions.
@@ -43,6 +45,12 @@ impl Lanes for Avx512 {
         let mask = (1u32 << (from.len() & 15)) - 1;
         // SAFETY: `self` exists, so the processor has the instructions; the mask keeps the load inside `from`.
         unsafe { _mm512_maskz_loadu_ps(mask as u16, from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, from: &[f16; 16]) -> Self::V {
+        // SAFETY: `self` exists, so the processor has the instructions; both are sixteen numbers of 16 bits.
+        unsafe { _mm512_cvtph_ps(transmute::<[f16; 16], __m256i>(*from)) }
     }
 
     #[inline(always)]

@@ -1,5 +1,7 @@
 //! Lanes without special instructions: what any processor can run. No fused multiply-add.
 
+use half::f16;
+
 use super::{Lanes, Work};
 
 #[derive(Clone, Copy)]
@@ -29,6 +31,11 @@ impl Lanes for Portable {
         let mut v = [0.0; 16];
         v[..from.len()].copy_from_slice(from);
         v
+    }
+
+    #[inline(always)]
+    fn load_f16(self, from: &[f16; 16]) -> Self::V {
+        from.map(f16::to_f32)
     }
 
     #[inline(always)]
