@@ -85,7 +85,9 @@ impl Engine {
         let template = ChatTemplate::load(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let mut executor = Executor::new(options)?;
-        let model = Model::load(&mut Loader::new(checkpoint.scope(""), executor.memory()), &config)?;
+        let exact = options.exact_cache || checkpoint.is_f32();
+        let mut loader = Loader::new(checkpoint.scope(""), executor.memory()).with_exact_caches(exact);
+        let model = Model::load(&mut loader, &config)?;
         checkpoint.finish()?;
 
         let most = config.text().max_positions;

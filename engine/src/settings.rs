@@ -21,6 +21,8 @@ pub struct Options {
     pub threads: usize,
     /// Most tokens that a conversation may hold; the checkpoint's own limit where `None`.
     pub context_tokens: Option<usize>,
+    /// Keeps keys and values in f32, as checkpoints in f32 always do, instead of f16: for comparisons with a reference.
+    pub exact_cache: bool,
 }
 
 /// How one kind of token is chosen from its logits.

@@ -9,9 +9,14 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/reference").join(name)
 }
 
+/// The reference keeps its keys and values in f32.
+fn exact() -> Options {
+    Options { exact_cache: true, ..Options::default() }
+}
+
 /// All comparisons of a set pass, and there are at least so many.
 fn passes(set: &str, checkpoint: &str, at_least: usize) {
-    let mut engine = Engine::load(&data(set).join(checkpoint), &Options::default()).unwrap();
+    let mut engine = Engine::load(&data(set).join(checkpoint), &exact()).unwrap();
     let cases = engine::verify(&mut engine, &data(set).join("goldens"), None).unwrap();
     let failures: Vec<_> = cases.iter().filter_map(|c| Some((&c.name, c.failure.as_ref()?))).collect();
     assert!(failures.is_empty(), "{set}/{checkpoint}: {failures:#?}");
@@ -103,7 +108,7 @@ const TRAPS: [(&str, &[&str]); 19] = [
 #[test]
 fn every_known_trap_is_compared_on_every_set() {
     for set in ["open", "narrow", "wide"] {
-        let mut engine = Engine::load(&data(set).join("omni-bf16"), &Options::default()).unwrap();
+        let mut engine = Engine::load(&data(set).join("omni-bf16"), &exact()).unwrap();
         let cases = engine::verify(&mut engine, &data(set).join("goldens"), None).unwrap();
         for (trap, names) in TRAPS {
             for name in names {
@@ -117,7 +122,7 @@ fn every_known_trap_is_compared_on_every_set() {
 
 #[test]
 fn a_golden_of_another_checkpoint_fails() {
-    let mut engine = Engine::load(&data("narrow/qwen3-dense-bf16"), &Options::default()).unwrap();
+    let mut engine = Engine::load(&data("narrow/qwen3-dense-bf16"), &exact()).unwrap();
     let cases = engine::verify(&mut engine, &data("wide/goldens"), None).unwrap();
     assert!(cases.iter().any(|c| c.failure.is_some()));
 }
@@ -125,7 +130,7 @@ fn a_golden_of_another_checkpoint_fails() {
 #[test]
 fn the_dump_holds_our_tensors_under_the_goldens_names() {
     let folder = tempfile::tempdir().unwrap();
-    let mut engine = Engine::load(&data("narrow/qwen3-dense-bf16"), &Options::default()).unwrap();
+    let mut engine = Engine::load(&data("narrow/qwen3-dense-bf16"), &exact()).unwrap();
     engine::verify(&mut engine, &data("narrow/goldens"), Some(folder.path())).unwrap();
     for file in ["raw.safetensors", "chat.safetensors"] {
         assert!(folder.path().join(file).metadata().unwrap().len() > 1000, "{file}");

@@ -40,7 +40,7 @@ impl ModelOptions {
             DeviceOption::Cpu => Device::Cpu,
             DeviceOption::Gpu => Device::Gpu,
         };
-        Options { device, threads: self.threads, context_tokens: None }
+        Options { device, threads: self.threads, ..Options::default() }
     }
 
     /// The folder to load.

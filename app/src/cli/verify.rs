@@ -37,7 +37,9 @@ struct Line {
 /// # Errors
 /// The checkpoint or the goldens cannot be read, or something is out of tolerance.
 pub(crate) fn run(options: &VerifyOptions) -> Result<()> {
-    let mut engine = Engine::load(&options.model.folder()?, &options.model.engine())?;
+    // The reference keeps its keys and values in f32.
+    let settings = engine::Options { exact_cache: true, ..options.model.engine() };
+    let mut engine = Engine::load(&options.model.folder()?, &settings)?;
     let cases = engine::verify(&mut engine, &options.goldens, options.dump.as_deref())?;
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for case in &cases {

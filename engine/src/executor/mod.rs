@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::memory::Memory;
-use crate::recording::{Constant, Recording};
+use crate::recording::{Buffer, Constant, Recording};
 use crate::settings::{Device, Options};
 use crate::shape::Shape;
 
@@ -31,6 +31,14 @@ pub(crate) struct Program {
 enum Prepared {
     Cpu(plan::Plan),
     Gpu(gpu::Program),
+}
+
+/// Small values on their way to the host.
+pub(crate) enum Fetch {
+    /// They have arrived.
+    There(Vec<u32>),
+    /// The device is still at work.
+    Pending(gpu::Pending),
 }
 
 impl Executor {
@@ -83,11 +91,47 @@ impl Executor {
     /// # Errors
     /// `Error::Cancelled` when `cancel` fires; resident buffers then hold part of the work.
     pub(crate) fn run(&mut self, program: &Program, cancel: &Cancel) -> Result<()> {
+        self.run_fetching(program, cancel, &[]).map(drop)
+    }
+
+    /// Runs all commands in order, and has the contents of `wanted`, resident views of u32, brought to the host meanwhile.
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    pub(crate) fn run_fetching(
+        &mut self,
+        program: &Program,
+        cancel: &Cancel,
+        wanted: &[Buffer],
+    ) -> Result<Fetch> {
         match (self, &program.prepared) {
-            (Executor::Cpu(cpu), Prepared::Cpu(plan)) => cpu.run(&program.recording, plan, cancel),
-            (Executor::Gpu(gpu), Prepared::Gpu(program)) => gpu.run(program, cancel),
+            (Executor::Cpu(cpu), Prepared::Cpu(plan)) => {
+                cpu.run(&program.recording, plan, cancel)?;
+                let values = wanted.iter().map(|b| cpu.read_u32(*b)).collect::<Result<Vec<_>>>()?;
+                Ok(Fetch::There(values.concat()))
+            }
+            (Executor::Gpu(gpu), Prepared::Gpu(program)) => {
+                Ok(gpu.run(program, cancel, wanted)?.map_or(Fetch::There(Vec::new()), Fetch::Pending))
+            }
             _ => Err(Error::Device("a program made for one device was given to another".into())),
         }
+    }
+
+    /// The values that a run has set out for the host, one view after the other. Blocks until they are there.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(crate) fn collect(&mut self, fetch: Fetch) -> Result<Vec<u32>> {
+        match (self, fetch) {
+            (_, Fetch::There(values)) => Ok(values),
+            (Executor::Gpu(gpu), Fetch::Pending(pending)) => gpu.collect(pending),
+            (Executor::Cpu(_), Fetch::Pending(_)) => Err(Error::Device("values of another device".into())),
+        }
+    }
+
+    /// Whether runs go on after they were asked for, so that it pays to ask for the next one before the values of this one are read.
+    pub(crate) fn runs_ahead(&self) -> bool {
+        matches!(self, Executor::Gpu(_))
     }
 
     /// The tensors tapped since the last call, by name.

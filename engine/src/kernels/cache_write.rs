@@ -1,19 +1,21 @@
-//! Writes new rows into a ring in half precision: row `i` goes to slot `(past + i) mod capacity`.
+//! Writes new rows into a ring: row `i` goes to slot `(past + i) mod capacity`.
 //!
-//! Bindings: x `[n, width]` f32, past `[1]` u32 (rows written before) → cache `[capacity, width]` f16, updated. Rounded to the
+//! Bindings: x `[n, width]` f32, past `[1]` u32 (rows written before) → cache `[capacity, width]` f16 or f32, updated. f16 is rounded to the
 //! nearest, ties to even. n is at most the capacity.
 
+use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shape::Element;
 
-/// Records the writing of `x` `[n, width]` into `cache` `[capacity, width]` f16 behind the `past` `[1]` u32 rows before it.
+/// Records the writing of `x` `[n, width]` into `cache` `[capacity, width]` f16 or f32 behind the `past` `[1]` u32 rows before it.
 pub(crate) fn record(rec: &mut Recording, x: Buffer, past: Buffer, cache: Buffer) -> Result<()> {
     require::f32s("cache_write", &[("x", x)])?;
-    require::f16s("cache_write", &[("cache", cache)])?;
+    require::halves_or_f32s("cache_write", &[("cache", cache)])?;
     require::u32s("cache_write", &[("past", past)])?;
     require::length("cache_write", "past", past, 1)?;
     require::apart("cache_write", ("cache", cache), &[("x", x), ("past", past)])?;
@@ -28,15 +30,23 @@ pub(crate) fn record(rec: &mut Recording, x: Buffer, past: Buffer, cache: Buffer
 pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (x, past) = (inputs.f32(0), inputs.u32(1)[0] as usize);
     let width = inputs.buffer(0).row();
-    let cache = outputs.one().f16();
+    let slot = outputs.one();
+    match slot.buffer.element {
+        Element::F16 => write(x, past, width, slot.f16(), <[f16]>::convert_from_f32_slice),
+        _ => write(x, past, width, slot.f32(), <[f32]>::copy_from_slice),
+    }
+}
+
+/// Puts rows into the ring, in one piece or around its end.
+fn write<T>(x: &[f32], past: usize, width: usize, cache: &mut [T], store: impl Fn(&mut [T], &[f32])) {
     let capacity = cache.len() / width;
     if capacity == 0 {
         return;
     }
     let start = past % capacity * width;
     let until_end = x.len().min(cache.len() - start);
-    cache[start..start + until_end].convert_from_f32_slice(&x[..until_end]);
-    cache[..x.len() - until_end].convert_from_f32_slice(&x[until_end..]);
+    store(&mut cache[start..start + until_end], &x[..until_end]);
+    store(&mut cache[..x.len() - until_end], &x[until_end..]);
 }
 
 #[cfg(test)]

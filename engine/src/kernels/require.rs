@@ -14,11 +14,6 @@ pub(super) fn u32s(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<(
     elements(kernel, Element::U32, buffers)
 }
 
-/// All of `buffers` hold f16 and have rows of at least one element.
-pub(super) fn f16s(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<()> {
-    elements(kernel, Element::F16, buffers)
-}
-
 fn elements(kernel: &'static str, element: Element, buffers: &[(&str, Buffer)]) -> Result<()> {
     for (name, buffer) in buffers {
         check(buffer.element == element, kernel, || {
@@ -27,6 +22,14 @@ fn elements(kernel: &'static str, element: Element, buffers: &[(&str, Buffer)]) 
         check(buffer.row() > 0, kernel, || format!("rows of {name} {} are empty", buffer.shape))?;
     }
     Ok(())
+}
+
+/// All of `buffers` hold f16, or all hold f32, and have rows of at least one element.
+pub(super) fn halves_or_f32s(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<()> {
+    match buffers.first() {
+        Some((_, first)) if first.element == Element::F32 => f32s(kernel, buffers),
+        _ => elements(kernel, Element::F16, buffers),
+    }
 }
 
 /// `buffer` has `len` elements.

@@ -6,7 +6,7 @@ use crate::memory::Memory;
 use crate::recording::{Buffer, Recording};
 use crate::shape::Element;
 
-/// Keys and values of one layer, `[capacity, kv_heads · head_dim]` f16 each.
+/// Keys and values of one layer, `[capacity, kv_heads · head_dim]` f16 or f32 each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LayerCache {
     pub(crate) keys: Buffer,
@@ -19,21 +19,30 @@ pub(crate) struct Cache {
     pub(crate) layers: Vec<LayerCache>,
     /// Rows in use, u32 `[1]`, on the device.
     pub(crate) past: Buffer,
-    width: usize,
+    format: CacheFormat,
     capacity: usize,
 }
 
+/// What a row of keys or values is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheFormat {
+    /// Elements of a row.
+    pub(crate) width: usize,
+    /// F16, or F32 where every bit counts.
+    pub(crate) element: Element,
+}
+
 impl Cache {
-    /// Room for `capacity` rows of `width` elements in each of `layers` layers.
+    /// Room for `capacity` rows in each of `layers` layers.
     pub(crate) fn new(
         memory: &mut dyn Memory,
         layers: usize,
-        width: usize,
+        format: CacheFormat,
         capacity: usize,
     ) -> Result<Cache> {
         let past = memory.allocate([1].into(), Element::U32)?;
-        let layers = (0..layers).map(|_| allocate(memory, width, capacity)).collect::<Result<_>>()?;
-        Ok(Cache { layers, past, width, capacity })
+        let layers = (0..layers).map(|_| allocate(memory, format, capacity)).collect::<Result<_>>()?;
+        Ok(Cache { layers, past, format, capacity })
     }
 
     /// Rows that fit.
@@ -55,7 +64,7 @@ impl Cache {
         capacity: usize,
     ) -> Result<(Recording, [Buffer; 2])> {
         let old = self.layers[layer];
-        let new = allocate(memory, self.width, capacity)?;
+        let new = allocate(memory, self.format, capacity)?;
         let mut rec = Recording::new();
         for (from, to) in [(old.keys, new.keys), (old.values, new.values)] {
             copy::record(&mut rec, from.slice_rows(0, self.capacity), to.slice_rows(0, self.capacity))?;
@@ -79,9 +88,9 @@ impl Cache {
     }
 }
 
-fn allocate(memory: &mut dyn Memory, width: usize, capacity: usize) -> Result<LayerCache> {
+fn allocate(memory: &mut dyn Memory, format: CacheFormat, capacity: usize) -> Result<LayerCache> {
     Ok(LayerCache {
-        keys: memory.allocate([capacity, width].into(), Element::F16)?,
-        values: memory.allocate([capacity, width].into(), Element::F16)?,
+        keys: memory.allocate([capacity, format.width].into(), format.element)?,
+        values: memory.allocate([capacity, format.width].into(), format.element)?,
     })
 }

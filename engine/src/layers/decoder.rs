@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::layers::attention::{AttentionConfig, CausalAttention, Turn};
-use crate::layers::cache::{Cache, LayerCache};
+use crate::layers::cache::{Cache, CacheFormat, LayerCache};
 use crate::layers::mlp::{Mlp, MlpConfig};
 use crate::layers::norm::RmsNorm;
 use crate::layers::rope::Rope;
@@ -74,7 +74,7 @@ pub(crate) struct Decoder {
     pub(crate) layers: Vec<DecoderLayer>,
     norm: RmsNorm,
     rope: Rope,
-    kv_width: usize,
+    cache_format: CacheFormat,
 }
 
 impl Decoder {
@@ -84,12 +84,14 @@ impl Decoder {
             .map(|i| DecoderLayer::load(&mut loader.at(&format!("layers.{i}")), config))
             .collect::<Result<_>>()?;
         let norm = RmsNorm::load(loader, "norm", config.attention.hidden_size, config.rms_norm_eps)?;
-        Ok(Decoder { layers, norm, rope, kv_width: config.attention.kv_heads * config.attention.head_dim })
+        let width = config.attention.kv_heads * config.attention.head_dim;
+        let cache_format = CacheFormat { width, element: loader.cache_element() };
+        Ok(Decoder { layers, norm, rope, cache_format })
     }
 
     /// An empty cache for `capacity` rows.
     pub(crate) fn cache(&self, memory: &mut dyn Memory, capacity: usize) -> Result<Cache> {
-        Cache::new(memory, self.layers.len(), self.kv_width, capacity)
+        Cache::new(memory, self.layers.len(), self.cache_format, capacity)
     }
 
     /// What the layers share in a call with rows at `positions` `[axes, rows]`.

@@ -3,7 +3,7 @@
 use crate::cancel::Cancel;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::executor::{Executor, Program};
+use crate::executor::{Executor, Fetch, Program};
 use crate::kernels::copy;
 use crate::layers::cache::Cache;
 use crate::memory::Memory;
@@ -35,6 +35,11 @@ impl<'a> Device<'a> {
     /// Runs all commands in order.
     pub(crate) fn run(&mut self, program: &Program) -> Result<()> {
         self.executor.run(program, self.cancel)
+    }
+
+    /// Runs all commands in order, and has `wanted` brought to the host meanwhile.
+    pub(crate) fn run_fetching(&mut self, program: &Program, wanted: &[Buffer]) -> Result<Fetch> {
+        self.executor.run_fetching(program, self.cancel, wanted)
     }
 
     /// Runs a recording that is run only once.
@@ -83,6 +88,7 @@ impl<'a> Device<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::cache::CacheFormat;
     use crate::settings::Options;
 
     #[test]
@@ -90,7 +96,8 @@ mod tests {
         let mut executor = Executor::new(&Options::default()).unwrap();
         let cancel = Cancel::new();
         let mut device = Device { executor: &mut executor, cancel: &cancel };
-        let mut cache = Cache::new(device.memory(), 2, 3, 2).unwrap();
+        let mut cache =
+            Cache::new(device.memory(), 2, CacheFormat { width: 3, element: Element::F16 }, 2).unwrap();
         let rows = |layer: usize, values: bool| {
             let first = (100 * layer + 10 * usize::from(values)) as f32;
             (0..6).map(|i| first + i as f32).collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::device::Device;
 use super::prompt::Prompt;
 use crate::error::Result;
-use crate::executor::Program;
+use crate::executor::{Fetch, Program};
 use crate::kernels::{advance, gather_rows, sample};
 use crate::layers::cache::Cache;
 use crate::model::positions::Walk;
@@ -42,6 +42,11 @@ pub(crate) struct Reader {
     position: Buffer,
     /// Feeds the last token and samples the next; void when the cache has moved or the sampling has changed.
     step: Option<Program>,
+    /// The token of a step that was asked for before anybody wanted it: the device works while the host thinks.
+    ahead: Option<Fetch>,
+    seed: u64,
+    /// Tokens drawn that somebody wanted: where the random sequence stands.
+    draws: u32,
     tapped: bool,
 }
 
@@ -64,6 +69,9 @@ impl Reader {
             params,
             position,
             step: None,
+            ahead: None,
+            seed: 0,
+            draws: 0,
             tapped: false,
         })
     }
@@ -101,7 +109,14 @@ impl Reader {
     ) -> Result<()> {
         self.params = params;
         self.step = None;
-        device.memory().write_u32(self.sampler.rng, &[seed as u32, (seed >> 32) as u32, 0])
+        (self.seed, self.draws) = (seed, 0);
+        self.write_rng(device)
+    }
+
+    /// Puts the random sequence where the wanted tokens have left it.
+    fn write_rng(&self, device: &mut Device<'_>) -> Result<()> {
+        let rng = [self.seed as u32, (self.seed >> 32) as u32, self.draws];
+        device.memory().write_u32(self.sampler.rng, &rng)
     }
 
     /// Reads tokens `range` of a placed prompt. Keeps the accepted rows of media where `accept`. Samples the next token where
@@ -116,10 +131,15 @@ impl Reader {
         then_sample: bool,
     ) -> Result<Vec<Accepted>> {
         let count = range.len();
+        self.ahead = None;
+        if then_sample {
+            self.write_rng(device)?;
+        }
         let (mut rec, last, accepted) = self.record_read(device, thinker, prompt, range, accept)?;
         if then_sample {
             let logits = thinker.logits(&mut rec, last)?;
             sample::record(&mut rec, logits, self.sampler, self.params.clone())?;
+            self.draws += 1;
         }
         let kept = device.run_keeping(rec, &accepted.iter().map(|a| a.rows).collect::<Vec<_>>())?;
         self.mark = ReaderMark { rows: self.mark.rows + count, walk: prompt.end };
@@ -174,20 +194,35 @@ impl Reader {
         Ok(device.memory().read_u32(self.sampler.token)?[0])
     }
 
-    /// Feeds the token sampled last and samples the next.
+    /// Feeds the token sampled last and samples the next. Where the device runs ahead, the step after is asked for too: it costs
+    /// nothing if the answer ends here, since what it leaves behind is written anew by the next read.
     pub(crate) fn step(&mut self, device: &mut Device<'_>, thinker: &Thinker) -> Result<u32> {
-        if device.reserve(&mut self.cache, self.mark.rows + 1)? {
+        let wanted = match self.ahead.take() {
+            Some(fetch) => fetch,
+            None => self.submit(device, thinker, 1)?,
+        };
+        if device.executor.runs_ahead() {
+            self.ahead = Some(self.submit(device, thinker, 2)?);
+        }
+        let token = device.executor.collect(wanted)?;
+        self.mark.rows += 1;
+        self.mark.walk.next += 1.0;
+        self.draws += 1;
+        Ok(token.first().copied().unwrap_or_default())
+    }
+
+    /// Asks for a step, which takes the row `rows` after those that count.
+    fn submit(&mut self, device: &mut Device<'_>, thinker: &Thinker, rows: usize) -> Result<Fetch> {
+        if device.reserve(&mut self.cache, self.mark.rows + rows)? {
             self.step = None;
         }
         let step = match self.step.take() {
             Some(step) => step,
             None => device.prepare(self.record_step(thinker)?)?,
         };
-        device.run(&step)?;
+        let fetch = device.run_fetching(&step, &[self.sampler.token])?;
         self.step = Some(step);
-        self.mark.rows += 1;
-        self.mark.walk.next += 1.0;
-        self.token(device)
+        Ok(fetch)
     }
 
     fn record_step(&self, thinker: &Thinker) -> Result<Recording> {

@@ -93,6 +93,8 @@ pub(crate) struct Speaker {
     pending: Vec<Stretch>,
     predictor_cache: Cache,
     first: sample::State,
+    /// The first code that was sampled last.
+    first_code: u32,
     others: Vec<sample::State>,
     sampling: SpeechSampling,
     /// The talker's last normalised row, `[1, hidden]`.
@@ -101,8 +103,10 @@ pub(crate) struct Speaker {
     code_row: Buffer,
     text_token: Buffer,
     position: Buffer,
+    /// Predicts a frame; talks; both in one.
     predict: Option<Program>,
     talk: Option<Program>,
+    frame: Option<Program>,
     utterance: Option<Utterance>,
     tapped: bool,
 }
@@ -129,6 +133,7 @@ impl Speaker {
             pending: Vec::new(),
             predictor_cache: voice.code_predictor.cache(memory)?,
             first,
+            first_code: 0,
             others,
             sampling,
             talker_row: memory.allocate([1, hidden].into(), Element::F32)?,
@@ -137,6 +142,7 @@ impl Speaker {
             position: memory.allocate([3, 1].into(), Element::F32)?,
             predict: None,
             talk: None,
+            frame: None,
             utterance: None,
             tapped: false,
         })
@@ -151,7 +157,7 @@ impl Speaker {
     ) -> Result<()> {
         self.sampling = sampling;
         self.predict = None;
-        self.talk = None;
+        self.forget_talk();
         for (state, stream) in [(Some(&self.first), 1), (self.others.first(), 2)] {
             let seed = seed.wrapping_add(stream);
             if let Some(state) = state {
@@ -165,7 +171,7 @@ impl Speaker {
     pub(crate) fn tap(&mut self) {
         self.tapped = true;
         self.predict = None;
-        self.talk = None;
+        self.forget_talk();
     }
 
     /// Gives the memory back.
@@ -221,11 +227,11 @@ impl Speaker {
         talker: &Talker,
         embed_tokens: Buffer,
     ) -> Result<()> {
-        while let Some(stretch) = self.pending.first() {
-            let rows = stretch.ids.len();
+        while let Some(rows) = self.pending.first().map(|stretch| stretch.ids.len()) {
             if device.reserve(&mut self.cache, self.rows + rows)? {
-                self.talk = None;
+                self.forget_talk();
             }
+            let stretch = &self.pending[0];
             self.cache.set_past(device.memory(), self.rows)?;
             let mut rec = Recording::tapped_if(self.tapped);
             let media: Vec<_> = stretch.media.iter().map(|m| (m.at.clone(), m.rows)).collect();
@@ -257,7 +263,7 @@ impl Speaker {
         let talker = &voice.talker;
         self.read(device, talker, embed_tokens)?;
         if device.reserve(&mut self.cache, self.rows + Talker::OPENING_ROWS)? {
-            self.talk = None;
+            self.forget_talk();
         }
         self.cache.set_past(device.memory(), self.rows)?;
         if let Some(seen) = self.first.seen {
@@ -277,19 +283,22 @@ impl Speaker {
         let positions = constant_positions(&mut rec, &places);
         let normed = talker.record(&mut rec, x, positions, &self.cache)?;
         self.record_choice(&mut rec, talker, normed.slice_rows(Talker::OPENING_ROWS - 1, 1))?;
-        device.run_once(rec)?;
+        let program = device.prepare(rec)?;
+        let first = device.run_fetching(&program, &[self.first.token])?;
         device.memory().write_f32(self.position, &[next + Talker::OPENING_ROWS as f32; 3])?;
         let progress = voice.code2wav.reset(device.memory())?;
+        self.first_code = device.executor.collect(first)?.first().copied().unwrap_or_default();
+        let ended = self.first_code == talker.config.codec_eos_id || opening.max_frames == 0;
         self.utterance = Some(Utterance {
             text: VecDeque::new(),
             text_ended: false,
-            next: Next::Predict,
+            next: if ended { Next::Done } else { Next::Predict },
             frames: Vec::new(),
             decoded: 0,
             progress,
             max_frames: opening.max_frames,
         });
-        self.stop_at_end(device, talker)
+        Ok(())
     }
 
     /// Another text token to speak; `None` when there are no more.
@@ -323,12 +332,38 @@ impl Speaker {
         config: &SpeechConfig,
         embed_tokens: Buffer,
     ) -> Result<()> {
-        if self.next() == Next::Predict {
-            self.predict_frame(device, voice)?;
-        }
-        if self.next() == Next::Talk && self.is_ready() {
-            self.talk(device, &voice.talker, config, embed_tokens)?;
-        }
+        let predicts = self.next() == Next::Predict;
+        let talks = self.place_text(device, config, usize::from(predicts))?;
+        let parts = (predicts, talks);
+        let program = match parts {
+            (true, true) => self.frame.take(),
+            (true, false) => self.predict.take(),
+            (false, true) => self.talk.take(),
+            (false, false) => return Ok(()),
+        };
+        let program = match program {
+            Some(program) => program,
+            None => {
+                let mut rec = Recording::tapped_if(self.tapped);
+                if predicts {
+                    self.record_predict(&mut rec, voice)?;
+                }
+                if talks {
+                    self.record_talk(&mut rec, &voice.talker, embed_tokens)?;
+                }
+                device.prepare(rec)?
+            }
+        };
+        let wanted: Vec<Buffer> =
+            self.others.iter().map(|other| other.token).chain([self.first.token]).collect();
+        let fetch = device.run_fetching(&program, &wanted)?;
+        *match parts {
+            (true, true) => &mut self.frame,
+            (true, false) => &mut self.predict,
+            _ => &mut self.talk,
+        } = Some(program);
+        let codes = device.executor.collect(fetch)?;
+        self.take_codes(&codes, predicts, talks, voice.talker.config.codec_eos_id);
         Ok(())
     }
 
@@ -336,83 +371,75 @@ impl Speaker {
         self.utterance.as_ref().map_or(Next::Done, |u| u.next)
     }
 
-    /// The codes of a frame from the talker's row and its code.
-    fn predict_frame(&mut self, device: &mut Device<'_>, voice: &Voice) -> Result<()> {
-        let predict = match self.predict.take() {
-            Some(predict) => predict,
-            None => device.prepare(self.record_predict(voice)?)?,
-        };
-        device.run(&predict)?;
-        self.predict = Some(predict);
-        let mut frame = device.memory().read_u32(self.first.token)?;
-        for other in &self.others {
-            frame.extend(device.memory().read_u32(other.token)?);
+    /// Puts the next text token in its place, if the talker's turn comes after `more` frames. Returns whether it does.
+    fn place_text(&mut self, device: &mut Device<'_>, config: &SpeechConfig, more: usize) -> Result<bool> {
+        let Some(utterance) = &mut self.utterance else { return Ok(false) };
+        let frames = utterance.frames.len() + more;
+        let has_text = !utterance.text.is_empty() || utterance.text_ended;
+        if utterance.next == Next::Done || !has_text {
+            return Ok(false);
         }
-        if let Some(utterance) = &mut self.utterance {
-            utterance.frames.push(frame);
-            utterance.next = Next::Talk;
+        if frames >= utterance.max_frames {
+            if more == 0 {
+                utterance.next = Next::Done;
+            }
+            return Ok(false);
         }
-        Ok(())
+        let text = utterance.text.front().copied().unwrap_or(config.tts_pad);
+        let rows = self.rows + Talker::OPENING_ROWS + frames;
+        device.memory().write_u32(self.text_token, &[text])?;
+        if device.reserve(&mut self.cache, rows)? {
+            self.forget_talk();
+        }
+        Ok(true)
     }
 
-    fn record_predict(&self, voice: &Voice) -> Result<Recording> {
-        let mut rec = Recording::tapped_if(self.tapped);
-        let first = embedding::record(&mut rec, self.first.token, None, voice.talker.codec_embedding, None)?;
+    /// Takes note of a step's codes: those that were predicted, then the first of the next frame.
+    fn take_codes(&mut self, codes: &[u32], predicted: bool, talked: bool, end: u32) {
+        let (Some(utterance), Some((&first, others))) = (&mut self.utterance, codes.split_last()) else {
+            return;
+        };
+        if predicted {
+            utterance.frames.push(std::iter::once(self.first_code).chain(others.iter().copied()).collect());
+            utterance.next = Next::Talk;
+        }
+        if talked {
+            utterance.text.pop_front();
+            self.first_code = first;
+            utterance.next = if first == end { Next::Done } else { Next::Predict };
+        }
+    }
+
+    /// The recordings that talk are void: the cache has moved, or the sampling has changed.
+    fn forget_talk(&mut self) {
+        self.talk = None;
+        self.frame = None;
+    }
+
+    /// The codes of a frame from the talker's row and its code.
+    fn record_predict(&self, rec: &mut Recording, voice: &Voice) -> Result<()> {
+        let first = embedding::record(rec, self.first.token, None, voice.talker.codec_embedding, None)?;
         rec.tap(|| "cp_input.0".into(), self.talker_row);
         rec.tap(|| "cp_input.1".into(), first);
         let sum = voice.code_predictor.record_frame(
-            &mut rec,
+            rec,
             self.talker_row,
             first,
             &self.predictor_cache,
             &self.others,
             &self.sampling.others,
         )?;
-        copy::record(&mut rec, sum, self.code_row)?;
-        Ok(rec)
+        copy::record(rec, sum, self.code_row)
     }
 
     /// The talker takes the frame and a text token, and samples the first code of the next frame.
-    fn talk(
-        &mut self,
-        device: &mut Device<'_>,
-        talker: &Talker,
-        config: &SpeechConfig,
-        embed_tokens: Buffer,
-    ) -> Result<()> {
-        let Some(utterance) = &mut self.utterance else { return Ok(()) };
-        if utterance.frames.len() >= utterance.max_frames {
-            utterance.next = Next::Done;
-            return Ok(());
-        }
-        let text = utterance.text.front().copied().unwrap_or(config.tts_pad);
-        let rows = self.rows + Talker::OPENING_ROWS + utterance.frames.len();
-        device.memory().write_u32(self.text_token, &[text])?;
-        if device.reserve(&mut self.cache, rows)? {
-            self.talk = None;
-        }
-        let talk = match self.talk.take() {
-            Some(talk) => talk,
-            None => device.prepare(self.record_talk(talker, embed_tokens)?)?,
-        };
-        device.run(&talk)?;
-        self.talk = Some(talk);
-        if let Some(utterance) = &mut self.utterance {
-            utterance.text.pop_front();
-            utterance.next = Next::Predict;
-        }
-        self.stop_at_end(device, talker)
-    }
-
-    fn record_talk(&self, talker: &Talker, embed_tokens: Buffer) -> Result<Recording> {
-        let mut rec = Recording::tapped_if(self.tapped);
+    fn record_talk(&self, rec: &mut Recording, talker: &Talker, embed_tokens: Buffer) -> Result<()> {
         rec.tap(|| "position".into(), self.position);
-        let text = talker.text_rows(&mut rec, self.text_token, embed_tokens)?;
-        let row = talker.frame_row(&mut rec, self.code_row, text)?;
-        let normed = talker.record(&mut rec, row, self.position, &self.cache)?;
-        self.record_choice(&mut rec, talker, normed)?;
-        advance::advance_f32(&mut rec, self.position, 1)?;
-        Ok(rec)
+        let text = talker.text_rows(rec, self.text_token, embed_tokens)?;
+        let row = talker.frame_row(rec, self.code_row, text)?;
+        let normed = talker.record(rec, row, self.position, &self.cache)?;
+        self.record_choice(rec, talker, normed)?;
+        advance::advance_f32(rec, self.position, 1)
     }
 
     /// Keeps the talker's row and samples the first code of a frame from it.
@@ -420,16 +447,6 @@ impl Speaker {
         copy::record(rec, normed, self.talker_row)?;
         let logits = talker.logits(rec, normed)?;
         sample::record(rec, logits, self.first, self.sampling.first.clone())?;
-        Ok(())
-    }
-
-    fn stop_at_end(&mut self, device: &mut Device<'_>, talker: &Talker) -> Result<()> {
-        let code = self.first_code(device)?;
-        if let Some(utterance) = &mut self.utterance
-            && (code == talker.config.codec_eos_id || utterance.max_frames == 0)
-        {
-            utterance.next = Next::Done;
-        }
         Ok(())
     }
 
@@ -449,8 +466,8 @@ impl Speaker {
     }
 
     /// The first code that was sampled last.
-    pub(crate) fn first_code(&self, device: &mut Device<'_>) -> Result<u32> {
-        Ok(device.memory().read_u32(self.first.token)?[0])
+    pub(crate) fn first_code(&self) -> u32 {
+        self.first_code
     }
 
     /// The codes of the answer so far, `[frames][groups]`.

@@ -157,7 +157,7 @@ fn answer(
     let mut logits = Rows::default();
     logits.push(opening_taps.f32("logits"));
     let (mut codes, mut places, mut inputs, mut scores) =
-        (vec![speaker.first_code(&mut device)?], Rows::default(), Rows::default(), Rows::default());
+        (vec![speaker.first_code()], Rows::default(), Rows::default(), Rows::default());
     while codes.last() != Some(&stop) && codes.len() < limit && speaker.is_speaking() {
         speaker.step(&mut device, voice, config, embed)?;
         let taps = Taps(device.executor.take_taps());
@@ -170,7 +170,7 @@ fn answer(
         for group in 0..voice.code_predictor.codes() {
             scores.push(taps.f32(&format!("cp_logits.{group}")));
         }
-        codes.push(speaker.first_code(&mut device)?);
+        codes.push(speaker.first_code());
     }
     let frames = speaker.frames().to_vec();
     speaker.free(&mut device);

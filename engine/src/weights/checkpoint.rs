@@ -77,6 +77,11 @@ impl Checkpoint {
         self.shards.iter().flat_map(|shard| &shard.tensors).map(|t| t.range.len()).sum()
     }
 
+    /// Whether all tensors are stored in f32.
+    pub(crate) fn is_f32(&self) -> bool {
+        self.shards.iter().flat_map(|shard| &shard.tensors).all(|t| t.dtype == super::DType::F32)
+    }
+
     /// Names of the tensors that nothing has asked for, sorted.
     pub(crate) fn unused(&self) -> Vec<String> {
         let unused = self.tensors.iter().filter(|(_, entry)| !entry.asked.load(Ordering::Relaxed));

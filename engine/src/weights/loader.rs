@@ -22,22 +22,33 @@ enum Source<'a> {
 pub(crate) struct Loader<'a> {
     source: Source<'a>,
     memory: &'a mut dyn Memory,
+    cache_element: Element,
 }
 
 impl<'a> Loader<'a> {
     /// Loads from the names below `scope`.
     pub(crate) fn new(scope: Scope<'a>, memory: &'a mut dyn Memory) -> Loader<'a> {
-        Loader { source: Source::Checkpoint(scope), memory }
+        Loader { source: Source::Checkpoint(scope), memory, cache_element: Element::F16 }
     }
 
     /// Makes random weights of every shape asked for, stored as `dtype`.
     pub(crate) fn random(memory: &'a mut dyn Memory, dtype: DType) -> Loader<'a> {
-        Loader { source: Source::Random(dtype), memory }
+        Loader { source: Source::Random(dtype), memory, cache_element: Element::F16 }
     }
 
     /// Asks `memory` for room as [`Loader::random`] does, but gives it no contents: nothing can be run with them.
     pub(crate) fn outline(memory: &'a mut dyn Memory, dtype: DType) -> Loader<'a> {
-        Loader { source: Source::Outline(dtype), memory }
+        Loader { source: Source::Outline(dtype), memory, cache_element: Element::F16 }
+    }
+
+    /// Has caches hold keys and values in f32, where `exact`; they take f16 otherwise.
+    pub(crate) fn with_exact_caches(self, exact: bool) -> Loader<'a> {
+        Loader { cache_element: if exact { Element::F32 } else { Element::F16 }, ..self }
+    }
+
+    /// What caches hold keys and values in.
+    pub(crate) fn cache_element(&self) -> Element {
+        self.cache_element
     }
 
     /// The names one step further down.
@@ -47,7 +58,7 @@ impl<'a> Loader<'a> {
             Source::Random(dtype) => Source::Random(*dtype),
             Source::Outline(dtype) => Source::Outline(*dtype),
         };
-        Loader { source, memory: self.memory }
+        Loader { source, memory: self.memory, cache_element: self.cache_element }
     }
 
     /// The memory, for states and tables.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use half::f16;
 
 use super::context::Context;
-use super::readback::Readback;
+use super::readback::{Piece, Readback};
 use super::upload;
 use crate::error::{Error, Result};
 use crate::memory::Memory;
@@ -26,7 +26,7 @@ pub(crate) struct Residents {
     context: Arc<Context>,
     places: Vec<Option<Resident>>,
     free: Vec<u32>,
-    readback: Readback,
+    pub(super) readback: Readback,
 }
 
 impl Residents {
@@ -53,6 +53,12 @@ impl Residents {
             kernel: "memory",
             reason: format!("buffer {id} was freed, or belongs to another device"),
         })
+    }
+
+    /// The piece of memory behind a view of u32.
+    pub(super) fn piece(&self, buffer: Buffer) -> Result<Piece> {
+        let at = buffer.element.bytes(1, buffer.offset) as u64;
+        Ok((self.of(buffer)?.buffer.clone(), at, buffer.element.bytes(1, buffer.shape.len()) as u64))
     }
 
     fn insert(&mut self, resident: Resident, shape: Shape, element: Element) -> Buffer {

@@ -19,12 +19,13 @@ pub(crate) use context::Context;
 use memory::Residents;
 use pace::Pace;
 pub(crate) use program::Program;
+pub(crate) use readback::Pending;
 use scratch::Scratch;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::memory::Memory;
-use crate::recording::{Constant, Recording};
+use crate::recording::{Buffer, Constant, Recording};
 use crate::shape::Shape;
 
 /// How long a device may be silent before it counts as lost.
@@ -86,11 +87,18 @@ impl Gpu {
         Program::new(&self.context, &self.memory, &mut self.scratch, recording)
     }
 
-    /// Submits all dispatches in order; returns before they are done. Reading a buffer waits for them.
+    /// Submits all dispatches in order; returns before they are done. Reading a buffer waits for them. The contents of `wanted`,
+    /// views of u32, set out for the host as soon as the work is done.
     ///
     /// # Errors
     /// `Error::Cancelled` when `cancel` fires between two slices; resident buffers then hold part of the work.
-    pub(crate) fn run(&mut self, program: &Program, cancel: &Cancel) -> Result<()> {
+    pub(crate) fn run(
+        &mut self,
+        program: &Program,
+        cancel: &Cancel,
+        wanted: &[Buffer],
+    ) -> Result<Option<Pending>> {
+        let mut pending = None;
         let mut encoder = None;
         let mut taps = program.taps.iter().peekable();
         let mut left = program.steps.as_slice();
@@ -107,8 +115,15 @@ impl Gpu {
             while let Some(tap) = taps.next_if(|tap| tap.after == done) {
                 tap.copy(open);
             }
+            if left.is_empty() && !wanted.is_empty() {
+                let pieces = wanted.iter().map(|b| self.memory.piece(*b)).collect::<Result<Vec<_>>>()?;
+                pending = Some(self.memory.readback.copy(open, &pieces)?);
+            }
             if left.is_empty() || self.pace.is_full() {
                 let submission = self.context.queue.submit(encoder.take().map(wgpu::CommandEncoder::finish));
+                if let Some(pending) = &mut pending {
+                    pending.submission = Some(submission.clone());
+                }
                 self.pace.submitted(&self.context, submission)?;
                 self.context.check()?;
                 if left.is_empty() {
@@ -124,7 +139,12 @@ impl Gpu {
         for tap in &program.taps {
             self.taps.insert(tap.name.clone(), (tap.shape, tap.read(&self.context)?));
         }
-        Ok(())
+        Ok(pending)
+    }
+
+    /// The values that a run has set out for the host. Blocks until they are there.
+    pub(crate) fn collect(&mut self, pending: Pending) -> Result<Vec<u32>> {
+        Ok(bytemuck::pod_collect_to_vec(&self.memory.readback.collect(pending)?))
     }
 }
 

@@ -5,18 +5,52 @@ use std::sync::Arc;
 use super::context::Context;
 use crate::error::{Error, Result};
 
-/// A buffer that the host can read, kept for the next read.
+/// Buffers that the host can read, kept for the next read.
 pub(super) struct Readback {
     context: Arc<Context>,
-    staging: Option<wgpu::Buffer>,
+    idle: Vec<wgpu::Buffer>,
+}
+
+/// Bytes on their way to the host: pieces, one after the other.
+pub(crate) struct Pending {
+    staging: wgpu::Buffer,
+    length: u64,
+    /// The work that they are copied after, once it is submitted.
+    pub(super) submission: Option<wgpu::SubmissionIndex>,
 }
 
 /// The least that is worth a buffer, so that small reads never make a new one.
-const LEAST_BYTES: u64 = 1 << 16;
+const LEAST_BYTES: u64 = 1 << 12;
+
+/// A piece of a buffer: where it begins and how many bytes it has, both multiples of 4.
+pub(super) type Piece = (wgpu::Buffer, u64, u64);
 
 impl Readback {
     pub(super) fn new(context: Arc<Context>) -> Readback {
-        Readback { context, staging: None }
+        Readback { context, idle: Vec::new() }
+    }
+
+    /// Has `pieces` copied when the encoder's work is done.
+    pub(super) fn copy(&mut self, encoder: &mut wgpu::CommandEncoder, pieces: &[Piece]) -> Result<Pending> {
+        let length: u64 = pieces.iter().map(|(_, _, size)| size).sum();
+        let staging = match self.idle.iter().position(|b| b.size() >= length) {
+            Some(at) => self.idle.swap_remove(at),
+            None => self.context.staging(length.next_power_of_two().max(LEAST_BYTES))?,
+        };
+        let mut to = 0;
+        for (from, at, size) in pieces {
+            encoder.copy_buffer_to_buffer(from, *at, &staging, to, *size);
+            to += size;
+        }
+        Ok(Pending { staging, length, submission: None })
+    }
+
+    /// The bytes, once the work that they were copied after is done. Blocks.
+    pub(super) fn collect(&mut self, pending: Pending) -> Result<Vec<u8>> {
+        let Pending { staging, length, submission } = pending;
+        let bytes = self.context.mapped(&staging, length, submission, <[u8]>::to_vec)?;
+        self.idle.push(staging);
+        Ok(bytes)
     }
 
     /// `size` bytes of `from`, after all work submitted so far. Blocks.
@@ -25,17 +59,13 @@ impl Readback {
             return Ok(Vec::new());
         }
         let length = (size as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
-        let staging = match self.staging.take().filter(|b| b.size() >= length) {
-            Some(staging) => staging,
-            None => self.context.staging(length.next_power_of_two().max(LEAST_BYTES))?,
-        };
         let mut encoder =
             self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(from, at, &staging, 0, length);
-        let submission = self.context.queue.submit([encoder.finish()]);
-        let bytes = self.context.mapped(&staging, length, Some(submission), |bytes| bytes[..size].to_vec());
-        self.staging = Some(staging);
-        bytes
+        let mut pending = self.copy(&mut encoder, &[(from.clone(), at, length)])?;
+        pending.submission = Some(self.context.queue.submit([encoder.finish()]));
+        let mut bytes = self.collect(pending)?;
+        bytes.truncate(size);
+        Ok(bytes)
     }
 }
 
@@ -52,7 +82,8 @@ impl Context {
         })
     }
 
-    /// Shows `read` the first `length` bytes of a staging buffer, after `submission` is done or, without one, all that was submitted.
+    /// Shows `read` the first `length` bytes of a staging buffer, once `submission` is done; without one, all that was
+    /// submitted.
     pub(super) fn mapped<T>(
         &self,
         staging: &wgpu::Buffer,
