@@ -124,17 +124,22 @@ impl Kernel {
         match self {
             Kernel::Add => add::gpu(inputs, outputs, low),
             Kernel::Advance(p) => advance::gpu(p, outputs, low),
+            Kernel::CausalColumns(p) => causal_columns::gpu(p, inputs, outputs, low),
             Kernel::ConcatRows => concat_rows::gpu(inputs, outputs, low),
             Kernel::Conv2dColumns => conv2d_columns::gpu(inputs, outputs, low),
             Kernel::Copy => copy::gpu(inputs, outputs, low),
+            Kernel::DepthwiseConv => depthwise_conv::gpu(inputs, outputs, low),
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
             Kernel::GatherRows => gather_rows::gpu(inputs, outputs, low),
             Kernel::LayerNorm(p) => layer_norm::gpu(p, inputs, outputs, low),
+            Kernel::OverlapAdd(p) => overlap_add::gpu(p, inputs, outputs, low),
             Kernel::Permute(p) => permute::gpu(p, inputs, outputs, low),
             Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),
+            Kernel::PushHistory => push_history::gpu(inputs, outputs, low),
             Kernel::RmsNorm(p) => rms_norm::gpu(p, inputs, outputs, low),
             Kernel::Rotate(p) => rotate::gpu(p, inputs, outputs, low),
             Kernel::ScatterRows(mode) => scatter_rows::gpu(*mode, inputs, outputs, low),
+            Kernel::Snake => snake::gpu(inputs, outputs, low),
             _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
         }
     }
