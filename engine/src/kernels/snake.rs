@@ -116,6 +116,24 @@ mod tests {
     }
 
     #[test]
+    fn the_square_of_the_sine_holds_far_out() {
+        let x: Vec<f32> = (-10_000..10_000).map(|v| v as f32 * 0.997).collect();
+        let beta = -13.0;
+        let mut rec = Recording::new();
+        let bx = rec.constant_f32([x.len(), 1], x.clone());
+        // An alpha of 0 leaves x as it is; the small beta makes the sine large beside x.
+        let (ba, bb) = (rec.constant_f32([1], vec![0.0]), rec.constant_f32([1], vec![beta]));
+        let out = record(&mut rec, bx, ba, bb).unwrap();
+        let depth = 1.0 / (f64::from(beta).exp() + 1e-9);
+        let want: Vec<f32> =
+            x.iter().map(|&x| (f64::from(x) + f64::from(x).sin().powi(2) * depth) as f32).collect();
+        for mut executor in executors() {
+            // 4e-7 for the square, the rest for the depth and the rounding of the sum.
+            assert_close(&run(&mut executor, &rec, out), &want, 9e-7);
+        }
+    }
+
+    #[test]
     fn refuses_a_beta_of_another_length() {
         let mut rec = Recording::new();
         let (x, alpha, beta) = (rec.f32([2, 4]), rec.f32([4]), rec.f32([3]));
