@@ -6,6 +6,7 @@ use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording};
+use crate::shader::{Dispatch, Lowering};
 
 /// Records `a + b` for `a` and `b` `[n, width]`; the result has the shape of `a`.
 pub(crate) fn record(rec: &mut Recording, a: Buffer, b: Buffer) -> Result<Buffer> {
@@ -26,21 +27,36 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (a, b, out) = (inputs[0], inputs[1], outputs[0]);
+    let dispatch = Dispatch::new("add")
+        .read(a)
+        .read(b)
+        .write(out)
+        .size(out.shape.len())
+        .size(a.offset)
+        .size(b.offset)
+        .size(out.offset)
+        .elements(out.shape.len(), low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
-    use crate::kernels::testing::random;
+    use crate::kernels::testing::{executors, random, run};
 
     #[test]
     fn adds_every_element() {
-        for n in [1, 33, 200_003] {
+        for n in [1, 33, 2048, 200_003] {
             let (a, b) = (random(n, 1), random(n, 2));
             let mut rec = Recording::new();
             let (ba, bb) = (rec.constant_f32([1, n], a.clone()), rec.constant_f32([1, n], b.clone()));
             let out = record(&mut rec, ba, bb).unwrap();
             let want: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
-            assert_eq!(Executor::run_once(&rec, out), want);
+            for mut executor in executors() {
+                assert_eq!(run(&mut executor, &rec, out), want);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use super::bindings::Outputs;
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording};
+use crate::shader::{Dispatch, Lowering};
 use crate::shape::Element;
 
 #[derive(Clone, Debug)]
@@ -35,25 +36,50 @@ pub(crate) fn cpu(p: &Params, outputs: Outputs<'_>) {
     }
 }
 
+pub(crate) fn gpu(p: &Params, outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let counter = outputs[0];
+    let dispatch = Dispatch::new("advance")
+        .define((counter.element == Element::F32).then_some("F32"))
+        .write(counter)
+        .size(counter.shape.len())
+        .param(p.by)
+        .size(counter.offset)
+        .elements(counter.shape.len(), low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
+    use crate::kernels::testing::executors;
 
     #[test]
     fn counters_grow_with_every_run_and_wrap() {
-        let mut cpu = Executor::processor();
-        let counter = cpu.memory().allocate([2].into(), Element::U32).unwrap();
-        let positions = cpu.memory().allocate([3, 1].into(), Element::F32).unwrap();
-        cpu.memory().write_u32(counter, &[5, u32::MAX]).unwrap();
-        cpu.memory().write_f32(positions, &[0.0, 1.5, -1.0]).unwrap();
-        let mut rec = Recording::new();
-        record(&mut rec, counter, 2).unwrap();
-        advance_f32(&mut rec, positions, 1).unwrap();
-        cpu.run_recording(&rec);
-        cpu.run_recording(&rec);
-        assert_eq!(cpu.memory().read_u32(counter).unwrap(), [9, 3]);
-        assert_eq!(cpu.memory().read_f32(positions).unwrap(), [2.0, 3.5, 1.0]);
+        for mut executor in executors() {
+            let counter = executor.memory().allocate([3, 1].into(), Element::U32).unwrap();
+            let positions = executor.memory().allocate([3, 1].into(), Element::F32).unwrap();
+            executor.memory().write_u32(counter, &[7, 5, u32::MAX]).unwrap();
+            executor.memory().write_f32(positions, &[0.0, 1.5, -1.0]).unwrap();
+            let mut rec = Recording::new();
+            record(&mut rec, counter.slice_rows(1, 2), 2).unwrap();
+            advance_f32(&mut rec, positions, 1).unwrap();
+            executor.run_recording(&rec);
+            executor.run_recording(&rec);
+            assert_eq!(executor.memory().read_u32(counter).unwrap(), [7, 9, 3]);
+            assert_eq!(executor.memory().read_f32(positions).unwrap(), [2.0, 3.5, 1.0]);
+        }
+    }
+
+    #[test]
+    fn more_elements_than_one_axis_of_workgroups_holds() {
+        let n = 65_535 * 256 + 7;
+        for mut executor in executors() {
+            let counter = executor.memory().allocate([n].into(), Element::U32).unwrap();
+            let mut rec = Recording::new();
+            record(&mut rec, counter, 3).unwrap();
+            executor.run_recording(&rec);
+            assert!(executor.memory().read_u32(counter).unwrap().into_iter().all(|v| v == 3));
+        }
     }
 
     #[test]

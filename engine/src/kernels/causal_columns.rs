@@ -7,6 +7,7 @@ use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
@@ -51,6 +52,24 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, history, out) = (inputs[0], inputs[1], outputs[0]);
+    let dispatch = Dispatch::new("causal_columns")
+        .read(x)
+        .read(history)
+        .write(out)
+        .size(out.shape.len())
+        .size(x.row())
+        .size(p.kernel_size)
+        .size(p.dilation)
+        .size(history.shape.len())
+        .size(x.offset)
+        .size(history.offset)
+        .size(out.offset)
+        .elements(out.shape.len(), low.target());
+    low.push(dispatch)
+}
+
 /// Row `at` of `history` followed by `x`.
 pub(super) fn row_of<'a>(x: &'a [f32], history: &'a [f32], channels: usize, at: usize) -> &'a [f32] {
     let start = at * channels;
@@ -63,13 +82,12 @@ pub(super) fn row_of<'a>(x: &'a [f32], history: &'a [f32], channels: usize, at: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
-    use crate::kernels::testing::random;
+    use crate::kernels::testing::{executors, random, run};
 
     #[test]
     fn columns_hold_the_present_input_last() {
         for (time, channels, kernel_size, dilation) in
-            [(1, 1, 2, 1), (5, 3, 7, 1), (4, 2, 7, 9), (40, 33, 3, 3)]
+            [(1, 1, 2, 1), (5, 3, 7, 1), (4, 2, 7, 9), (40, 33, 3, 3), (8, 1024, 3, 1)]
         {
             let before = (kernel_size - 1) * dilation;
             let all = random((before + time) * channels, 1);
@@ -79,7 +97,9 @@ mod tests {
             let bx = rec.constant_f32([time, channels], x.to_vec());
             let out = record(&mut rec, bx, bh, kernel_size, dilation).unwrap();
             assert_eq!((out.rows(), out.row()), (time, channels * kernel_size));
-            for (i, got) in Executor::run_once(&rec, out).into_iter().enumerate() {
+            let [got, gpu] = executors().map(|mut executor| run(&mut executor, &rec, out));
+            assert_eq!(got, gpu);
+            for (i, got) in got.into_iter().enumerate() {
                 let (t, channel, tap) =
                     (i / (channels * kernel_size), i / kernel_size % channels, i % kernel_size);
                 let at = before + t - (kernel_size - 1 - tap) * dilation;

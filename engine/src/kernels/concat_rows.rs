@@ -3,9 +3,10 @@
 //! Bindings: a `[n, row]` f32, b `[m, row]` f32 → out `[n + m, row]` f32.
 
 use super::bindings::{Inputs, Outputs};
-use super::{Kernel, require};
+use super::{Kernel, copy, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::Lowering;
 
 /// Records `a` `[n, row]` followed by `b` `[m, row]`; the result is `[n + m, row]`.
 pub(crate) fn record(rec: &mut Recording, a: Buffer, b: Buffer) -> Result<Buffer> {
@@ -25,19 +26,30 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     out[a.len()..].copy_from_slice(b);
 }
 
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (a, b, out) = (inputs[0], inputs[1], outputs[0]);
+    copy::words(a, out.slice_rows(0, a.rows()), low)?;
+    copy::words(b, out.slice_rows(a.rows(), b.rows()), low)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
+    use crate::kernels::testing::{executors, random, run};
 
     #[test]
     fn rows_of_b_follow_those_of_a() {
-        let mut rec = Recording::new();
-        let a = rec.constant_f32([1, 2], vec![1.0, 2.0]);
-        let b = rec.constant_f32([2, 2], vec![3.0, 4.0, 5.0, 6.0]);
-        let out = record(&mut rec, a, b).unwrap();
-        assert_eq!((out.rows(), out.row()), (3, 2));
-        assert_eq!(Executor::run_once(&rec, out), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        for (n, m, row) in [(1, 2, 2), (0, 3, 1), (3, 0, 7), (1, 1, 2048), (700, 5, 33)] {
+            let all = random((n + m) * row, 1);
+            let mut rec = Recording::new();
+            let a = rec.constant_f32([n, row], all[..n * row].to_vec());
+            let b = rec.constant_f32([m, row], all[n * row..].to_vec());
+            let out = record(&mut rec, a, b).unwrap();
+            assert_eq!((out.rows(), out.row()), (n + m, row));
+            for mut executor in executors() {
+                assert_eq!(run(&mut executor, &rec, out), all);
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 /// Records the windows of `x` `[images, height, width, channels]`: `[images·out_height·out_width, channels·9]`.
 pub(crate) fn record(rec: &mut Recording, x: Buffer) -> Result<Buffer> {
@@ -67,11 +68,28 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, out) = (inputs[0], outputs[0]);
+    let axes = x.shape.axes();
+    let dispatch = Dispatch::new("conv2d_columns")
+        .read(x)
+        .write(out)
+        .size(out.shape.len())
+        .size(axes[1])
+        .size(axes[2])
+        .size(axes[3])
+        .size(halved(axes[1]))
+        .size(halved(axes[2]))
+        .size(x.offset)
+        .size(out.offset)
+        .elements(out.shape.len(), low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
-    use crate::kernels::testing::random;
+    use crate::kernels::testing::{executors, random, run};
 
     #[test]
     fn columns_hold_the_window_of_each_output() {
@@ -82,7 +100,9 @@ mod tests {
             let out = record(&mut rec, bx).unwrap();
             let (out_height, out_width) = ((height - 1) / 2 + 1, (width - 1) / 2 + 1);
             assert_eq!(out.shape.axes(), [images * out_height * out_width, channels * 9]);
-            for (i, got) in Executor::run_once(&rec, out).into_iter().enumerate() {
+            let [got, gpu] = executors().map(|mut executor| run(&mut executor, &rec, out));
+            assert_eq!(got, gpu);
+            for (i, got) in got.into_iter().enumerate() {
                 let (row, column) = (i / (channels * 9), i % (channels * 9));
                 let (image, oy, ox) =
                     (row / out_width / out_height, row / out_width % out_height, row % out_width);

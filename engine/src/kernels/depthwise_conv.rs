@@ -10,6 +10,7 @@ use super::causal_columns::row_of;
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 /// Records the convolution of `x` `[time, channels]` after `history` `[taps - 1, channels]` with `weight`
 /// `[channels, taps]` and `bias` `[channels]`; the result has the shape of `x`.
@@ -58,13 +59,36 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, history, weight, bias, out) = (inputs[0], inputs[1], inputs[2], inputs[3], outputs[0]);
+    let taps = history.rows() + 1;
+    let dispatch = Dispatch::new("depthwise_conv")
+        .read(x)
+        .read(history)
+        .read(weight)
+        .read(bias)
+        .write(out)
+        .size(x.shape.len())
+        .size(x.row())
+        .size(taps)
+        .size(history.shape.len())
+        .size(x.offset)
+        .size(history.offset)
+        .size(weight.offset)
+        .size(bias.offset)
+        .size(out.offset)
+        .elements(x.shape.len(), low.target())
+        .costs(x.shape.len() * taps);
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random};
+    use crate::kernels::testing::{self, assert_close, executors, random};
 
-    fn run(x: &[f32], history: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    fn run(executor: &mut Executor, x: &[f32], history: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         let channels = bias.len();
         let mut rec = Recording::new();
         let bx = rec.constant_f32([x.len() / channels, channels], x.to_vec());
@@ -72,15 +96,14 @@ mod tests {
         let bw = rec.constant_f32([channels, weight.len() / channels], weight.to_vec());
         let bb = rec.constant_f32([channels], bias.to_vec());
         let out = record(&mut rec, bx, bh, bw, bb).unwrap();
-        Executor::run_once(&rec, out)
+        testing::run(executor, &rec, out)
     }
 
     #[test]
     fn matches_oracle_and_pieces_change_no_bit() {
-        for (time, channels, taps) in [(1, 1, 1), (9, 3, 7), (40, 130, 7)] {
+        for (time, channels, taps) in [(1, 1, 1), (9, 3, 7), (40, 130, 7), (4, 1024, 7)] {
             let all = random((taps - 1 + time) * channels, 1);
             let (weight, bias) = (random(channels * taps, 2), random(channels, 3));
-            let whole = run(&all[(taps - 1) * channels..], &all[..(taps - 1) * channels], &weight, &bias);
             let want: Vec<f32> = (0..time * channels)
                 .map(|i| {
                     let (t, c) = (i / channels, i % channels);
@@ -90,15 +113,19 @@ mod tests {
                     (f64::from(bias[c]) + products.sum::<f64>()) as f32
                 })
                 .collect();
-            assert_close(&whole, &want, 1e-5);
-            let step_by_step: Vec<f32> = (0..time)
-                .flat_map(|t| {
-                    let (history, x) =
-                        all[t * channels..(t + taps) * channels].split_at((taps - 1) * channels);
-                    run(x, history, &weight, &bias)
-                })
-                .collect();
-            assert_eq!(step_by_step, whole);
+            for mut executor in executors() {
+                let (history, x) = all.split_at((taps - 1) * channels);
+                let whole = run(&mut executor, x, history, &weight, &bias);
+                assert_close(&whole, &want, 1e-5);
+                let step_by_step: Vec<f32> = (0..time)
+                    .flat_map(|t| {
+                        let (history, x) =
+                            all[t * channels..(t + taps) * channels].split_at((taps - 1) * channels);
+                        run(&mut executor, x, history, &weight, &bias)
+                    })
+                    .collect();
+                assert_eq!(step_by_step, whole);
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! Layer normalisation of each row: `out = (x - mean) / sqrt(variance + eps) · weight + bias`.
 //!
 //! Bindings: x `[rows, row]` f32, weight `[row]` f32, bias `[row]` f32 → out `[rows, row]` f32. Mean first, then the
-//! variance about it, in f32 over sixteen lanes; tolerance 2e-5.
+//! variance about it, in f32 over sixteen lanes or the threads of a workgroup; tolerance 2e-5.
 
 use super::bindings::{Inputs, Outputs};
 use super::lanes::{self, Lanes, Work};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
@@ -42,6 +43,25 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, weight, bias, out) = (inputs[0], inputs[1], inputs[2], outputs[0]);
+    let dispatch = Dispatch::new("layer_norm")
+        .define(low.target().subgroup_define())
+        .read(x)
+        .read(weight)
+        .read(bias)
+        .write(out)
+        .size(x.rows())
+        .size(x.row())
+        .float(p.eps)
+        .size(x.offset)
+        .size(weight.offset)
+        .size(bias.offset)
+        .size(out.offset)
+        .groups(x.rows(), low.target());
+    low.push(dispatch)
+}
+
 struct Rows<'a> {
     x: &'a [f32],
     weight: &'a [f32],
@@ -70,7 +90,7 @@ impl Work for Rows<'_> {
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random};
+    use crate::kernels::testing::{self, assert_close, executors, random};
 
     /// Plain loops in f64.
     fn oracle(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f32> {
@@ -87,30 +107,34 @@ mod tests {
         out
     }
 
-    fn run(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    fn run(executor: &mut Executor, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         let row = weight.len();
         let mut rec = Recording::new();
         let bx = rec.constant_f32([x.len() / row, row], x.to_vec());
         let (bw, bb) = (rec.constant_f32([row], weight.to_vec()), rec.constant_f32([row], bias.to_vec()));
         let out = record(&mut rec, bx, bw, bb, 1e-6).unwrap();
-        Executor::run_once(&rec, out)
+        testing::run(executor, &rec, out)
     }
 
     #[test]
     fn matches_oracle_on_odd_rows_far_from_zero() {
-        for (rows, row) in [(1, 1), (3, 5), (2, 24), (300, 48), (7, 1153), (65, 1280)] {
+        for (rows, row) in [(1, 1), (3, 5), (2, 24), (300, 48), (7, 1153), (65, 1280), (1, 3072)] {
             let x: Vec<f32> = random(rows * row, 1).into_iter().map(|v| v + 30.0).collect();
             let (w, b) = (random(row, 2), random(row, 3));
-            let got = run(&x, &w, &b);
-            assert_close(&got, &oracle(&x, &w, &b, 1e-6), 2e-5);
+            for mut executor in executors() {
+                let got = run(&mut executor, &x, &w, &b);
+                assert_close(&got, &oracle(&x, &w, &b, 1e-6), 2e-5);
+            }
         }
     }
 
     #[test]
     fn split_rows_change_no_bit() {
         let (x, w, b) = (random(200 * 531, 1), random(531, 2), random(531, 3));
-        let parts: Vec<f32> = x.chunks(531 * 7).flat_map(|x| run(x, &w, &b)).collect();
-        assert_eq!(parts, run(&x, &w, &b));
+        for mut executor in executors() {
+            let parts: Vec<f32> = x.chunks(531 * 7).flat_map(|x| run(&mut executor, x, &w, &b)).collect();
+            assert_eq!(parts, run(&mut executor, &x, &w, &b));
+        }
     }
 
     #[test]

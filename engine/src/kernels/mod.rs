@@ -1,4 +1,5 @@
-//! The kernels: what the model is made of. One module for each, with its parameters, `record`, `cpu` and, for tests, `oracle`.
+//! The kernels: what the model is made of. One module for each, with its parameters, `record`, `cpu`, `gpu` and, for
+//! tests, `oracle`.
 //!
 //! Every kernel's result for a row depends on that row alone, and sums run in a fixed order: splitting the rows of a call into
 //! several calls, or the work among threads, changes no bit.
@@ -121,10 +122,24 @@ impl Kernel {
     /// `Error::Shape` where sizes are beyond what the shaders take.
     pub(crate) fn gpu(&self, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
         match self {
+            Kernel::Add => add::gpu(inputs, outputs, low),
+            Kernel::Advance(p) => advance::gpu(p, outputs, low),
+            Kernel::CausalColumns(p) => causal_columns::gpu(p, inputs, outputs, low),
+            Kernel::ConcatRows => concat_rows::gpu(inputs, outputs, low),
+            Kernel::Conv2dColumns => conv2d_columns::gpu(inputs, outputs, low),
+            Kernel::Copy => copy::gpu(inputs, outputs, low),
+            Kernel::DepthwiseConv => depthwise_conv::gpu(inputs, outputs, low),
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
+            Kernel::GatherRows => gather_rows::gpu(inputs, outputs, low),
+            Kernel::LayerNorm(p) => layer_norm::gpu(p, inputs, outputs, low),
+            Kernel::OverlapAdd(p) => overlap_add::gpu(p, inputs, outputs, low),
+            Kernel::Permute(p) => permute::gpu(p, inputs, outputs, low),
             Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),
+            Kernel::PushHistory => push_history::gpu(inputs, outputs, low),
             Kernel::RmsNorm(p) => rms_norm::gpu(p, inputs, outputs, low),
             Kernel::Rotate(p) => rotate::gpu(p, inputs, outputs, low),
+            Kernel::ScatterRows(mode) => scatter_rows::gpu(*mode, inputs, outputs, low),
+            Kernel::Snake => snake::gpu(inputs, outputs, low),
             _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
         }
     }

@@ -8,9 +8,10 @@
 //! there is one, out `[(time - first)·stride, channels]` f32.
 
 use super::bindings::{Inputs, Outputs, Slot};
-use super::{Kernel, require, threads};
+use super::{Kernel, copy, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
@@ -67,20 +68,43 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     carry.copy_from_slice(&y[y.len() - half..]);
 }
 
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (y, bias, carry) = (inputs[0], inputs[1], outputs[0]);
+    let (time, half) = (y.rows(), carry.shape.len());
+    let Some(&out) = outputs.get(1) else {
+        return copy::words(y.reshape([2 * time, half]).slice_rows(2 * time - 1, 1), carry, low);
+    };
+    let dispatch = Dispatch::new("overlap_add")
+        .read(y)
+        .read(bias)
+        .write(carry)
+        .write(out)
+        .size(out.shape.len())
+        .size(time)
+        .size(half)
+        .size(bias.shape.len())
+        .param(u32::from(p.first))
+        .size(y.offset)
+        .size(bias.offset)
+        .size(carry.offset)
+        .size(out.offset)
+        .elements(out.shape.len(), low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random};
+    use crate::kernels::testing::{assert_close, executors, random};
     use crate::recording::Constant;
     use crate::shape::Element;
 
     /// Rows that pieces of `y` of these lengths give, one after another.
-    fn stream(y: &[f32], bias: &[f32], stride: usize, pieces: &[usize]) -> Vec<f32> {
+    fn stream(executor: &mut Executor, y: &[f32], bias: &[f32], stride: usize, pieces: &[usize]) -> Vec<f32> {
         let (channels, row) = (bias.len(), 2 * stride * bias.len());
-        let mut cpu = Executor::processor();
-        let carry = cpu.memory().allocate([stride, channels].into(), Element::F32).unwrap();
-        cpu.memory().write_f32(carry, &vec![f32::NAN; stride * channels]).unwrap(); // not read at first
+        let carry = executor.memory().allocate([stride, channels].into(), Element::F32).unwrap();
+        executor.memory().write_f32(carry, &vec![f32::NAN; stride * channels]).unwrap(); // not read at first
         let (mut out, mut done) = (Vec::new(), 0);
         for &time in pieces {
             let mut rec = Recording::tapped_if(true);
@@ -89,8 +113,8 @@ mod tests {
             if let Some(rows) = record(&mut rec, by, bb, carry, stride, done == 0).unwrap() {
                 rec.tap(|| "rows".into(), rows);
             }
-            cpu.run_recording(&rec);
-            if let Some((_, Constant::F32(rows))) = cpu.take_taps().remove("rows") {
+            executor.run_recording(&rec);
+            if let Some((_, Constant::F32(rows))) = executor.take_taps().remove("rows") {
                 out.extend(rows);
             }
             done += time;
@@ -100,7 +124,7 @@ mod tests {
 
     #[test]
     fn pieces_give_the_trimmed_transposed_convolution() {
-        for (time, channels, stride) in [(8, 1, 1), (8, 3, 5), (8, 40, 8)] {
+        for (time, channels, stride) in [(8, 1, 1), (8, 3, 5), (8, 40, 8), (8, 192, 4)] {
             let (y, bias) = (random(time * 2 * stride * channels, 1), random(channels, 2));
             // All rows added where they overlap, then `stride` rows cut from both ends.
             let mut want = vec![0.0; (time + 1) * stride * channels];
@@ -112,10 +136,12 @@ mod tests {
                 .enumerate()
                 .map(|(i, w)| (w + f64::from(bias[i % channels])) as f32)
                 .collect();
-            let whole = stream(&y, &bias, stride, &[8]);
-            assert_close(&whole, &want, 1e-6);
-            for pieces in [&[1, 7][..], &[1, 1, 1, 5], &[3, 1, 4], &[1; 8]] {
-                assert_eq!(stream(&y, &bias, stride, pieces), whole, "{pieces:?}");
+            for mut executor in executors() {
+                let whole = stream(&mut executor, &y, &bias, stride, &[8]);
+                assert_close(&whole, &want, 1e-6);
+                for pieces in [&[1, 7][..], &[1, 1, 1, 5], &[3, 1, 4], &[1; 8]] {
+                    assert_eq!(stream(&mut executor, &y, &bias, stride, pieces), whole, "{pieces:?}");
+                }
             }
         }
     }

@@ -6,11 +6,21 @@ use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
     axes: [usize; 4],
     order: [usize; 4],
+}
+
+impl Params {
+    /// Distance in `x` from one element to the next along each axis of the result.
+    fn steps(&self) -> [usize; 4] {
+        let [_, b, c, d] = self.axes;
+        let strides = [b * c * d, c * d, d, 1];
+        self.order.map(|axis| strides[axis])
+    }
 }
 
 /// Records a copy of `x`, seen as `axes`, whose axis `i` is axis `order[i]` of `x`.
@@ -30,11 +40,8 @@ pub(crate) fn record(rec: &mut Recording, x: Buffer, axes: [usize; 4], order: [u
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let x = inputs.f32(0);
-    let [a, b, c, d] = p.axes;
-    let strides = [b * c * d, c * d, d, 1];
-    debug_assert_eq!(x.len(), a * strides[0]);
     let [_, len1, len2, len3] = p.order.map(|axis| p.axes[axis]);
-    let [step0, step1, step2, step3] = p.order.map(|axis| strides[axis]);
+    let [step0, step1, step2, step3] = p.steps();
     threads::rows(outputs.one().f32(), len3, len3 / 2, |first, out| {
         for (i, out) in out.chunks_exact_mut(len3).enumerate() {
             let i = first + i;
@@ -48,10 +55,20 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, out) = (inputs[0], outputs[0]);
+    let (lens, steps) = (p.order.map(|axis| p.axes[axis]), p.steps());
+    let mut dispatch = Dispatch::new("permute").read(x).write(out).size(x.shape.len());
+    for size in lens.into_iter().skip(1).chain(steps) {
+        dispatch = dispatch.size(size);
+    }
+    low.push(dispatch.size(x.offset).size(out.offset).elements(x.shape.len(), low.target()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
+    use crate::kernels::testing::{executors, run};
 
     #[test]
     fn every_order_puts_each_element_in_its_place() {
@@ -65,7 +82,8 @@ mod tests {
                 assert!((0..4).any(|axis| !order.contains(&axis)), "{order:?} refused");
                 continue;
             };
-            let got = Executor::run_once(&rec, out);
+            let [got, gpu] = executors().map(|mut executor| run(&mut executor, &rec, out));
+            assert_eq!(got, gpu, "{order:?}");
             let lens = order.map(|axis| axes[axis]);
             assert_eq!(out.shape.axes(), lens);
             for (i, got) in got.into_iter().enumerate() {

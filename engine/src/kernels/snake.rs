@@ -8,6 +8,7 @@ use super::lanes::{self, Lanes, Work};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 /// Records the activation of `x` `[time, channels]` by `alpha` and `beta` `[channels]`; the result has the shape of `x`.
 pub(crate) fn record(rec: &mut Recording, x: Buffer, alpha: Buffer, beta: Buffer) -> Result<Buffer> {
@@ -29,6 +30,23 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         let x = &x[first * row..][..out.len()];
         lanes::run(Rows { x, pitch: &pitch, depth: &depth, out });
     });
+}
+
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, alpha, beta, out) = (inputs[0], inputs[1], inputs[2], outputs[0]);
+    let dispatch = Dispatch::new("snake")
+        .read(x)
+        .read(alpha)
+        .read(beta)
+        .write(out)
+        .size(x.shape.len())
+        .size(x.row())
+        .size(x.offset)
+        .size(alpha.offset)
+        .size(beta.offset)
+        .size(out.offset)
+        .elements(x.shape.len(), low.target());
+    low.push(dispatch)
 }
 
 struct Rows<'a> {
@@ -71,8 +89,7 @@ fn lanes16<L: Lanes>(l: L, x: L::V, pitch: L::V, depth: L::V) -> L::V {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random};
+    use crate::kernels::testing::{assert_close, executors, random, run};
 
     #[test]
     fn matches_oracle_on_odd_channels() {
@@ -92,7 +109,27 @@ mod tests {
                     (x + (x * alpha.exp()).sin().powi(2) / (beta.exp() + 1e-9)) as f32
                 })
                 .collect();
-            assert_close(&Executor::run_once(&rec, out), &want, 2e-6);
+            for mut executor in executors() {
+                assert_close(&run(&mut executor, &rec, out), &want, 2e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn the_square_of_the_sine_holds_far_out() {
+        let x: Vec<f32> = (-10_000..10_000).map(|v| v as f32 * 0.997).collect();
+        let beta = -13.0;
+        let mut rec = Recording::new();
+        let bx = rec.constant_f32([x.len(), 1], x.clone());
+        // An alpha of 0 leaves x as it is; the small beta makes the sine large beside x.
+        let (ba, bb) = (rec.constant_f32([1], vec![0.0]), rec.constant_f32([1], vec![beta]));
+        let out = record(&mut rec, bx, ba, bb).unwrap();
+        let depth = 1.0 / (f64::from(beta).exp() + 1e-9);
+        let want: Vec<f32> =
+            x.iter().map(|&x| (f64::from(x) + f64::from(x).sin().powi(2) * depth) as f32).collect();
+        for mut executor in executors() {
+            // 4e-7 for the square, the rest for the depth and the rounding of the sum.
+            assert_close(&run(&mut executor, &rec, out), &want, 9e-7);
         }
     }
 

@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 use crate::recording::{Buffer, Place};
 use crate::shape::{Element, Shape};
 
+/// Invocations of a workgroup, as `SIZE` in `shared/element.wgsl`.
+const ELEMENTS: usize = 256;
+
 /// What a shader does to a binding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Access {
@@ -123,6 +126,11 @@ impl Dispatch {
     /// A workgroup for every `each` of `count` elements.
     pub(crate) fn threads(self, count: usize, each: usize, target: &Target) -> Dispatch {
         self.groups(count.div_ceil(each), target)
+    }
+
+    /// A thread for each of `count` elements, for shaders that import `shared/element.wgsl`.
+    pub(crate) fn elements(self, count: usize, target: &Target) -> Dispatch {
+        self.threads(count, ELEMENTS, target)
     }
 
     /// Says what it costs.

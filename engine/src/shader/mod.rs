@@ -1,4 +1,8 @@
 //! Work for a graphics processor as plain data: which shader, in which variant, over which buffers. No wgpu type, and no kernel.
+//!
+//! A kernel's `gpu` function looks at the [`Target`] and appends [`Dispatch`]es to a [`Lowering`]; the executor makes pipelines and
+//! bind groups of them. The shaders themselves, and how to write one, are described in `shaders/README.md`. The build script has
+//! checked every variant that [`wgsl`] can return.
 
 mod dispatch;
 #[allow(dead_code, reason = "imports are resolved by the build script, which compiles this file too")]

@@ -98,7 +98,8 @@ impl Context {
         });
         self.wait(submission)?;
         let lost = |what: String| self.check().err().unwrap_or(Error::DeviceLost(what));
-        match mapped.try_recv() {
+        // Where another thread waits for the device too, the answer may come from there, a moment after the wait here has ended.
+        match mapped.recv_timeout(super::PATIENCE) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(lost(error.to_string())),
             Err(_) => return Err(lost("it did not finish its work".into())),
