@@ -12,14 +12,17 @@ use crate::shape::Shape;
 pub(crate) mod cpu;
 pub(crate) mod gpu;
 mod meter;
+mod outline;
 mod plan;
 
 pub(crate) use meter::Meter;
+pub(crate) use outline::Outline;
 
 /// The executors there are.
 pub(crate) enum Executor {
     Cpu(cpu::Cpu),
     Gpu(Box<gpu::Gpu>),
+    Outline(Outline),
 }
 
 /// A recording made ready to be run, again and again, by the executor that made it.
@@ -31,6 +34,7 @@ pub(crate) struct Program {
 enum Prepared {
     Cpu(plan::Plan),
     Gpu(gpu::Program),
+    Outline,
 }
 
 impl Executor {
@@ -55,6 +59,7 @@ impl Executor {
         match self {
             Executor::Cpu(cpu) => cpu.description(),
             Executor::Gpu(gpu) => gpu.description(),
+            Executor::Outline(_) => "nothing".into(),
         }
     }
 
@@ -63,6 +68,7 @@ impl Executor {
         match self {
             Executor::Cpu(cpu) => cpu,
             Executor::Gpu(gpu) => gpu.memory(),
+            Executor::Outline(outline) => outline,
         }
     }
 
@@ -74,6 +80,10 @@ impl Executor {
         let prepared = match self {
             Executor::Cpu(_) => Prepared::Cpu(cpu::Cpu::plan(&recording)),
             Executor::Gpu(gpu) => Prepared::Gpu(gpu.prepare(&recording)?),
+            Executor::Outline(outline) => {
+                outline.prepare(&recording)?;
+                Prepared::Outline
+            }
         };
         Ok(Program { recording, prepared })
     }
@@ -86,6 +96,7 @@ impl Executor {
         match (self, &program.prepared) {
             (Executor::Cpu(cpu), Prepared::Cpu(plan)) => cpu.run(&program.recording, plan, cancel),
             (Executor::Gpu(gpu), Prepared::Gpu(program)) => gpu.run(program, cancel),
+            (Executor::Outline(_), Prepared::Outline) => Ok(()),
             _ => Err(Error::Device("a program made for one device was given to another".into())),
         }
     }
@@ -95,6 +106,7 @@ impl Executor {
         match self {
             Executor::Cpu(cpu) => cpu.take_taps(),
             Executor::Gpu(gpu) => gpu.take_taps(),
+            Executor::Outline(_) => BTreeMap::new(),
         }
     }
 
@@ -102,7 +114,7 @@ impl Executor {
     pub(crate) fn set_meter(&mut self, meter: Option<Meter>) -> Option<Meter> {
         match self {
             Executor::Cpu(cpu) => std::mem::replace(&mut cpu.meter, meter),
-            Executor::Gpu(_) => None,
+            Executor::Gpu(_) | Executor::Outline(_) => None,
         }
     }
 }
