@@ -74,3 +74,40 @@ impl Memory for Outline {
         Ok(vec![0; buffer.shape.len()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::rms_norm;
+
+    fn target(subgroup: Option<(u32, u32)>) -> Target {
+        Target {
+            subgroup,
+            f16: false,
+            coop: None,
+            workgroup_bytes: 16_384,
+            workgroup_size: 256,
+            groups: 65_535,
+        }
+    }
+
+    fn variants(subgroup: Option<(u32, u32)>) -> Vec<Variant> {
+        let mut outline = Outline::new(target(subgroup));
+        let weight = outline.allocate([64].into(), Element::F32).unwrap();
+        for rows in [1, 7] {
+            let mut rec = Recording::new();
+            let x = rec.f32([rows, 64]);
+            rms_norm::record(&mut rec, x, weight, 1e-6).unwrap();
+            outline.prepare(&rec).unwrap();
+        }
+        outline.into_variants()
+    }
+
+    #[test]
+    fn a_pipeline_is_listed_once_and_as_the_adapter_takes_it() {
+        let [plain] = variants(None).try_into().unwrap();
+        let [grouped] = variants(Some((8, 8))).try_into().unwrap();
+        assert_eq!((plain.shader, grouped.shader), ("rms_norm", "rms_norm"));
+        assert_eq!((plain.defines, grouped.defines), (vec![], vec!["SUBGROUPS"]));
+    }
+}

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the table, and the code of the pipelines whose names contain `shown`; returns all faults.
+/// Prints the tables, and the code of the pipelines whose names contain `shown`; returns all faults.
 fn compile_all(device: &NullDevice, shown: Option<&str>) -> Result<Vec<String>> {
     let pipelines = pipelines::all()?;
     let mut rows = Vec::new();
@@ -64,7 +64,7 @@ fn compile_all(device: &NullDevice, shown: Option<&str>) -> Result<Vec<String>> 
                     println!("{name}\n{}", compiled.code);
                 }
                 let found = rules::broken(pipeline, &compiled);
-                rows.push((name.clone(), compiled));
+                rows.push((pipeline, compiled));
                 found
             }
             Err(error) => vec![format!("{error:#}")],
@@ -74,7 +74,8 @@ fn compile_all(device: &NullDevice, shown: Option<&str>) -> Result<Vec<String>> 
     }
 
     println!("{}\n", device.description());
-    print!("{}", table::of(&rows));
+    println!("{}", table::of(&rows));
+    print!("{}", table::summary(&rows));
     println!("\npipelines: {} passed, {failed} failed", pipelines.len() - failed);
     Ok(faults)
 }
