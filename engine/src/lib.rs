@@ -29,7 +29,7 @@ mod verify;
 mod weights;
 
 pub use audio::{Audio, Resampler, Trimmer};
-pub use bench::{Bench, BenchOptions, Figures, Format, Stage, Weights};
+pub use bench::{Bench, BenchOptions, Figures, Format, Pipeline, Stage, Weights, pipelines};
 pub use cancel::Cancel;
 pub use engine::{Engine, Info};
 pub use error::{Error, Result};
@@ -38,4 +38,5 @@ pub use image::{Image, Video};
 pub use message::{Content, Message, Role};
 pub use session::Session;
 pub use settings::{Device, Options, Sampling, Settings};
+pub use shader::{CoopShape, Target};
 pub use verify::{Case, verify};

@@ -106,6 +106,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "message",
             "text",
             "recording",
+            "shader",
             "memory",
             "weights",
             "kernels",

@@ -5,6 +5,7 @@
 
 mod bandwidth;
 mod parts;
+mod pipelines;
 mod process;
 mod shape;
 mod stages;
@@ -20,6 +21,7 @@ use crate::settings::Options;
 use crate::shape::Element;
 use crate::weights::{Checkpoint, DType, Loader};
 use parts::{Needs, Parts};
+pub use pipelines::{Pipeline, pipelines};
 use tally::Tally;
 
 /// A part of the work that is measured by itself.

@@ -11,7 +11,7 @@ mod table;
 mod target;
 
 pub(crate) use dispatch::{Access, Binding, Dispatch, Lowering, Plane, Variant};
-pub(crate) use target::{CoopShape, Target};
+pub use target::{CoopShape, Target};
 
 use crate::error::{Error, Result};
 use crate::quant::BLOCK;

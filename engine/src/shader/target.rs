@@ -2,27 +2,30 @@
 
 /// Sizes of a cooperative matrix product with f16 factors and f32 sums.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct CoopShape {
-    pub(crate) m: u32,
-    pub(crate) n: u32,
-    pub(crate) k: u32,
+pub struct CoopShape {
+    /// Rows of the left factor and of the product.
+    pub m: u32,
+    /// Columns of the right factor and of the product.
+    pub n: u32,
+    /// Columns of the left factor, rows of the right one.
+    pub k: u32,
 }
 
 /// What an adapter can do.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Target {
+pub struct Target {
     /// Smallest and largest subgroup, where subgroup operations can be used.
-    pub(crate) subgroup: Option<(u32, u32)>,
+    pub subgroup: Option<(u32, u32)>,
     /// Whether shaders may compute in f16.
-    pub(crate) f16: bool,
+    pub f16: bool,
     /// A cooperative matrix product, where there is a usable one.
-    pub(crate) coop: Option<CoopShape>,
+    pub coop: Option<CoopShape>,
     /// Bytes of workgroup memory.
-    pub(crate) workgroup_bytes: u32,
+    pub workgroup_bytes: u32,
     /// Invocations of a workgroup.
-    pub(crate) workgroup_size: u32,
+    pub workgroup_size: u32,
     /// Workgroups of a dispatch along one axis.
-    pub(crate) groups: u32,
+    pub groups: u32,
 }
 
 impl Target {

@@ -19,38 +19,52 @@ use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use engine::Pipeline;
 
 use compiled::Compiled;
 use null_device::NullDevice;
-use pipelines::Pipeline;
 
 fn main() -> ExitCode {
-    let pipelines = pipelines::all();
     let device = match NullDevice::open() {
         Ok(device) => device,
         Err(error) => {
             eprintln!("There is no driver to compile with: {error:#}");
-            println!("pipelines: 0 passed, 0 failed, {} skipped", pipelines.len());
-            return match env::var_os("CI") {
-                Some(_) => ExitCode::FAILURE,
-                None => ExitCode::SUCCESS,
+            let (failed, skipped, code) = match env::var_os("CI") {
+                Some(_) => (1, 0, ExitCode::FAILURE),
+                None => (0, 1, ExitCode::SUCCESS),
             };
+            println!("pipelines: 0 passed, {failed} failed, {skipped} skipped");
+            return code;
         }
     };
-    let shown = env::args().nth(1);
+    match compile_all(&device, env::args().nth(1).as_deref()) {
+        Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
+        Ok(faults) => {
+            faults.iter().for_each(|fault| eprintln!("{fault}"));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("The pipelines could not be listed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
+/// Prints the tables, and the code of the pipelines whose names contain `shown`; returns all faults.
+fn compile_all(device: &NullDevice, shown: Option<&str>) -> Result<Vec<String>> {
+    let pipelines = pipelines::all()?;
     let mut rows = Vec::new();
     let mut faults = rules::absent(&pipelines);
     let mut failed = 0;
     for pipeline in &pipelines {
-        let name = pipeline.name();
-        let found = match translate_and_compile(&device, pipeline) {
+        let name = pipelines::name(pipeline);
+        let found = match compile(device, pipeline) {
             Ok(compiled) => {
-                if shown.as_ref().is_some_and(|part| name.contains(part)) {
+                if shown.is_some_and(|part| name.contains(part)) {
                     println!("{name}\n{}", compiled.code);
                 }
                 let found = rules::broken(pipeline, &compiled);
-                rows.push((name.clone(), compiled));
+                rows.push((pipeline, compiled));
                 found
             }
             Err(error) => vec![format!("{error:#}")],
@@ -60,18 +74,13 @@ fn main() -> ExitCode {
     }
 
     println!("{}\n", device.description());
-    print!("{}", table::of(&rows));
+    println!("{}", table::of(&rows));
+    print!("{}", table::summary(&rows));
     println!("\npipelines: {} passed, {failed} failed", pipelines.len() - failed);
-    if faults.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    for fault in faults {
-        eprintln!("{fault}");
-    }
-    ExitCode::FAILURE
+    Ok(faults)
 }
 
-fn translate_and_compile(device: &NullDevice, pipeline: &Pipeline) -> Result<Compiled> {
+fn compile(device: &NullDevice, pipeline: &Pipeline) -> Result<Compiled> {
     let shader = spirv::translate(pipeline).context("translating to SPIR-V")?;
     compile::compile(device, &shader).context("compiling")
 }

@@ -1,14 +1,13 @@
 //! WGSL to SPIR-V as wgpu's Vulkan backend does it for trusted modules on a device with the features that the engine asks for.
 
 use anyhow::{Result, anyhow, bail};
+use engine::Pipeline;
 use naga::back::pipeline_constants::process_overrides;
 use naga::back::spv::{self, Capability};
 use naga::front::wgsl;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage};
-
-use crate::pipelines::Pipeline;
 
 /// Where the code of every shader begins.
 pub(crate) const ENTRY_POINT: &str = "main";
@@ -66,7 +65,7 @@ pub(crate) fn translate(pipeline: &Pipeline) -> Result<Shader> {
         .validate(&module)
         .map_err(|error| anyhow!("{}", error.emit_to_string(source)))?;
     let constants =
-        pipeline.constants.iter().map(|(name, value)| (name.clone(), f64::from(*value))).collect();
+        pipeline.constants.iter().map(|(name, value)| ((*name).to_owned(), f64::from(*value))).collect();
     let entry = (ShaderStage::Compute, ENTRY_POINT);
     let (module, info) = process_overrides(&module, &info, Some(entry), &constants)?;
     let stage = spv::PipelineOptions { shader_stage: entry.0, entry_point: entry.1.to_owned() };
