@@ -125,6 +125,7 @@ impl Kernel {
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
             Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),
             Kernel::RmsNorm(p) => rms_norm::gpu(p, inputs, outputs, low),
+            Kernel::Rope => rope::gpu(inputs, outputs, low),
             Kernel::RopeTable => rope_table::gpu(inputs, outputs, low),
             Kernel::Rotate(p) => rotate::gpu(p, inputs, outputs, low),
             _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
