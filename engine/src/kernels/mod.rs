@@ -121,6 +121,7 @@ impl Kernel {
     /// `Error::Shape` where sizes are beyond what the shaders take.
     pub(crate) fn gpu(&self, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
         match self {
+            Kernel::CacheWrite => cache_write::gpu(inputs, outputs, low),
             Kernel::Embedding(p) => embedding::gpu(p, inputs, outputs, low),
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
             Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),
