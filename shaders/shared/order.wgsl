@@ -6,3 +6,8 @@ fn order_key(bits: u32) -> u32 {
     }
     return select(0x80000000u + magnitude, 0x80000000u - magnitude, bits >> 31 == 1);
 }
+
+// The number that has this key.
+fn key_value(key: u32) -> f32 {
+    return bitcast<f32>(select(0x80000000u | (0x80000000u - key), key - 0x80000000u, key >= 0x80000000u));
+}

@@ -130,6 +130,7 @@ impl Kernel {
             Kernel::RopeTable => rope_table::gpu(inputs, outputs, low),
             Kernel::Rotate(p) => rotate::gpu(p, inputs, outputs, low),
             Kernel::Router(p) => router::gpu(p, inputs, outputs, low),
+            Kernel::Sample(p) => sample::gpu(p, inputs, outputs, low),
             _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
         }
     }

@@ -53,7 +53,7 @@ impl Reader {
         let memory = device.memory();
         let sampler = sample::State {
             token: memory.allocate([1].into(), Element::U32)?,
-            rng: memory.allocate([3].into(), Element::U32)?,
+            rng: memory.allocate([4].into(), Element::U32)?,
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         let position = memory.allocate([3, 1].into(), Element::F32)?;
@@ -101,7 +101,7 @@ impl Reader {
     ) -> Result<()> {
         self.params = params;
         self.step = None;
-        device.memory().write_u32(self.sampler.rng, &[seed as u32, (seed >> 32) as u32, 0])
+        device.memory().write_u32(self.sampler.rng, &[seed as u32, (seed >> 32) as u32, 0, 0])
     }
 
     /// Reads tokens `range` of a placed prompt. Keeps the accepted rows of media where `accept`. Samples the next token where
