@@ -10,6 +10,7 @@ use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 use crate::shape::Element;
 
 /// Records the writing of `x` `[n, width]` into `cache` `[capacity, width]` f16 or f32 behind the `past` `[1]` u32 rows before it.
@@ -49,28 +50,49 @@ fn write<T>(x: &[f32], past: usize, width: usize, cache: &mut [T], store: impl F
     store(&mut cache[..x.len() - until_end], &x[until_end..]);
 }
 
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, past, cache) = (inputs[0], inputs[1], outputs[0]);
+    check(x.row().is_multiple_of(2) && cache.offset.is_multiple_of(2), "cache_write", || {
+        format!("the shader writes pairs of elements, and rows of x {} are odd", x.shape)
+    })?;
+    let pairs = x.shape.len() / 2;
+    let dispatch = Dispatch::new("cache_write")
+        .read(x)
+        .read(past)
+        .write(cache)
+        .size(pairs)
+        .size(x.row() / 2)
+        .size(cache.shape.axes()[0])
+        .size(x.offset)
+        .size(past.offset)
+        .size(cache.offset / 2)
+        .threads(pairs, 256, low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
+    use crate::kernels::testing::executors;
     use crate::shape::Element;
 
     #[test]
     fn rows_go_around_the_ring() {
         for (n, past) in [(1, 0), (1, 6), (3, 5), (7, 9), (2, u32::MAX)] {
-            let mut cpu = Executor::processor();
-            let cache = cpu.memory().allocate([7, 3].into(), Element::F16).unwrap();
-            cpu.memory().write_f32(cache, &[-1.0; 21]).unwrap();
-            let x: Vec<f32> = (0..n * 3).map(|i| i as f32).collect();
-            let mut rec = Recording::new();
-            let (bx, bp) = (rec.constant_f32([n, 3], x.clone()), rec.constant_u32([1], vec![past]));
-            record(&mut rec, bx, bp, cache).unwrap();
-            cpu.run_recording(&rec);
-            let mut want = vec![-1.0; 21];
-            for (i, row) in x.chunks(3).enumerate() {
-                want[(past as usize + i) % 7 * 3..][..3].copy_from_slice(row);
+            for mut executor in executors() {
+                let cache = executor.memory().allocate([7, 6].into(), Element::F16).unwrap();
+                executor.memory().write_f32(cache, &[-1.0; 42]).unwrap();
+                let x: Vec<f32> = (0..n * 6).map(|i| i as f32).collect();
+                let mut rec = Recording::new();
+                let (bx, bp) = (rec.constant_f32([n, 6], x.clone()), rec.constant_u32([1], vec![past]));
+                record(&mut rec, bx, bp, cache).unwrap();
+                executor.run_recording(&rec);
+                let mut want = vec![-1.0; 42];
+                for (i, row) in x.chunks(6).enumerate() {
+                    want[(past as usize + i) % 7 * 6..][..6].copy_from_slice(row);
+                }
+                assert_eq!(executor.memory().read_f32(cache).unwrap(), want, "{n} rows after {past}");
             }
-            assert_eq!(cpu.memory().read_f32(cache).unwrap(), want, "{n} rows after {past}");
         }
     }
 
@@ -88,17 +110,41 @@ mod tests {
     #[test]
     fn elements_are_rounded_to_the_nearest_and_ties_to_even() {
         // Between 2048 and 4096 a step is 2; the largest is 65504.
-        let x = [2049.0, 2051.0, 2050.5, -2049.5, 1e-8, 65519.0, 65520.0, f32::NAN, 0.1];
-        let want = [2048.0, 2052.0, 2050.0, -2050.0, 0.0, 65504.0, f32::INFINITY, f32::NAN, 0.099_975_586];
-        let mut cpu = Executor::processor();
-        let cache = cpu.memory().allocate([1, 9].into(), Element::F16).unwrap();
-        let mut rec = Recording::new();
-        let (bx, bp) = (rec.constant_f32([1, 9], x.to_vec()), rec.constant_u32([1], vec![0]));
-        record(&mut rec, bx, bp, cache).unwrap();
-        cpu.run_recording(&rec);
-        let got = cpu.memory().read_f32(cache).unwrap();
-        for (got, want) in got.iter().zip(want) {
-            assert!(*got == want || got.is_nan() && want.is_nan(), "{got}, expected {want}");
+        let x = [2049.0, 2051.0, 2050.5, -2049.5, 1e-8, 65519.0, 65520.0, f32::NAN, 0.1, 3e-7];
+        let infinite = f32::INFINITY;
+        let want = [
+            2048.0,
+            2052.0,
+            2050.0,
+            -2050.0,
+            0.0,
+            65504.0,
+            infinite,
+            f32::NAN,
+            0.099_975_586,
+            2.980_232_2e-7,
+        ];
+        for mut executor in executors() {
+            let cache = executor.memory().allocate([1, 10].into(), Element::F16).unwrap();
+            let mut rec = Recording::new();
+            let (bx, bp) = (rec.constant_f32([1, 10], x.to_vec()), rec.constant_u32([1], vec![0]));
+            record(&mut rec, bx, bp, cache).unwrap();
+            executor.run_recording(&rec);
+            let got = executor.memory().read_f32(cache).unwrap();
+            for (got, want) in got.iter().zip(want) {
+                assert!(*got == want || got.is_nan() && want.is_nan(), "{got}, expected {want}");
+            }
         }
+    }
+
+    #[test]
+    fn the_shader_refuses_odd_rows() {
+        let [mut cpu, mut gpu] = executors();
+        let mut rec = Recording::new();
+        let (x, past) = (rec.f32([2, 3]), rec.constant_u32([1], vec![0]));
+        let cache = rec.scratch([7, 3], Element::F16);
+        record(&mut rec, x, past, cache).unwrap();
+        assert!(cpu.prepare(rec.clone()).is_ok());
+        assert!(gpu.prepare(rec).err().unwrap().to_string().contains("[2, 3] are odd"));
     }
 }

@@ -9,6 +9,7 @@ use super::bindings::{Inputs, Outputs, Weight};
 use super::threads::for_each_tile;
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{self, Dispatch, Lowering};
 use crate::shape::Element;
 
 #[derive(Clone, Debug)]
@@ -96,11 +97,46 @@ fn add_scaled(out: &mut [f32], scale: f32, row: Weight<'_>) {
     }
 }
 
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (ids, table, out) = (inputs[0], inputs[1], outputs[0]);
+    let weights = p.weights.then(|| inputs[2]);
+    let add = p.add.then(|| inputs[2 + usize::from(p.weights)]);
+    let n = rows_of(&ids);
+    let offset = |buffer: Option<Buffer>| buffer.map_or(0, |b| b.offset);
+    let mut dispatch = Dispatch::new("embedding")
+        .define(match table.element {
+            Element::F16 => "F16",
+            Element::Bf16 => "BF16",
+            _ => "F32",
+        })
+        .define(weights.map(|_| "WEIGHTS"))
+        .define(add.map(|_| "ADD"))
+        .read(ids)
+        .write(out)
+        .read(table);
+    for buffer in [weights, add].into_iter().flatten() {
+        dispatch = dispatch.read(buffer);
+    }
+    let dispatch = dispatch
+        .size(n)
+        .size(ids.shape.len() / n.max(1))
+        .size(table.row())
+        .size(shader::pitch(table.element, table.row()))
+        .size(table.offset / table.row())
+        .size(table.rows())
+        .size(ids.offset)
+        .size(out.offset)
+        .size(offset(weights))
+        .size(offset(add))
+        .threads(out.shape.len(), 256, low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random, run, stored, upload};
+    use crate::kernels::testing::{assert_close, executors, random, run, stored, upload};
 
     /// Plain loops in f64.
     fn oracle(
@@ -124,15 +160,16 @@ mod tests {
     }
 
     fn sum(
+        executor: &mut Executor,
         ids: (&[u32], &[usize]),
         weights: Option<&[f32]>,
         (element, table): (Element, &[f32]),
         add: Option<&[f32]>,
         [n, h]: [usize; 2],
     ) -> Vec<f32> {
-        let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
+        let mut rec = Recording::new();
         let (ids, shape) = ids;
-        let table = upload(&mut cpu, [table.len() / h, h], element, table);
+        let table = upload(executor, [table.len() / h, h], element, table);
         let flat = rec.constant_u32([ids.len()], ids.to_vec());
         let ids = match *shape {
             [n, t] => flat.reshape([n, t]),
@@ -142,13 +179,13 @@ mod tests {
         let add = add.map(|a| rec.constant_f32([n, h], a.to_vec()));
         let out = record(&mut rec, ids, weights, table, add).unwrap();
         assert_eq!(out.shape, [n, h].into());
-        run(&mut cpu, &rec, out)
+        run(executor, &rec, out)
     }
 
     #[test]
     fn matches_oracle_with_and_without_weights_and_addend() {
         let rows = 11;
-        for (n, t, h) in [(1, 1, 1), (3, 1, 5), (4, 3, 17), (30, 16, 130)] {
+        for (n, t, h) in [(1, 1, 1), (3, 1, 5), (4, 3, 17), (30, 16, 130), (2, 16, 2048)] {
             let ids: Vec<u32> = (0..n * t).map(|i| (i * 7 % rows) as u32).collect();
             let (weights, add) = (random(n * t, 1), random(n * h, 2));
             for element in [Element::F32, Element::F16, Element::Bf16] {
@@ -157,8 +194,10 @@ mod tests {
                     let weights = (given & 1 != 0).then_some(&weights[..]);
                     let add = (given & 2 != 0).then_some(&add[..]);
                     let shape: &[usize] = if t == 1 { &[n] } else { &[n, t] };
-                    let got = sum((&ids, shape), weights, (element, &table), add, [n, h]);
-                    assert_close(&got, &oracle(&ids, weights, &table, add, [n, h]), 1e-6);
+                    for mut executor in executors() {
+                        let got = sum(&mut executor, (&ids, shape), weights, (element, &table), add, [n, h]);
+                        assert_close(&got, &oracle(&ids, weights, &table, add, [n, h]), 1e-6);
+                    }
                 }
             }
         }
@@ -167,8 +206,24 @@ mod tests {
     #[test]
     fn an_id_beyond_the_table_reads_its_last_row() {
         let table = random(3 * 4, 1);
-        let got = sum((&[u32::MAX, 3, 0], &[3]), None, (Element::F32, &table), None, [3, 4]);
-        assert_eq!(got, [&table[8..], &table[8..], &table[..4]].concat());
+        for mut executor in executors() {
+            let ids: (&[u32], &[usize]) = (&[u32::MAX, 3, 0], &[3]);
+            let got = sum(&mut executor, ids, None, (Element::F32, &table), None, [3, 4]);
+            assert_eq!(got, [&table[8..], &table[8..], &table[..4]].concat());
+        }
+    }
+
+    #[test]
+    fn a_view_of_the_table_begins_at_its_own_first_row() {
+        let values = stored(Element::Bf16, 5, &random(9 * 5, 1));
+        for mut executor in executors() {
+            let table = upload(&mut executor, [9, 5], Element::Bf16, &values).slice_rows(4, 3);
+            let mut rec = Recording::new();
+            let ids = rec.constant_u32([3], vec![2, 0, 7]);
+            let out = record(&mut rec, ids, None, table, None).unwrap();
+            let want = [&values[30..35], &values[20..25], &values[30..35]].concat();
+            assert_eq!(run(&mut executor, &rec, out), want);
+        }
     }
 
     #[test]

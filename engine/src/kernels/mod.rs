@@ -129,6 +129,8 @@ impl Kernel {
             Kernel::Conv2dColumns => conv2d_columns::gpu(inputs, outputs, low),
             Kernel::Copy => copy::gpu(inputs, outputs, low),
             Kernel::DepthwiseConv => depthwise_conv::gpu(inputs, outputs, low),
+            Kernel::CacheWrite => cache_write::gpu(inputs, outputs, low),
+            Kernel::Embedding(p) => embedding::gpu(p, inputs, outputs, low),
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
             Kernel::GatherRows => gather_rows::gpu(inputs, outputs, low),
             Kernel::LayerNorm(p) => layer_norm::gpu(p, inputs, outputs, low),
@@ -137,9 +139,13 @@ impl Kernel {
             Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),
             Kernel::PushHistory => push_history::gpu(inputs, outputs, low),
             Kernel::RmsNorm(p) => rms_norm::gpu(p, inputs, outputs, low),
+            Kernel::Rope => rope::gpu(inputs, outputs, low),
+            Kernel::RopeTable => rope_table::gpu(inputs, outputs, low),
             Kernel::Rotate(p) => rotate::gpu(p, inputs, outputs, low),
             Kernel::ScatterRows(mode) => scatter_rows::gpu(*mode, inputs, outputs, low),
             Kernel::Snake => snake::gpu(inputs, outputs, low),
+            Kernel::Router(p) => router::gpu(p, inputs, outputs, low),
+            Kernel::Sample(p) => sample::gpu(p, inputs, outputs, low),
             _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
         }
     }

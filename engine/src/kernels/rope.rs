@@ -7,6 +7,7 @@ use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 /// Records the rotation of `x` `[n, heads·head_dim]` by `table` `[n, head_dim]`; the result has the shape of `x`.
 pub(crate) fn record(rec: &mut Recording, x: Buffer, table: Buffer, head_dim: usize) -> Result<Buffer> {
@@ -49,11 +50,27 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (x, table, out) = (inputs[0], inputs[1], outputs[0]);
+    let (pairs, head_dim) = (x.shape.len() / 2, table.row());
+    let dispatch = Dispatch::new("rope")
+        .read(x)
+        .read(table)
+        .write(out)
+        .size(pairs)
+        .size(x.shape.len() / table.shape.len())
+        .size(head_dim / 2)
+        .size(x.offset)
+        .size(table.offset)
+        .size(out.offset)
+        .threads(pairs, 256, low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random};
+    use crate::kernels::testing::{assert_close, executors, random, run};
 
     /// Rotation of each pair `(j, j + head_dim / 2)`, in f64.
     fn oracle(x: &[f32], table: &[f32], heads: usize, head_dim: usize) -> Vec<f32> {
@@ -80,7 +97,9 @@ mod tests {
             for view in [bx, bx.reshape([n * heads, head_dim]), bx.reshape([n, heads, head_dim])] {
                 let out = record(&mut rec, view, bt, head_dim).unwrap();
                 assert_eq!(out.shape, view.shape);
-                assert_close(&Executor::run_once(&rec, out), &want, 1e-6);
+                for mut executor in executors() {
+                    assert_close(&run(&mut executor, &rec, out), &want, 1e-6);
+                }
             }
         }
     }

@@ -1,14 +1,16 @@
 //! Cosines and sines of the rotary position embedding, for positions of one or several axes.
 //!
-//! `angle_j = positions[axis[j]][n] · inv_freq[j]`, the product in f32, cosine and sine in f64.
+//! `angle_j = positions[axis[j]][n] · inv_freq[j]`, the product in f32, cosine and sine in f64; on a graphics processor in f32,
+//! for angles below 2^17.
 //!
 //! Bindings: positions `[axes, n]` f32, inv_freq `[half]` f32, axis `[half]` u32 → out `[n, 2·half]` f32, the cosines of a
-//! row before its sines. An axis beyond the last counts as the last. Tolerance 1e-7.
+//! row before its sines. An axis beyond the last counts as the last. Tolerance 1e-7, and 2e-7 on a graphics processor.
 
 use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require, threads};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
 
 /// Records the table `[n, 2·half]` for `positions` `[axes, n]`, `inv_freq` `[half]` and `axis` `[half]` u32.
 pub(crate) fn record(
@@ -44,11 +46,30 @@ pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     });
 }
 
+pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let ([positions, inv_freq, axis], out) = ([inputs[0], inputs[1], inputs[2]], outputs[0]);
+    let (n, half) = (positions.row(), inv_freq.shape.len());
+    let dispatch = Dispatch::new("rope_table")
+        .read(positions)
+        .read(inv_freq)
+        .read(axis)
+        .write(out)
+        .size(n)
+        .size(positions.rows())
+        .size(half)
+        .size(positions.offset)
+        .size(inv_freq.offset)
+        .size(axis.offset)
+        .size(out.offset)
+        .threads(n * half, 64, low.target());
+    low.push(dispatch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::random;
+    use crate::kernels::testing::{executors, random, run};
     use crate::shape::Element;
 
     #[test]
@@ -62,12 +83,46 @@ mod tests {
                 (rec.constant_f32([3, n], positions.clone()), rec.constant_f32([half], inv_freq.clone()));
             let ba = rec.constant_u32([half], axis.clone());
             let out = record(&mut rec, bp, bi, ba).unwrap();
-            let got = Executor::run_once(&rec, out);
-            for i in 0..n {
-                for j in 0..half {
-                    let angle = f64::from(positions[axis[j].min(2) as usize * n + i] * inv_freq[j]);
-                    let want = [angle.cos() as f32, angle.sin() as f32];
-                    assert_eq!([got[i * 2 * half + j], got[i * 2 * half + half + j]], want);
+            for mut executor in executors() {
+                let tolerance = if matches!(executor, Executor::Cpu(_)) { 1e-7 } else { 2e-7 };
+                let got = run(&mut executor, &rec, out);
+                for i in 0..n {
+                    for j in 0..half {
+                        let angle = f64::from(positions[axis[j].min(2) as usize * n + i] * inv_freq[j]);
+                        let (at, want) = (i * 2 * half + j, [angle.cos(), angle.sin()]);
+                        for (got, want) in [got[at], got[at + half]].into_iter().zip(want) {
+                            assert!(
+                                (f64::from(got) - want).abs() <= tolerance,
+                                "{got}, want {want} of {angle}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn large_and_negative_angles_keep_their_precision() {
+        let mut positions = random(5000, 2);
+        for (v, scale) in positions.iter_mut().zip([1.0, 40.0, 1e3, 1e4, 3e4].into_iter().cycle()) {
+            *v *= scale;
+        }
+        // Near multiples of a quarter turn, where most digits cancel.
+        positions
+            .extend((0..80_000).step_by(97).map(|k| (f64::from(k) * std::f64::consts::FRAC_PI_2) as f32));
+        positions.extend([0.0, -0.0, 1e-30, 131_071.0, -131_071.0]);
+        let n = positions.len();
+        let mut rec = Recording::new();
+        let bp = rec.constant_f32([1, n], positions.clone());
+        let (bi, ba) = (rec.constant_f32([1], vec![1.0]), rec.constant_u32([1], vec![0]));
+        let out = record(&mut rec, bp, bi, ba).unwrap();
+        for mut executor in executors() {
+            let tolerance = if matches!(executor, Executor::Cpu(_)) { 1e-7 } else { 2e-7 };
+            for (got, angle) in run(&mut executor, &rec, out).chunks(2).zip(&positions) {
+                let (sine, cosine) = f64::from(*angle).sin_cos();
+                for (got, want) in got.iter().zip([cosine, sine]) {
+                    assert!((f64::from(*got) - want).abs() <= tolerance, "{got}, want {want} of {angle}");
                 }
             }
         }

@@ -1,13 +1,15 @@
 //! Draws the next token from logits, or takes the most probable one.
 //!
-//! In this order: repetition penalty (a logit of a token seen before is divided by it where positive, else multiplied), ids that
-//! are not allowed are struck out, temperature, top-k, top-p, and a draw by the inverse of the cumulative distribution in
-//! descending order of probability, of equals the lower id first. Random numbers are a hash of seed and counter (pcg3d of
-//! Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020), in u32 arithmetic that any processor repeats. NaN counts
-//! as negative infinity. Where nothing is left, the first allowed id is taken.
+//! In this order: repetition penalty (a logit of a token seen before is multiplied by its reciprocal where positive, else by
+//! itself), ids that are not allowed are struck out, temperature, top-k, top-p, and a draw by the inverse of the cumulative
+//! distribution in descending order of probability, of equals the lower id first. Random numbers are a hash of seed and counter
+//! (pcg3d of Jarzynski and Olano, "Hash Functions for GPU Rendering", 2020), in u32 arithmetic that any processor repeats. NaN
+//! counts as negative infinity, and such calls are counted. Where nothing is left, the first allowed id is taken.
 //!
-//! Bindings: logits `[1, vocabulary]` f32 → token `[1]` u32, written; rng `[3]` u32 (seed's low and high half, counter),
-//! counter updated; and, where there is a penalty, seen `[vocabulary]` u32 (0 or 1), updated. Sums in f64.
+//! Bindings: logits `[1, vocabulary]` f32 → token `[1]` u32, written; rng `[4]` u32 (seed's low and high half, counter, calls with
+//! NaN), counts updated; and, where there is a penalty, seen `[vocabulary]` u32 (0 or 1), updated. Sums in f64; on a graphics
+//! processor in f32, where a draw or a nucleus within 4e-6 of the border between two tokens may fall to either. The largest
+//! logit is found exactly there too.
 
 mod choice;
 
@@ -15,13 +17,22 @@ use super::bindings::{Inputs, Outputs, Slot};
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::{Dispatch, Lowering};
+use crate::shape::Element;
+
+/// Tokens that the shaders sort: one for each thread of a workgroup.
+const MOST_SORTED: usize = 256;
+
+/// Logits that one workgroup looks through, where its memory allows.
+const CHUNK: usize = 4096;
 
 /// Resident buffers of one sampler.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
     /// `[1]` u32: the token drawn last.
     pub(crate) token: Buffer,
-    /// `[3]` u32: low and high half of the seed, and a counter that grows by one each call.
+    /// `[4]` u32: low and high half of the seed, a counter that grows by one each call, and a count of the calls whose logits held
+    /// NaN: above 0, the model is broken and its tokens mean nothing.
     pub(crate) rng: Buffer,
     /// `[vocabulary]` u32: 1 for each token drawn so far.
     pub(crate) seen: Option<Buffer>,
@@ -41,6 +52,13 @@ pub(crate) struct Params {
     pub(crate) allowed: Option<(usize, u32)>,
 }
 
+impl Params {
+    /// What is taken where no token is left: the first allowed id.
+    fn fallback(&self) -> u32 {
+        self.allowed.map_or(0, |(below, id)| if below > 0 { 0 } else { id })
+    }
+}
+
 /// Records a draw from `logits` `[1, vocabulary]`; the result is `state.token`.
 pub(crate) fn record(rec: &mut Recording, logits: Buffer, state: State, params: Params) -> Result<Buffer> {
     let State { token, rng, seen } = state;
@@ -49,7 +67,7 @@ pub(crate) fn record(rec: &mut Recording, logits: Buffer, state: State, params: 
     require::f32s("sample", &[("logits", logits)])?;
     require::u32s("sample", &[("token", token), ("rng", rng)])?;
     require::length("sample", "token", token, 1)?;
-    require::length("sample", "rng", rng, 3)?;
+    require::length("sample", "rng", rng, 4)?;
     check(logits.rows() == 1 && u32::try_from(vocabulary).is_ok(), "sample", || {
         format!("logits must be one row, found {}", logits.shape)
     })?;
@@ -83,11 +101,71 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let mut outputs = outputs.slots.into_iter().map(Slot::u32);
     let (Some(token), Some(rng), seen) = (outputs.next(), outputs.next(), outputs.next()) else { return };
     let drawn = uniform(rng[0], rng[1], rng[2]);
+    let logits = inputs.f32(0);
     rng[2] = rng[2].wrapping_add(1);
-    token[0] = choice::choose(p, inputs.f32(0), seen.as_deref(), drawn);
+    rng[3] = rng[3].wrapping_add(logits.iter().any(|v| v.is_nan()).into());
+    token[0] = choice::choose(p, logits, seen.as_deref(), drawn);
     if let Some(seen) = seen {
         seen[token[0] as usize] = 1;
     }
+}
+
+/// Up to three stages: each chunk of a large vocabulary gives its best tokens; the best of all are sorted and drawn from; and a
+/// draw that may fall behind them is left to a search through the whole vocabulary, which is seldom needed.
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let (logits, token, rng) = (inputs[0], outputs[0], outputs[1]);
+    let seen = outputs.get(2).copied();
+    let vocabulary = logits.shape.len();
+    check(vocabulary < 1 << 24, "sample", || {
+        format!("the shaders take fewer than 2^24 logits, found {}", logits.shape)
+    })?;
+    let greedy = p.temperature == 0.0;
+    let top_k = if greedy { 1 } else { p.top_k };
+    let limited = (1..vocabulary).contains(&top_k);
+    let wanted = if limited { top_k } else { vocabulary };
+    let sorts = !limited || wanted <= MOST_SORTED;
+    let count = wanted.min(MOST_SORTED);
+    let all = !limited && wanted > count;
+    let chunk = if low.target().workgroup_bytes < 32_768 { CHUNK / 2 } else { CHUNK };
+    let chunks = vocabulary.div_ceil(chunk);
+    let (below, id) = p.allowed.unwrap_or((vocabulary, 0));
+    let nothing = low.scratch([1], Element::U32);
+    let pending = low.scratch([1], Element::U32);
+    let stage = |shader| Dispatch::new(shader).read(logits).write(seen.unwrap_or(nothing));
+    let params = |dispatch: Dispatch| {
+        dispatch
+            .size(vocabulary)
+            .size(count)
+            .size(chunks)
+            .param(all.into())
+            .size(if sorts { 0 } else { wanted })
+            .size(below)
+            .param(id)
+            .param(p.fallback())
+            .float(p.repetition_penalty)
+            .float(1.0 / p.repetition_penalty)
+            .float(if greedy { 0.0 } else { 1.0 / p.temperature })
+            .float(if greedy { 1.0 } else { p.top_p })
+            .param(seen.is_some().into())
+            .size(logits.offset)
+            .size(seen.map_or(0, |seen| seen.offset))
+            .size(token.offset)
+            .size(rng.offset)
+    };
+    let draw = |shader| stage(shader).write(token).write(rng).write(pending);
+    if sorts && chunks > 1 {
+        let candidates = low.scratch([chunks, count, 2], Element::U32);
+        let parts = low.scratch([chunks, 3], Element::U32);
+        let first = stage("sample_candidates").constant("CHUNK", chunk as u32).write(candidates).write(parts);
+        low.push(params(first).grid([chunks, 1, 1]))?;
+        low.push(params(draw("sample").define("CANDIDATES").read(candidates).read(parts)))?;
+    } else if sorts {
+        low.push(params(draw("sample").define("LOGITS").constant("CHUNK", chunk as u32)))?;
+    }
+    if all || !sorts {
+        low.push(params(draw("sample_whole")))?;
+    }
+    Ok(())
 }
 
 /// A number from 0 up to but not including 1, of 24 bits.

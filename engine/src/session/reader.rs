@@ -58,7 +58,7 @@ impl Reader {
         let memory = device.memory();
         let sampler = sample::State {
             token: memory.allocate([1].into(), Element::U32)?,
-            rng: memory.allocate([3].into(), Element::U32)?,
+            rng: memory.allocate([4].into(), Element::U32)?,
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         let position = memory.allocate([3, 1].into(), Element::F32)?;
@@ -115,7 +115,7 @@ impl Reader {
 
     /// Puts the random sequence where the wanted tokens have left it.
     fn write_rng(&self, device: &mut Device<'_>) -> Result<()> {
-        let rng = [self.seed as u32, (self.seed >> 32) as u32, self.draws];
+        let rng = [self.seed as u32, (self.seed >> 32) as u32, self.draws, 0];
         device.memory().write_u32(self.sampler.rng, &rng)
     }
 

@@ -117,13 +117,13 @@ impl Speaker {
         let (vocabulary, hidden) = (voice.talker.codec_embedding.rows(), voice.talker.codec_embedding.row());
         let memory = device.memory();
         let codes = memory.allocate([voice.code_predictor.codes(), 1].into(), Element::U32)?;
-        let rng = memory.allocate([3].into(), Element::U32)?;
+        let rng = memory.allocate([4].into(), Element::U32)?;
         let others = (0..voice.code_predictor.codes())
             .map(|i| sample::State { token: codes.slice_rows(i, 1).reshape([1]), rng, seen: None })
             .collect();
         let first = sample::State {
             token: memory.allocate([1].into(), Element::U32)?,
-            rng: memory.allocate([3].into(), Element::U32)?,
+            rng: memory.allocate([4].into(), Element::U32)?,
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         Ok(Speaker {
@@ -161,7 +161,7 @@ impl Speaker {
         for (state, stream) in [(Some(&self.first), 1), (self.others.first(), 2)] {
             let seed = seed.wrapping_add(stream);
             if let Some(state) = state {
-                device.memory().write_u32(state.rng, &[seed as u32, (seed >> 32) as u32, 0])?;
+                device.memory().write_u32(state.rng, &[seed as u32, (seed >> 32) as u32, 0, 0])?;
             }
         }
         Ok(())

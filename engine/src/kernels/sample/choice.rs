@@ -16,8 +16,7 @@ pub(super) fn choose(p: &Params, logits: &[f32], seen: Option<&[u32]>, drawn: f3
     adjust(p, logits, seen, &mut adjusted);
     let (best, largest) = most_probable(&adjusted);
     let token = if largest == f32::NEG_INFINITY {
-        // Nothing is left: the lowest allowed id.
-        p.allowed.map_or(0, |(below, id)| if below > 0 { 0 } else { id })
+        p.fallback()
     } else if p.temperature == 0.0 || largest == f32::INFINITY {
         best
     } else {
@@ -32,8 +31,9 @@ fn adjust(p: &Params, logits: &[f32], seen: Option<&[u32]>, out: &mut Vec<f32>) 
     out.clear();
     out.extend(logits.iter().map(|v| if v.is_nan() { f32::NEG_INFINITY } else { *v }));
     if let Some(seen) = seen {
+        let (penalty, reciprocal) = (p.repetition_penalty, 1.0 / p.repetition_penalty);
         for (v, _) in out.iter_mut().zip(seen).filter(|(_, seen)| **seen != 0) {
-            *v = if *v > 0.0 { *v / p.repetition_penalty } else { *v * p.repetition_penalty };
+            *v *= if *v > 0.0 { reciprocal } else { penalty };
         }
     }
     if let Some((below, id)) = p.allowed {

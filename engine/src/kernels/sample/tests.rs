@@ -1,29 +1,42 @@
 use super::*;
 use crate::executor::Executor;
-use crate::kernels::testing::random;
+use crate::kernels::testing::{executors, random};
 use crate::shape::Element;
+
+mod borders;
 
 /// The sampler of a plain draw.
 const PLAIN: Params =
     Params { temperature: 1.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0, allowed: None };
 
 /// The tokens of `count` calls on the same logits.
-fn draws(logits: &[f32], params: Params, seed: u32, count: usize) -> Vec<u32> {
-    let mut cpu = Executor::processor();
-    let mut u32s = |len: usize| cpu.memory().allocate([len].into(), Element::U32).unwrap();
-    let state = State { token: u32s(1), rng: u32s(3), seen: Some(u32s(logits.len())) };
-    cpu.memory().write_u32(state.rng, &[seed, 7, 0]).unwrap();
+fn draws_on(executor: &mut Executor, logits: &[f32], params: &Params, seed: u32, count: usize) -> Vec<u32> {
+    let mut u32s = |len: usize| executor.memory().allocate([len].into(), Element::U32).unwrap();
+    let (tokens, rng, seen) = (u32s(count), u32s(4), u32s(logits.len()));
+    executor.memory().write_u32(rng, &[seed, 7, 0, 0]).unwrap();
     let mut rec = Recording::new();
-    let logits = rec.constant_f32([1, logits.len()], logits.to_vec());
-    let token = record(&mut rec, logits, state, params).unwrap();
-    let tokens = (0..count)
-        .map(|_| {
-            cpu.run_recording(&rec);
-            cpu.memory().read_u32(token).unwrap()[0]
-        })
-        .collect();
-    assert_eq!(cpu.memory().read_u32(state.rng).unwrap(), [seed, 7, count as u32], "only the counter moves");
-    tokens
+    let bound = rec.constant_f32([1, logits.len()], logits.to_vec());
+    for i in 0..count {
+        let token = tokens.reshape([count, 1]).slice_rows(i, 1).reshape([1]);
+        record(&mut rec, bound, State { token, rng, seen: Some(seen) }, params.clone()).unwrap();
+    }
+    executor.run_recording(&rec);
+    let broken = if logits.iter().any(|v| v.is_nan()) { count as u32 } else { 0 };
+    let state = executor.memory().read_u32(rng).unwrap();
+    assert_eq!(state, [seed, 7, count as u32, broken], "seed, calls, calls with NaN");
+    let drawn = executor.memory().read_u32(tokens).unwrap();
+    let seen_now = executor.memory().read_u32(seen).unwrap();
+    assert!((0..).zip(seen_now).all(|(id, seen)| seen == u32::from(drawn.contains(&id))), "tokens seen");
+    drawn
+}
+
+/// As above on the processor. On a graphics processor the first of them must be the same: no number drawn here is near a border.
+fn draws(logits: &[f32], params: Params, seed: u32, count: usize) -> Vec<u32> {
+    let [mut cpu, mut gpu] = executors();
+    let drawn = draws_on(&mut cpu, logits, &params, seed, count);
+    let some = count.min(300);
+    assert_eq!(draws_on(&mut gpu, logits, &params, seed, some), drawn[..some], "{params:?}");
+    drawn
 }
 
 fn greedy() -> Params {
@@ -114,6 +127,42 @@ fn greedy_takes_the_lowest_of_equals_under_penalty_and_strikes() {
 }
 
 #[test]
+fn greedy_takes_the_lowest_of_equals_in_a_large_vocabulary() {
+    let mut logits = random(152_064, 3);
+    let largest = logits.iter().copied().fold(f32::MIN, f32::max);
+    let at = logits.iter().position(|v| *v == largest).unwrap() as u32;
+    assert_eq!(draws(&logits, greedy(), 1, 1), [at]);
+    for id in [152_063, 90_000, 70_001, 70_000] {
+        logits[id] = largest + 1.0;
+        assert_eq!(draws(&logits, greedy(), 1, 1), [id as u32]);
+    }
+    // Of all equal ones, and of zeros of both signs.
+    assert_eq!(draws(&vec![-3.5; 10_000], greedy(), 1, 1), [0]);
+    let zeros: Vec<f32> = (0..10_000).map(|i| if i < 5000 { -0.0 } else { 0.0 }).collect();
+    assert_eq!(draws(&zeros, Params { allowed: Some((0, 9000)), ..greedy() }, 1, 1), [9000]);
+    assert_eq!(draws(&zeros, greedy(), 1, 1), [0]);
+}
+
+#[test]
+fn every_stage_tells_of_nan_and_leaves_it_out() {
+    for (vocabulary, params) in [
+        (9000, greedy()),
+        (9000, Params { top_k: 7, ..PLAIN }),
+        (9000, Params { top_k: 700, ..PLAIN }),
+        (9000, PLAIN),
+        (700, Params { top_k: 300, ..PLAIN }),
+    ] {
+        let mut logits = vec![f32::NEG_INFINITY; vocabulary];
+        (logits[5], logits[vocabulary - 1]) = (f32::NAN, -f32::NAN);
+        assert_eq!(draws(&logits, params.clone(), 1, 2), [0, 0]);
+        logits[vocabulary - 2] = -1e30;
+        assert_eq!(draws(&logits, params.clone(), 1, 2), [vocabulary as u32 - 2; 2]);
+        logits.fill(f32::INFINITY);
+        assert_eq!(draws(&logits, params, 1, 2), [0, 0]);
+    }
+}
+
+#[test]
 fn strikes_hold_for_draws() {
     let params = Params { allowed: Some((1, 3)), top_k: 3, ..PLAIN };
     assert_follows(&draws(&[0.0, 5.0, 5.0, 0.0, 5.0], params, 15, 5000), &[1.0, 0.0, 0.0, 1.0, 0.0]);
@@ -137,7 +186,7 @@ fn refuses_parameters_out_of_range() {
     let mut rec = Recording::new();
     let logits = rec.f32([1, 10]);
     let mut u32s = |len: usize| rec.scratch([len], Element::U32);
-    let state = State { token: u32s(1), rng: u32s(3), seen: None };
+    let state = State { token: u32s(1), rng: u32s(4), seen: None };
     let short = State { seen: Some(u32s(9)), ..state };
     let mut error = |state, params| record(&mut rec, logits, state, params).unwrap_err().to_string();
     assert!(error(state, Params { temperature: f32::NAN, ..PLAIN }).contains("temperature"));

@@ -1,0 +1,32 @@
+// Writes rows into a ring in half precision: row i goes to slot (past + i) mod capacity; two elements a thread.
+
+struct Params {
+    pairs: u32, // of all rows
+    width: u32, // pairs of a row
+    capacity: u32,
+    x_offset: u32,
+    past_offset: u32,
+    cache_offset: u32, // in pairs
+}
+
+var<immediate> params: Params;
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [n, 2 · width]
+@group(0) @binding(1) var<storage, read> past: array<u32>; // [1]
+@group(0) @binding(2) var<storage, read_write> cache: array<u32>; // [capacity, 2 · width] f16, two elements a word
+
+const SIZE: u32 = 256;
+
+@compute @workgroup_size(SIZE)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let at = (group.y * groups.x + group.x) * SIZE + thread;
+    if at >= params.pairs {
+        return;
+    }
+    let slot = (past[params.past_offset] % params.capacity + at / params.width) % params.capacity;
+    let pair = params.x_offset + 2 * at;
+    cache[params.cache_offset + slot * params.width + at % params.width] = pack2x16float(vec2(x[pair], x[pair + 1]));
+}
