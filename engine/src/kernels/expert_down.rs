@@ -15,6 +15,7 @@ use super::simd::with_scratch;
 use super::threads::{for_each_tile, product_tile};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::Lowering;
 use crate::shape::Element;
 
 #[derive(Clone, Debug)]
@@ -114,6 +115,11 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             }
         });
     });
+}
+
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let residual = p.residual.then(|| inputs[4]);
+    super::product::expert_down(inputs[0], inputs[1], inputs[2], inputs[3], residual, outputs[0], low)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::simd::{math, with_scratch};
 use super::threads::{for_each_tile, product_tile};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::Lowering;
 use crate::shape::Element;
 
 #[derive(Clone, Debug)]
@@ -105,6 +106,11 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             });
         }
     });
+}
+
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let norm = p.eps.map(|eps| Norm { weight: inputs[4], eps });
+    super::product::expert_gate_up(inputs[0], norm, inputs[1], inputs[2], inputs[3], outputs[0], low)
 }
 
 /// Pairs (expert, row of the flattened index), ordered; an index beyond the stack becomes the last expert.

@@ -12,6 +12,7 @@ use super::simd::math;
 use super::threads::{for_each_tile, product_tile};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::Lowering;
 use crate::shape::Element;
 
 /// A function of each element.
@@ -143,6 +144,19 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             }
         });
     });
+}
+
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let mut rest = inputs[2..].iter().copied();
+    let mut optional = |given: bool| if given { rest.next() } else { None };
+    let epilogue = Epilogue {
+        activation: p.activation,
+        bias: optional(p.bias),
+        scale: optional(p.scale),
+        gate: optional(p.gate),
+        residual: optional(p.residual),
+    };
+    super::product::linear(inputs[0], inputs[1], &epilogue, outputs[0], low)
 }
 
 fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {

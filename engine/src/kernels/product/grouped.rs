@@ -1,0 +1,122 @@
+//! Products of many rows with the matrices of their experts. `group.wgsl` lists the rows by expert, so that each matrix is read for
+//! all of its rows at once; `grouped.wgsl` multiplies as [`super::matmul`] does; `grouped_sum.wgsl` adds the experts of a token in
+//! their order. How many rows an expert has is known on the device alone: workgroups without rows end at once.
+
+use super::matmul::normed;
+use super::tile::{Tile, Weight};
+use crate::error::Result;
+use crate::kernels::rms_norm::Norm;
+use crate::recording::Buffer;
+use crate::shader::{Dispatch, Lowering};
+use crate::shape::Element;
+
+/// Lowers [`crate::kernels::expert_gate_up`].
+pub(in crate::kernels) fn gate_up(
+    x: Buffer,
+    norm: Option<Norm>,
+    index: Buffer,
+    gate: Buffer,
+    up: Buffer,
+    out: Buffer,
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    let x = normed(x, norm, low)?;
+    let (gate, up) = (Weight::new(gate)?, Weight::new(up)?);
+    let groups = Groups::new(index, gate.buffer, low)?;
+    let dispatch = groups
+        .product(x, gate, out)
+        .define("GATED")
+        .read(up.buffer)
+        .size(up.row)
+        .grid(groups.grid(out, 2))
+        .costs(2 * out.shape.len() * x.row());
+    low.push(dispatch)
+}
+
+/// Lowers [`crate::kernels::expert_down`].
+pub(in crate::kernels) fn down(
+    mid: Buffer,
+    index: Buffer,
+    weight: Buffer,
+    down: Buffer,
+    residual: Option<Buffer>,
+    out: Buffer,
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    let groups = Groups::new(index, down, low)?;
+    let products = low.scratch([index.shape.len(), out.row()], Element::F32);
+    let dispatch = groups
+        .product(mid, Weight::new(down)?, products)
+        .grid(groups.grid(products, 1))
+        .costs(products.shape.len() * mid.row());
+    low.push(dispatch)?;
+    let dispatch = Dispatch::new("grouped_sum")
+        .read(products)
+        .read(weight)
+        .read(residual.unwrap_or(products))
+        .write(out)
+        .size(out.rows())
+        .size(index.row())
+        .size(out.row())
+        .size(usize::from(residual.is_some()))
+        .size(weight.offset)
+        .size(residual.map_or(0, |r| r.offset))
+        .size(out.offset)
+        .threads(out.shape.len(), 256, low.target());
+    low.push(dispatch)
+}
+
+/// The rows of an index by expert.
+struct Groups {
+    tile: Tile,
+    order: Buffer,
+    /// Tiles of rows of one expert each; some are empty.
+    tiles: Buffer,
+}
+
+impl Groups {
+    fn new(index: Buffer, stack: Buffer, low: &mut Lowering<'_>) -> Result<Groups> {
+        let (rows, experts) = (index.shape.len(), stack.shape.axes()[0]);
+        let tile = Tile::of(rows.div_ceil(experts));
+        let order = low.scratch([rows], Element::U32);
+        let tiles = low.scratch([rows / tile.rows + experts, 4], Element::U32);
+        let dispatch = Dispatch::new("group")
+            .read(index)
+            .write(order)
+            .write(tiles)
+            .size(rows)
+            .size(experts)
+            .size(tile.rows)
+            .size(index.offset)
+            .grid([experts, 1, 1]);
+        low.push(dispatch)?;
+        Ok(Groups { tile, order, tiles })
+    }
+
+    /// The product of the rows of `x` with their matrices of the stack `weight`.
+    fn product(&self, x: Buffer, weight: Weight, out: Buffer) -> Dispatch {
+        Dispatch::new("grouped")
+            .define(weight.define)
+            .define(self.tile.define)
+            .read(x)
+            .read(self.order)
+            .read(self.tiles)
+            .write(out)
+            .read(weight.buffer)
+            .size(x.row())
+            .size(out.row())
+            .size(x.offset)
+            .size(out.offset)
+            .size(self.order.shape.len() / x.rows().max(1))
+            .size(weight.pitch)
+            .size(weight.row)
+    }
+
+    /// Workgroups for `out`, each of whose elements takes so many products.
+    fn grid(&self, out: Buffer, products: usize) -> [usize; 3] {
+        [self.tiles.rows(), out.row().div_ceil(self.tile.columns / products), 1]
+    }
+}
+
+#[cfg(test)]
+mod tests;
