@@ -122,6 +122,7 @@ impl Kernel {
     pub(crate) fn gpu(&self, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
         match self {
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
+            Kernel::Linear(p) => linear::gpu(p, inputs, outputs, low),
             Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),
             Kernel::RmsNorm(p) => rms_norm::gpu(p, inputs, outputs, low),
             Kernel::Rotate(p) => rotate::gpu(p, inputs, outputs, low),

@@ -1,20 +1,41 @@
 //! Products with weight matrices on a graphics processor: which shader suits how many rows.
 
+mod matvec;
+mod teams;
+
+use super::linear::Epilogue;
 use super::projections::Matrix;
 use super::rms_norm::Norm;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recording::Buffer;
 use crate::shader::Lowering;
 
+/// Lowers [`super::linear`].
+pub(super) fn linear(
+    x: Buffer,
+    weight: Buffer,
+    epilogue: &Epilogue,
+    out: Buffer,
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    matvec::linear(x, None, weight, epilogue, out, low)
+}
+
 /// Lowers [`super::projections`].
 pub(super) fn projections(
-    _x: Buffer,
-    _norm: Option<Norm>,
-    _matrices: &[Matrix],
-    _outputs: &[Buffer],
-    _low: &mut Lowering<'_>,
+    x: Buffer,
+    norm: Option<Norm>,
+    matrices: &[Matrix],
+    outputs: &[Buffer],
+    low: &mut Lowering<'_>,
 ) -> Result<()> {
-    Err(Error::Shape { kernel: "projections", reason: "has no shader yet".into() })
+    if matvec::fits_together(matrices) {
+        return matvec::together(x, norm, matrices, outputs, low);
+    }
+    for (&(weight, bias), &out) in matrices.iter().zip(outputs) {
+        matvec::linear(x, norm, weight, &Epilogue { bias, ..Epilogue::default() }, out, low)?;
+    }
+    Ok(())
 }
 
 /// Lowers [`super::gate_up`].
@@ -26,5 +47,5 @@ pub(super) fn gate_up(
     _out: Buffer,
     _low: &mut Lowering<'_>,
 ) -> Result<()> {
-    Err(Error::Shape { kernel: "gate_up", reason: "has no shader yet".into() })
+    todo!()
 }
