@@ -64,26 +64,38 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
     return batch;
 }
 
-fn store(tile: Tile, r: u32, n: u32, part: u32) {
-    let row = tile.row + r;
-    let column = tile.column + n;
-    if row >= params.outputs || column >= params.rows {
-        return;
-    }
-    let at = column * params.outputs + row;
-    var v = total(r / ROWS, r % ROWS * COLUMNS + n, part) * norm_scale(r / ROWS, n, part);
+// What the epilogue does with a result.
+struct Extra {
+    bias: f32,
+    factor: f32,
+    residual: f32,
+}
+
+fn extra(tile: Tile, result: vec2<u32>) -> Extra {
+    let row = min(tile.row + result.x, params.outputs - 1);
+    let column = min(tile.column + result.y, params.rows - 1);
+    var extra = Extra(0.0, 1.0, 0.0);
     if BIAS {
-        v += bias[params.bias_at + row];
+        extra.bias = bias[params.bias_at + row];
     }
-    v = activate(v);
     if SCALE {
-        v *= scale[params.scale_at + row];
+        extra.factor = scale[params.scale_at + row];
     }
     if GATE {
-        v *= sigmoid(gate[params.gate_at + column]);
+        extra.factor *= sigmoid(gate[params.gate_at + column]);
     }
     if RESIDUAL {
-        v += residual[params.residual_at + at];
+        extra.residual = residual[params.residual_at + column * params.outputs + row];
     }
-    out[params.out_at + at] = v;
+    return extra;
+}
+
+fn store(tile: Tile, result: vec2<u32>, extra: Extra, part: u32) {
+    let row = tile.row + result.x;
+    let column = tile.column + result.y;
+    if row < params.outputs && column < params.rows {
+        let sum = normed_total(result.x / ROWS, result.x % ROWS, result.y, part);
+        let v = extra.residual + extra.factor * activate(sum + extra.bias);
+        out[params.out_at + column * params.outputs + row] = v;
+    }
 }

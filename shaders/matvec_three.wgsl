@@ -95,13 +95,20 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
     return batch;
 }
 
-fn store(tile: Tile, r: u32, n: u32, part: u32) {
-    let row = tile.row + r;
-    let column = tile.column + n;
+// Results need nothing else.
+alias Extra = u32;
+
+fn extra(tile: Tile, result: vec2<u32>) -> Extra {
+    return 0u;
+}
+
+fn store(tile: Tile, result: vec2<u32>, extra: Extra, part: u32) {
+    let row = tile.row + result.x;
+    let column = tile.column + result.y;
     if row >= tile.outputs || column >= params.rows {
         return;
     }
-    let v = total(r / ROWS, r % ROWS * COLUMNS + n, part) * norm_scale(r / ROWS, n, part);
+    let v = normed_total(result.x / ROWS, result.x % ROWS, result.y, part);
     let at = column * tile.outputs + row;
     switch tile.matrix {
         case 0u: {

@@ -1,6 +1,7 @@
-// Main function of products for few rows of x. The importing shader has `Tile`, the part of the result that a workgroup makes;
-// `tile_of` its number; `x_row`, the first row of x that a team takes; `fetch`, a team's weights; `store` for one finished sum; and
-// HEIGHT, the results of a tile beside each other.
+// Main function of products for few rows of x. The importing shader has `Tile`, the part of the result that a workgroup makes, and
+// `tile_of` its number; `x_row`, the first row of x that a team takes; `fetch`, a team's weights; HEIGHT, the results of a tile for
+// one row of x, at most SIZE / COLUMNS; and for each result, which is a thread's, `extra`, all else that it needs, loaded ahead of the
+// weights, and `store`.
 #import "shared/row_products.wgsl"
 
 @compute @workgroup_size(SIZE)
@@ -24,6 +25,8 @@ fn main(
     let tile = tile_of(group.y * groups.x + group.x);
     let team = thread / LANES;
     let row = x_row(tile, team);
+    let result = vec2(thread % HEIGHT, thread / HEIGHT);
+    let more = extra(tile, result);
 
     var sums: array<f32, MOST_SUMS>;
     for (var chunk = thread % LANES; chunk < params.chunks; chunk += LANES * STEPS) {
@@ -31,7 +34,7 @@ fn main(
         accumulate(&sums, &batch, row, chunk);
     }
     add_up(&sums, thread, part);
-    for (var i = thread; i < HEIGHT * COLUMNS; i += SIZE) {
-        store(tile, i % HEIGHT, i / HEIGHT, part);
+    if result.y < COLUMNS {
+        store(tile, result, more, part);
     }
 }

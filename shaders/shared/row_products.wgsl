@@ -35,6 +35,10 @@ fn normed(v: Piece, weight: Piece) -> Piece {
     return v * weight;
 }
 
+fn times(v: Piece, factor: f32) -> Piece {
+    return v * factor;
+}
+
 fn squares(v: Piece, sum: f32) -> f32 {
     return sum + dot(v, v);
 }
@@ -65,6 +69,10 @@ fn norm_piece(chunk: u32) -> Piece {
 
 fn normed(v: Piece, weight: Piece) -> Piece {
     return Piece(v.even * weight.even, v.odd * weight.odd);
+}
+
+fn times(v: Piece, factor: f32) -> Piece {
+    return Piece(v.even * factor, v.odd * factor);
 }
 
 fn squares(v: Piece, sum: f32) -> f32 {
@@ -98,6 +106,9 @@ fn accumulate(sums: ptr<function, array<f32, MOST_SUMS>>, batch: ptr<function, B
         let c = chunk + s * LANES;
         for (var n = 0u; n < COLUMNS; n++) {
             var v = x_piece(min(row + n, params.rows - 1), c);
+#ifdef EXPERTS
+            v = times(v, x_share(row, c));
+#endif
             if NORM {
                 (*sums)[ROWS * COLUMNS + n] = squares(v, (*sums)[ROWS * COLUMNS + n]);
                 v = normed(v, norm_piece(c));
@@ -110,10 +121,12 @@ fn accumulate(sums: ptr<function, array<f32, MOST_SUMS>>, batch: ptr<function, B
     }
 }
 
-// What the norm multiplies row n of x with; 1 without a norm.
-fn norm_scale(team: u32, n: u32, part: u32) -> f32 {
+// Product of row r of a team's weights and row n of x.
+fn normed_total(team: u32, r: u32, n: u32, part: u32) -> f32 {
+    let sum = total(team, r * COLUMNS + n, part);
     if !NORM {
-        return 1.0;
+        return sum;
     }
-    return inverseSqrt(total(team, ROWS * COLUMNS + n, part) / f32(params.width) + params.eps);
+    let mean = total(team, ROWS * COLUMNS + n, part) / f32(params.width);
+    return sum * inverseSqrt(mean + params.eps);
 }

@@ -34,8 +34,11 @@ fn add_up(sums: ptr<function, array<f32, MOST_SUMS>>, thread: u32, part: u32) {
         if part > 32 {
             v += subgroupShuffleXor(v, 32u);
         }
-        if thread % part == 0 {
-            partials[thread / part * SUMS + i] = v;
+        (*sums)[i] = v;
+    }
+    if thread % part == 0 {
+        for (var i = 0u; i < SUMS; i++) {
+            partials[thread / part * SUMS + i] = (*sums)[i];
         }
     }
     workgroupBarrier();
@@ -63,9 +66,10 @@ fn add_up(sums: ptr<function, array<f32, MOST_SUMS>>, thread: u32, part: u32) {
 
 // Sum of a team's value `i`.
 fn total(team: u32, i: u32, part: u32) -> f32 {
+    let parts = LANES / part;
     var sum = 0.0;
-    for (var p = team * (LANES / part); p < (team + 1) * (LANES / part); p++) {
-        sum += partials[p * SUMS + i];
+    for (var p = 0u; p < parts; p++) {
+        sum += partials[(team * parts + p) * SUMS + i];
     }
     return sum;
 }

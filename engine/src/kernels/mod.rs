@@ -121,6 +121,8 @@ impl Kernel {
     /// `Error::Shape` where sizes are beyond what the shaders take.
     pub(crate) fn gpu(&self, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
         match self {
+            Kernel::ExpertDown(p) => expert_down::gpu(p, inputs, outputs, low),
+            Kernel::ExpertGateUp(p) => expert_gate_up::gpu(p, inputs, outputs, low),
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
             Kernel::Linear(p) => linear::gpu(p, inputs, outputs, low),
             Kernel::Projections(p) => projections::gpu(p, inputs, outputs, low),

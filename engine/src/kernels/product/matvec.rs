@@ -1,6 +1,7 @@
 //! Products for few rows of x, near the speed of the memory that the weights come from: every workgroup takes some rows of weights
 //! and all rows of x. The norm is applied in passing.
 
+use super::Chosen;
 use super::teams::{Job, SIZE, Teams};
 use crate::error::{Error, Result};
 use crate::kernels::linear::Epilogue;
@@ -86,6 +87,76 @@ pub(super) fn together(
     low.push(dispatch.groups(tiles, low.target()).costs(work))
 }
 
+/// Lowers [`crate::kernels::gate_up`], and [`crate::kernels::expert_gate_up`] where there is an `index`.
+pub(super) fn gated(
+    x: Buffer,
+    norm: Option<Norm>,
+    index: Option<Buffer>,
+    [gate, up]: [Buffer; 2],
+    out: Buffer,
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    let source = Source::new(x, norm, gate.element, low)?;
+    let experts = index.map_or(1, |_| gate.shape.axes()[0]);
+    let outputs = gate.rows() / experts;
+    let (columns, times) = index.map_or((x.rows(), 1), |index| (1, index.shape.len()));
+    let teams = Teams::of(Job { outputs, rows_each: 2, chunks: source.chunks, columns, times });
+    let mut dispatch = source.begin("matvec_gated", gate.element, &teams, low);
+    dispatch = matrix(matrix(dispatch, gate)?, up)?;
+    let index = index.unwrap_or(Buffer { shape: [x.rows(), 0].into(), ..source.x });
+    let dispatch = dispatch
+        .constant("SHARE", index.row() as u32)
+        .read(index)
+        .write(out)
+        .size(outputs)
+        .size(gate.offset / gate.row())
+        .size(up.offset / up.row())
+        .size(experts)
+        .size(index.offset)
+        .size(out.offset)
+        .groups(teams.tiles(outputs, columns) * times, low.target())
+        .costs(2 * work(gate, out.rows()) / experts);
+    low.push(dispatch)
+}
+
+/// Lowers [`crate::kernels::expert_down`].
+pub(super) fn experts(
+    mid: Buffer,
+    Chosen { index, share }: Chosen,
+    down: Buffer,
+    residual: Option<Buffer>,
+    out: Buffer,
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    let source = Source::new(mid, None, down.element, low)?;
+    let (each, k, n) = (source.chunks, index.row(), index.rows());
+    // A token's rows are taken as one.
+    let source = Source { x: source.x.reshape([n, k * source.x.row()]), chunks: k * each, ..source };
+    let experts = down.shape.axes()[0];
+    let outputs = down.rows() / experts;
+    let teams = Teams::of(Job { outputs, rows_each: 1, chunks: source.chunks, columns: 1, times: n });
+    let dispatch = source.begin("matvec_experts", down.element, &teams, low);
+    let bound = residual.unwrap_or(source.x);
+    let dispatch = matrix(dispatch.define("EXPERTS"), down)?
+        .constant("K", k as u32)
+        .constant("EACH", each as u32)
+        .constant("RESIDUAL", u32::from(residual.is_some()))
+        .read(index)
+        .read(share)
+        .read(bound)
+        .write(out)
+        .size(outputs)
+        .size(down.offset / down.row())
+        .size(experts)
+        .size(index.offset)
+        .size(share.offset)
+        .size(bound.offset)
+        .size(out.offset)
+        .groups(teams.tiles(outputs, 1) * n, low.target())
+        .costs(work(down, n * k) / experts);
+    low.push(dispatch)
+}
+
 /// Rows of x and their norm, as long and as aligned as the rows of uploaded weights.
 struct Source {
     x: Buffer,
@@ -162,5 +233,5 @@ fn define(element: Element) -> &'static str {
 
 /// What a product with a matrix costs.
 fn work(weight: Buffer, rows: usize) -> usize {
-    weight.shape.len() * rows.max(weight.element.size())
+    weight.shape.len() * rows.max(1) * weight.element.size()
 }

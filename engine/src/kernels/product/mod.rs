@@ -40,12 +40,45 @@ pub(super) fn projections(
 
 /// Lowers [`super::gate_up`].
 pub(super) fn gate_up(
-    _x: Buffer,
-    _norm: Option<Norm>,
-    _gate: Buffer,
-    _up: Buffer,
-    _out: Buffer,
-    _low: &mut Lowering<'_>,
+    x: Buffer,
+    norm: Option<Norm>,
+    gate: Buffer,
+    up: Buffer,
+    out: Buffer,
+    low: &mut Lowering<'_>,
 ) -> Result<()> {
-    todo!()
+    matvec::gated(x, norm, None, [gate, up], out, low)
+}
+
+/// Lowers [`super::expert_gate_up`].
+pub(super) fn expert_gate_up(
+    x: Buffer,
+    norm: Option<Norm>,
+    index: Buffer,
+    [gate, up]: [Buffer; 2],
+    out: Buffer,
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    matvec::gated(x, norm, Some(index), [gate, up], out, low)
+}
+
+/// Lowers [`super::expert_down`].
+pub(super) fn expert_down(
+    mid: Buffer,
+    chosen: Chosen,
+    down: Buffer,
+    residual: Option<Buffer>,
+    out: Buffer,
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    matvec::experts(mid, chosen, down, residual, out, low)
+}
+
+/// The experts that each row takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chosen {
+    /// `[n, k]` u32
+    pub(super) index: Buffer,
+    /// `[n, k]` f32
+    pub(super) share: Buffer,
 }

@@ -10,7 +10,7 @@ pub(super) const SIZE: usize = 256;
 pub(super) const MOST_COLUMNS: usize = 8;
 
 /// Loads of 16 bytes that a thread has under way at once: enough of them hide the memory's latency, more cost registers.
-const LOADS: usize = 8;
+const LOADS: usize = 12;
 
 /// Workgroups below which the rows are shared out further, so that none of a large device's processors is idle.
 const WORKGROUPS: usize = 512;
@@ -48,7 +48,9 @@ impl Teams {
         let even = 1 << chunks.trailing_zeros().min(5);
         let lanes = if even >= 8 { even } else { chunks.next_power_of_two().min(32) };
         let rows = if columns > 4 { 2 } else { 4 };
-        let mut teams = Teams { lanes, rows: rows.max(rows_each), steps: 1, columns, rows_each };
+        // Each result of a workgroup has a thread.
+        let lanes = lanes.max(rows / rows_each * columns);
+        let mut teams = Teams { lanes, rows, steps: 1, columns, rows_each };
         let few = |teams: &Teams| outputs.div_ceil(teams.height()) * times < WORKGROUPS;
         while few(&teams) && teams.lanes < SIZE && chunks.is_multiple_of(2 * teams.lanes) {
             teams.lanes *= 2;
@@ -120,7 +122,8 @@ mod tests {
         {
             let teams = Teams::of(Job { outputs, rows_each: 1, chunks, columns: 1, times: 1 });
             assert!(chunks % teams.lanes == 0, "{teams:?}");
-            assert!(teams.rows * teams.steps >= 4, "{outputs} {chunks} {teams:?}");
+            let turns = chunks / (teams.lanes * teams.steps);
+            assert!(teams.rows * teams.steps >= 4 || turns == 1, "{outputs} {chunks} {teams:?}");
         }
     }
 }
