@@ -104,7 +104,7 @@ mod tests {
         let past = rec.scratch([1], Element::U32);
         assert!(record(&mut rec, x, past, cache).unwrap_err().to_string().contains("[7, 3]"));
         assert!(record(&mut rec, x, past, narrow).unwrap_err().to_string().contains("[9, 2]"));
-        assert!(record(&mut rec, x, past, x).unwrap_err().to_string().contains("must be F16"));
+        assert!(record(&mut rec, x, past, past).unwrap_err().to_string().contains("must be F16"));
     }
 
     #[test]

@@ -105,9 +105,11 @@ pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut L
     let offset = |buffer: Option<Buffer>| buffer.map_or(0, |b| b.offset);
     let mut dispatch = Dispatch::new("embedding")
         .define(match table.element {
+            Element::F32 | Element::U32 => "F32",
             Element::F16 => "F16",
             Element::Bf16 => "BF16",
-            _ => "F32",
+            Element::Q8_0 => "Q8_0",
+            Element::Q4 => "Q4",
         })
         .define(weights.map(|_| "WEIGHTS"))
         .define(add.map(|_| "ADD"))

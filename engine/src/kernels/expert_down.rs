@@ -7,12 +7,13 @@
 
 use std::cell::RefCell;
 
-use super::Kernel;
 use super::bindings::{Inputs, Outputs};
 use super::expert_gate_up::by_expert;
 use super::isa::Isa;
+use super::product::Chosen;
 use super::simd::with_scratch;
 use super::threads::{for_each_tile, product_tile};
+use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
@@ -118,15 +119,16 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let chosen = Chosen { index: inputs[1], share: inputs[2] };
     let residual = p.residual.then(|| inputs[4]);
-    super::product::expert_down(inputs[0], inputs[1], inputs[2], inputs[3], residual, outputs[0], low)
+    product::expert_down(inputs[0], chosen, inputs[3], residual, outputs[0], low)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, part, random, run, stored};
+    use crate::kernels::testing::{assert_close, executors, part, random, run, stored};
 
     struct Case {
         mid: Vec<f32>,
@@ -171,12 +173,20 @@ mod tests {
         }
 
         /// Tokens `from..to`; `parts`: how many pieces of memory the stack is made of.
-        fn run(&self, from: usize, to: usize, element: Element, parts: usize, residual: bool) -> Vec<f32> {
+        fn run(
+            &self,
+            executor: &mut Executor,
+            (from, to): (usize, usize),
+            element: Element,
+            parts: usize,
+            residual: bool,
+        ) -> Vec<f32> {
             let [k, h, w] = self.sizes;
-            let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
+            let mut rec = Recording::new();
             let chunks = self.down.chunks(self.down.len() / parts);
             let parts = chunks.map(|p| part(element, w, p)).collect();
-            let down = cpu.memory().upload([self.down.len() / (h * w), h, w].into(), element, parts).unwrap();
+            let shape = [self.down.len() / (h * w), h, w];
+            let down = executor.memory().upload(shape.into(), element, parts).unwrap();
             let n = to - from;
             let mid = rec.constant_f32([n * k, w], self.mid[from * k * w..to * k * w].to_vec());
             let index = rec.constant_u32([n, k], self.index[from * k..to * k].to_vec());
@@ -184,18 +194,27 @@ mod tests {
             let residual =
                 residual.then(|| rec.constant_f32([n, h], self.residual[from * h..to * h].to_vec()));
             let out = record(&mut rec, mid, index, weight, down, residual).unwrap();
-            run(&mut cpu, &rec, out)
+            run(executor, &rec, out)
         }
     }
 
     #[test]
     fn matches_oracle_for_stacks_of_one_part_and_of_many() {
-        for (n, experts, sizes) in [(1, 1, [1, 1, 1]), (3, 4, [2, 5, 17]), (40, 6, [3, 33, 48])] {
-            for element in [Element::F32, Element::F16, Element::Bf16] {
-                let case = Case::new(n, experts, sizes, element);
-                for (parts, residual) in [(1, false), (experts, true)] {
-                    let got = case.run(0, n, element, parts, residual);
-                    assert_close(&got, &case.oracle(residual), 1e-5);
+        let cases = [
+            (1, 1, [1, 1, 1]),
+            (3, 4, [2, 5, 17]),
+            (40, 6, [3, 33, 48]),
+            (1, 9, [8, 128, 768]),
+            (2, 7, [6, 64, 384]),
+        ];
+        for mut executor in executors() {
+            for (n, experts, sizes) in cases {
+                for element in [Element::F32, Element::F16, Element::Bf16] {
+                    let case = Case::new(n, experts, sizes, element);
+                    for (parts, residual) in [(1, false), (experts, true)] {
+                        let got = case.run(&mut executor, (0, n), element, parts, residual);
+                        assert_close(&got, &case.oracle(residual), 1e-5);
+                    }
                 }
             }
         }
@@ -205,11 +224,13 @@ mod tests {
     fn tokens_have_the_same_bits_alone_and_together() {
         let (n, sizes @ [_, h, _]) = (60, [4, 70, 64]);
         let case = Case::new(n, 3, sizes, Element::Bf16);
-        let whole = case.run(0, n, Element::Bf16, 3, true);
+        let mut cpu = Executor::processor();
+        let whole = case.run(&mut cpu, (0, n), Element::Bf16, 3, true);
         for step in [1, 7] {
             for from in (0..n).step_by(step) {
                 let to = n.min(from + step);
-                assert_eq!(case.run(from, to, Element::Bf16, 3, true), whole[from * h..to * h]);
+                let alone = case.run(&mut cpu, (from, to), Element::Bf16, 3, true);
+                assert_eq!(alone, whole[from * h..to * h]);
             }
         }
     }
@@ -217,10 +238,12 @@ mod tests {
     #[test]
     fn an_index_beyond_the_stack_takes_the_last_expert() {
         let mut case = Case::new(2, 3, [2, 4, 8], Element::F32);
-        case.index = vec![2, 0, 2, 1];
-        let want = case.run(0, 2, Element::F32, 3, false);
-        case.index = vec![3, 0, u32::MAX, 1];
-        assert_eq!(case.run(0, 2, Element::F32, 3, false), want);
+        for mut executor in executors() {
+            case.index = vec![2, 0, 2, 1];
+            let want = case.run(&mut executor, (0, 2), Element::F32, 3, false);
+            case.index = vec![3, 0, u32::MAX, 1];
+            assert_eq!(case.run(&mut executor, (0, 2), Element::F32, 3, false), want);
+        }
     }
 
     #[test]

@@ -7,12 +7,12 @@
 
 use std::cell::RefCell;
 
-use super::Kernel;
 use super::bindings::{Inputs, Outputs, Storage};
 use super::isa::Isa;
 use super::rms_norm::{Norm, check_norm, normalised};
 use super::simd::{math, with_scratch};
 use super::threads::{for_each_tile, product_tile};
+use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
@@ -110,7 +110,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
     let norm = p.eps.map(|eps| Norm { weight: inputs[4], eps });
-    super::product::expert_gate_up(inputs[0], norm, inputs[1], inputs[2], inputs[3], outputs[0], low)
+    product::expert_gate_up(inputs[0], norm, inputs[1], [inputs[2], inputs[3]], outputs[0], low)
 }
 
 /// Pairs (expert, row of the flattened index), ordered; an index beyond the stack becomes the last expert.
@@ -125,7 +125,8 @@ pub(super) fn by_expert(index: &[u32], experts: usize) -> Vec<(usize, usize)> {
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, part, random, run, stored};
+    use crate::kernels::rms_norm;
+    use crate::kernels::testing::{assert_close, executors, part, random, run, stored};
 
     /// Plain loops in f64.
     fn oracle(x: &[f32], index: &[u32], gate: &[f32], up: &[f32], [k, w, h]: [usize; 3]) -> Vec<f32> {
@@ -159,33 +160,77 @@ mod tests {
             Case { x: random(n * h, 1), index, gate, up, sizes: [k, w, h] }
         }
 
-        /// `parts`: how many pieces of memory a stack is made of.
+        /// On the processor; `parts`: how many pieces of memory a stack is made of.
         fn run(&self, x: &[f32], index: &[u32], element: Element, parts: usize) -> Vec<f32> {
+            self.run_on(&mut Executor::processor(), x, index, element, parts)
+        }
+
+        fn run_on(
+            &self,
+            executor: &mut Executor,
+            x: &[f32],
+            index: &[u32],
+            element: Element,
+            parts: usize,
+        ) -> Vec<f32> {
             let [k, w, h] = self.sizes;
             let experts = self.gate.len() / (w * h);
-            let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
+            let mut rec = Recording::new();
             let [gate, up] = [&self.gate, &self.up].map(|values| {
                 let parts = values.chunks(values.len() / parts).map(|p| part(element, h, p)).collect();
-                cpu.memory().upload([experts, w, h].into(), element, parts).unwrap()
+                executor.memory().upload([experts, w, h].into(), element, parts).unwrap()
             });
             let n = x.len() / h;
             let x = rec.constant_f32([n, h], x.to_vec());
             let index = rec.constant_u32([n, k], index.to_vec());
             let out = record(&mut rec, x, None, index, gate, up).unwrap();
-            run(&mut cpu, &rec, out)
+            run(executor, &rec, out)
         }
     }
 
     #[test]
     fn matches_oracle_for_stacks_of_one_part_and_of_many() {
-        for (n, experts, sizes) in [(1, 1, [1, 1, 1]), (3, 4, [2, 5, 17]), (40, 6, [3, 33, 48])] {
-            for element in [Element::F32, Element::F16, Element::Bf16] {
-                let case = Case::new(n, experts, sizes, element);
-                let want = oracle(&case.x, &case.index, &case.gate, &case.up, sizes);
-                for parts in [1, experts] {
-                    assert_close(&case.run(&case.x, &case.index, element, parts), &want, 1e-5);
+        let cases = [
+            (1, 1, [1, 1, 1]),
+            (3, 4, [2, 5, 17]),
+            (40, 6, [3, 33, 48]),
+            (1, 9, [8, 48, 2048]),
+            (2, 7, [6, 384, 64]),
+        ];
+        for mut executor in executors() {
+            for (n, experts, sizes) in cases {
+                for element in [Element::F32, Element::F16, Element::Bf16] {
+                    let case = Case::new(n, experts, sizes, element);
+                    let want = oracle(&case.x, &case.index, &case.gate, &case.up, sizes);
+                    for parts in [1, experts] {
+                        let got = case.run_on(&mut executor, &case.x, &case.index, element, parts);
+                        assert_close(&got, &want, 1e-5);
+                    }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_norm_comes_first() {
+        let (n, sizes @ [k, w, h]) = (3, [2, 40, 100]);
+        let case = Case::new(n, 5, sizes, Element::F32);
+        let weight = random(h, 8);
+        let mut rec = Recording::new();
+        let x = rec.constant_f32([n, h], case.x.clone());
+        let weight = rec.constant_f32([h], weight);
+        let normed = rms_norm::record(&mut rec, x, weight, 1e-5).unwrap();
+        let normed = Executor::run_once(&rec, normed);
+        let want = oracle(&normed, &case.index, &case.gate, &case.up, sizes);
+        for mut executor in executors() {
+            let [gate, up] = [&case.gate, &case.up].map(|values| {
+                let part = part(Element::F32, h, values);
+                executor.memory().upload([5, w, h].into(), Element::F32, vec![part]).unwrap()
+            });
+            let mut rec = rec.clone();
+            let index = rec.constant_u32([n, k], case.index.clone());
+            let out = record(&mut rec, x, Some(Norm { weight, eps: 1e-5 }), index, gate, up).unwrap();
+            assert_close(&run(&mut executor, &rec, out), &want, 1e-5);
         }
     }
 
@@ -206,8 +251,10 @@ mod tests {
     #[test]
     fn an_index_beyond_the_stack_takes_the_last_expert() {
         let case = Case::new(2, 3, [2, 4, 8], Element::F32);
-        let wild = case.run(&case.x, &[3, 0, u32::MAX, 1], Element::F32, 3);
-        assert_eq!(wild, case.run(&case.x, &[2, 0, 2, 1], Element::F32, 3));
+        for mut executor in executors() {
+            let mut run = |index: &[u32]| case.run_on(&mut executor, &case.x, index, Element::F32, 3);
+            assert_eq!(run(&[3, 0, u32::MAX, 1]), run(&[2, 0, 2, 1]));
+        }
     }
 
     #[test]

@@ -5,11 +5,11 @@
 //! `[n, o]` that are given, f32 → out `[n, o]` f32. Sums in f32 over sixteen lanes ([`super::simd`]), weights widened exactly; tolerance
 //! 1e-5. Not here: the choice of weights by token ([`super::expert_gate_up`], [`super::embedding`]).
 
-use super::Kernel;
 use super::bindings::{Inputs, Outputs};
 use super::isa::Isa;
 use super::simd::math;
 use super::threads::{for_each_tile, product_tile};
+use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
@@ -28,6 +28,19 @@ pub(crate) enum Activation {
     GeluTanh,
     /// Held to [-1, 1].
     Clamp,
+}
+
+impl Activation {
+    /// Its number in `shaders/shared/activation.wgsl`.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Activation::None => 0,
+            Activation::Silu => 1,
+            Activation::GeluErf => 2,
+            Activation::GeluTanh => 3,
+            Activation::Clamp => 4,
+        }
+    }
 }
 
 /// What follows the product; nothing by default.
@@ -147,16 +160,16 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
-    let mut rest = inputs[2..].iter().copied();
-    let mut optional = |given: bool| if given { rest.next() } else { None };
+    let mut slot = inputs[2..].iter().copied();
+    let mut optional = |given: bool| if given { slot.next() } else { None };
     let epilogue = Epilogue {
-        activation: p.activation,
         bias: optional(p.bias),
+        activation: p.activation,
         scale: optional(p.scale),
         gate: optional(p.gate),
         residual: optional(p.residual),
     };
-    super::product::linear(inputs[0], inputs[1], &epilogue, outputs[0], low)
+    product::linear(inputs[0], inputs[1], &epilogue, outputs[0], low)
 }
 
 fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
@@ -173,7 +186,7 @@ fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random, run, stored, upload};
+    use crate::kernels::testing::{assert_close, executors, random, run, stored, upload};
 
     /// Plain loops in f64.
     fn oracle(x: &[f32], w: &[f32], k: usize, activation: Activation) -> Vec<f32> {
@@ -204,21 +217,32 @@ mod tests {
         out
     }
 
-    fn product(x: &[f32], k: usize, w: &[f32], element: Element, activation: Activation) -> Vec<f32> {
-        let (mut cpu, mut rec) = (Executor::processor(), Recording::new());
-        let weight = upload(&mut cpu, [w.len() / k, k], element, w);
+    fn product(
+        executor: &mut Executor,
+        x: &[f32],
+        k: usize,
+        w: &[f32],
+        element: Element,
+        activation: Activation,
+    ) -> Vec<f32> {
+        let mut rec = Recording::new();
+        let weight = upload(executor, [w.len() / k, k], element, w);
         let x = rec.constant_f32([x.len() / k, k], x.to_vec());
         let out = record(&mut rec, x, weight, Epilogue { activation, ..Epilogue::default() }).unwrap();
-        run(&mut cpu, &rec, out)
+        run(executor, &rec, out)
     }
 
     #[test]
     fn matches_oracle_on_odd_sizes_in_every_type() {
-        for (n, k, o) in [(1, 1, 1), (1, 37, 5), (2, 16, 3), (3, 130, 66), (7, 48, 65), (20, 33, 130)] {
-            for element in [Element::F32, Element::F16, Element::Bf16] {
-                let (x, w) = (random(n * k, 1), stored(element, k, &random(o * k, 2)));
-                let got = product(&x, k, &w, element, Activation::None);
-                assert_close(&got, &oracle(&x, &w, k, Activation::None), 1e-5);
+        let sizes =
+            [(1, 1, 1), (1, 37, 5), (2, 16, 3), (3, 130, 66), (7, 48, 65), (20, 33, 130), (1, 2048, 768)];
+        for mut executor in executors() {
+            for (n, k, o) in sizes {
+                for element in [Element::F32, Element::F16, Element::Bf16] {
+                    let (x, w) = (random(n * k, 1), stored(element, k, &random(o * k, 2)));
+                    let got = product(&mut executor, &x, k, &w, element, Activation::None);
+                    assert_close(&got, &oracle(&x, &w, k, Activation::None), 1e-5);
+                }
             }
         }
     }
@@ -227,9 +251,11 @@ mod tests {
     fn activations_match_their_formulas() {
         use Activation::*;
         let (x, w) = (random(9 * 20, 3), random(21 * 20, 4));
-        for activation in [Silu, GeluErf, GeluTanh, Clamp] {
-            let got = product(&x, 20, &w, Element::F32, activation);
-            assert_close(&got, &oracle(&x, &w, 20, activation), 1e-6);
+        for mut executor in executors() {
+            for activation in [Silu, GeluErf, GeluTanh, Clamp] {
+                let got = product(&mut executor, &x, 20, &w, Element::F32, activation);
+                assert_close(&got, &oracle(&x, &w, 20, activation), 1e-6);
+            }
         }
     }
 
@@ -259,20 +285,23 @@ mod tests {
                     share * held * if has(2) { s[i % o] } else { 1.0 } + if has(4) { r[i] } else { 0.0 }
                 })
                 .collect();
-            assert_close(&Executor::run_once(&rec, out), &want, 1e-5);
+            for mut executor in executors() {
+                assert_close(&run(&mut executor, &rec, out), &want, 1e-5);
+            }
         }
     }
 
     #[test]
     fn rows_have_the_same_bits_alone_and_together() {
         // Large enough that the whole is shared among threads and its weights are packed in two parts.
-        let (n, k, o) = (50, 1100, 70);
+        let (n, k, o, mut cpu) = (50, 1100, 70, Executor::processor());
         for element in [Element::F32, Element::F16, Element::Bf16] {
             let (x, w) = (random(n * k, 1), random(o * k, 2));
-            let whole = product(&x, k, &w, element, Activation::GeluErf);
+            let whole = product(&mut cpu, &x, k, &w, element, Activation::GeluErf);
             for step in [1, 4, 9] {
                 for (x, want) in x.chunks(step * k).zip(whole.chunks(step * o)).take(7) {
-                    assert_eq!(product(x, k, &w, element, Activation::GeluErf), want, "{step} rows at once");
+                    let alone = product(&mut cpu, x, k, &w, element, Activation::GeluErf);
+                    assert_eq!(alone, want, "{step} rows at once");
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::shader::{Dispatch, Lowering};
 use crate::shape::Element;
 
 /// Lowers [`crate::kernels::expert_gate_up`].
-pub(in crate::kernels) fn gate_up(
+pub(super) fn gate_up(
     x: Buffer,
     norm: Option<Norm>,
     index: Buffer,
@@ -34,7 +34,7 @@ pub(in crate::kernels) fn gate_up(
 }
 
 /// Lowers [`crate::kernels::expert_down`].
-pub(in crate::kernels) fn down(
+pub(super) fn down(
     mid: Buffer,
     index: Buffer,
     weight: Buffer,

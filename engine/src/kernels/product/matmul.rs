@@ -20,7 +20,7 @@ const ENOUGH: usize = 256;
 const PART: usize = 256;
 
 /// Lowers [`crate::kernels::linear`].
-pub(in crate::kernels) fn linear(
+pub(super) fn linear(
     x: Buffer,
     weight: Buffer,
     epilogue: &Epilogue,
@@ -31,7 +31,7 @@ pub(in crate::kernels) fn linear(
 }
 
 /// Lowers [`crate::kernels::projections`].
-pub(in crate::kernels) fn projections(
+pub(super) fn projections(
     x: Buffer,
     norm: Option<Norm>,
     matrices: &[Matrix],
@@ -46,7 +46,7 @@ pub(in crate::kernels) fn projections(
 }
 
 /// Lowers [`crate::kernels::gate_up`].
-pub(in crate::kernels) fn gate_up(
+pub(super) fn gate_up(
     x: Buffer,
     norm: Option<Norm>,
     gate: Buffer,

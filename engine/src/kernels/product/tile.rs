@@ -25,6 +25,8 @@ impl Weight {
             Element::F32 | Element::U32 => ("F32", 4),
             Element::F16 => ("F16", 8),
             Element::Bf16 => ("BF16", 8),
+            Element::Q8_0 => ("Q8_0", 16),
+            Element::Q4 => ("Q4", 32),
         };
         let k = buffer.row();
         // Only uploaded matrices have padded rows.

@@ -27,7 +27,7 @@ impl Case {
             mid: random(n * k * w, 2),
             weight: random(n * k, 3),
             residual: random(n * h, 4),
-            stacks: [5, 6, 7].map(|seed| stored(element, &random(experts * h * w, seed))),
+            stacks: [5, 6, 7].map(|seed| stored(element, 1, &random(experts * h * w, seed))),
         }
     }
 

@@ -32,7 +32,7 @@ fn match_the_oracle_on_real_and_odd_sizes() {
     ];
     for [n, k, o] in sizes {
         for element in [Element::F32, Element::F16, Element::Bf16] {
-            let (x, w) = (random(n * k, 1), stored(element, &random(o * k, 2)));
+            let (x, w) = (random(n * k, 1), stored(element, k, &random(o * k, 2)));
             let weight = upload(&mut executor, [o, k], element, &w);
             let mut rec = Recording::new();
             let bx = rec.constant_f32([n, k], x.clone());
@@ -45,7 +45,7 @@ fn match_the_oracle_on_real_and_odd_sizes() {
 #[test]
 fn views_begin_at_their_rows() {
     let (n, k, o) = (12, 37, 9);
-    let (x, w) = (random(2 * n * k, 1), stored(Element::Bf16, &random(3 * o * k, 2)));
+    let (x, w) = (random(2 * n * k, 1), stored(Element::Bf16, k, &random(3 * o * k, 2)));
     let mut executor = graphics();
     let weight = upload(&mut executor, [3 * o, k], Element::Bf16, &w);
     let mut rec = Recording::new();
