@@ -232,5 +232,5 @@ fn refuses_heads_and_rows_that_do_not_fit() {
     let segments = Params { heads: 4, kv_heads: 2, head_dim: 8, mask: Mask::Segments { bounds: past } };
     assert!(error(wide, wide, segments.clone()).contains("same rows"));
     assert!(error(k, k, segments).contains("must be F32"));
-    assert!(error(wide, wide, params(2, None)).contains("must be F16"));
+    assert!(error(k, wide, params(2, None)).contains("must be F16"));
 }
