@@ -1,6 +1,6 @@
 //! Weighted sum of table rows: `out_n = add_n + Σ_t weights[n, t] · table[ids[n, t]]`.
 //!
-//! Bindings: ids `[n, t]` or `[n]` u32, table `[V, h]` f32, f16 or bf16, then weights `[n, t]` f32 and add `[n, h]` f32 where
+//! Bindings: ids `[n, t]` or `[n]` u32, table `[V, h]` of any format, then weights `[n, t]` f32 and add `[n, h]` f32 where
 //! given (weights are 1 otherwise) → out `[n, h]` f32. Sums in f32 from `add` (or zero) on, in the order of t; tolerance 1e-6.
 //! An id of V or more reads row V - 1: nothing outside the table can be read.
 
@@ -9,7 +9,7 @@ use super::bindings::{Inputs, Outputs, Weight};
 use super::threads::for_each_tile;
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
-use crate::shader::{self, Dispatch, Lowering};
+use crate::shader::{self, Binding, Dispatch, Lowering};
 use crate::shape::Element;
 
 #[derive(Clone, Debug)]
@@ -103,7 +103,7 @@ pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut L
     let add = p.add.then(|| inputs[2 + usize::from(p.weights)]);
     let n = rows_of(&ids);
     let offset = |buffer: Option<Buffer>| buffer.map_or(0, |b| b.offset);
-    let mut dispatch = Dispatch::new("embedding")
+    let dispatch = Dispatch::new("embedding")
         .define(match table.element {
             Element::F32 | Element::U32 => "F32",
             Element::F16 => "F16",
@@ -111,25 +111,25 @@ pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut L
             Element::Q8_0 => "Q8_0",
             Element::Q4 => "Q4",
         })
-        .define(weights.map(|_| "WEIGHTS"))
-        .define(add.map(|_| "ADD"))
         .read(ids)
+        .read(table)
+        .bind(Binding::scales(table))
+        // What is not there is not read.
+        .read(weights.unwrap_or(ids))
+        .read(add.unwrap_or(ids))
         .write(out)
-        .read(table);
-    for buffer in [weights, add].into_iter().flatten() {
-        dispatch = dispatch.read(buffer);
-    }
-    let dispatch = dispatch
         .size(n)
         .size(ids.shape.len() / n.max(1))
         .size(table.row())
         .size(shader::pitch(table.element, table.row()))
         .size(table.offset / table.row())
         .size(table.rows())
+        .param(p.weights.into())
+        .param(p.add.into())
         .size(ids.offset)
-        .size(out.offset)
         .size(offset(weights))
         .size(offset(add))
+        .size(out.offset)
         .threads(out.shape.len(), 256, low.target());
     low.push(dispatch)
 }
@@ -190,14 +190,16 @@ mod tests {
         for (n, t, h) in [(1, 1, 1), (3, 1, 5), (4, 3, 17), (30, 16, 130), (2, 16, 2048)] {
             let ids: Vec<u32> = (0..n * t).map(|i| (i * 7 % rows) as u32).collect();
             let (weights, add) = (random(n * t, 1), random(n * h, 2));
-            for element in [Element::F32, Element::F16, Element::Bf16] {
-                let table = stored(element, h, &random(rows * h, 3));
+            for element in [Element::F32, Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
+                let values = random(rows * h, 3);
+                let table = stored(element, h, &values);
                 for given in 0..4 {
                     let weights = (given & 1 != 0).then_some(&weights[..]);
                     let add = (given & 2 != 0).then_some(&add[..]);
                     let shape: &[usize] = if t == 1 { &[n] } else { &[n, t] };
-                    for mut executor in executors() {
-                        let got = sum(&mut executor, (&ids, shape), weights, (element, &table), add, [n, h]);
+                    // The processor reads no quantised table yet.
+                    for mut executor in executors().into_iter().skip(usize::from(element.quant().is_some())) {
+                        let got = sum(&mut executor, (&ids, shape), weights, (element, &values), add, [n, h]);
                         assert_close(&got, &oracle(&ids, weights, &table, add, [n, h]), 1e-6);
                     }
                 }
