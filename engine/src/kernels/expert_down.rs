@@ -7,13 +7,12 @@
 
 use std::cell::RefCell;
 
+use super::Kernel;
 use super::bindings::{Inputs, Outputs};
 use super::expert_gate_up::by_expert;
 use super::isa::Isa;
-use super::product::Chosen;
 use super::simd::with_scratch;
 use super::threads::{for_each_tile, product_tile};
-use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
@@ -119,9 +118,8 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
-    let chosen = Chosen { index: inputs[1], share: inputs[2] };
     let residual = p.residual.then(|| inputs[4]);
-    product::expert_down(inputs[0], chosen, inputs[3], residual, outputs[0], low)
+    super::product::expert_down(inputs[0], inputs[1], inputs[2], inputs[3], residual, outputs[0], low)
 }
 
 #[cfg(test)]

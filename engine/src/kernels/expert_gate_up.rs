@@ -7,12 +7,12 @@
 
 use std::cell::RefCell;
 
+use super::Kernel;
 use super::bindings::{Inputs, Outputs, Storage};
 use super::isa::Isa;
 use super::rms_norm::{Norm, check_norm, normalised};
 use super::simd::{math, with_scratch};
 use super::threads::{for_each_tile, product_tile};
-use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
@@ -110,7 +110,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
     let norm = p.eps.map(|eps| Norm { weight: inputs[4], eps });
-    product::expert_gate_up(inputs[0], norm, inputs[1], [inputs[2], inputs[3]], outputs[0], low)
+    super::product::expert_gate_up(inputs[0], norm, inputs[1], inputs[2], inputs[3], outputs[0], low)
 }
 
 /// Pairs (expert, row of the flattened index), ordered; an index beyond the stack becomes the last expert.

@@ -5,17 +5,17 @@
 //! `[n, o]` that are given, f32 → out `[n, o]` f32. Sums in f32 over sixteen lanes ([`super::simd`]), weights widened exactly; tolerance
 //! 1e-5. Not here: the choice of weights by token ([`super::expert_gate_up`], [`super::embedding`]).
 
+use super::Kernel;
 use super::bindings::{Inputs, Outputs};
 use super::isa::Isa;
 use super::simd::math;
 use super::threads::{for_each_tile, product_tile};
-use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
 use crate::shape::Element;
 
-/// A function of each element.
+/// A function of each element. The order is that of the numbers in `shaders/shared/activation.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Activation {
     #[default]
@@ -28,19 +28,6 @@ pub(crate) enum Activation {
     GeluTanh,
     /// Held to [-1, 1].
     Clamp,
-}
-
-impl Activation {
-    /// Its number in `shaders/shared/activation.wgsl`.
-    pub(super) fn number(self) -> u32 {
-        match self {
-            Activation::None => 0,
-            Activation::Silu => 1,
-            Activation::GeluErf => 2,
-            Activation::GeluTanh => 3,
-            Activation::Clamp => 4,
-        }
-    }
 }
 
 /// What follows the product; nothing by default.
@@ -160,16 +147,16 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
-    let mut slot = inputs[2..].iter().copied();
-    let mut optional = |given: bool| if given { slot.next() } else { None };
+    let mut rest = inputs[2..].iter().copied();
+    let mut optional = |given: bool| if given { rest.next() } else { None };
     let epilogue = Epilogue {
-        bias: optional(p.bias),
         activation: p.activation,
+        bias: optional(p.bias),
         scale: optional(p.scale),
         gate: optional(p.gate),
         residual: optional(p.residual),
     };
-    product::linear(inputs[0], inputs[1], &epilogue, outputs[0], low)
+    super::product::linear(inputs[0], inputs[1], &epilogue, outputs[0], low)
 }
 
 fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
