@@ -3,9 +3,9 @@
 //! Bindings: q `[n, heads·head_dim]` f32, k and v `[m, kv_heads·head_dim]`, past `[1]` or bounds `[s + 1]` u32 → out
 //! `[n, heads·head_dim]` f32. Query head `h` uses key head `h / (heads / kv_heads)`.
 //!
-//! *Causal*: k and v are rings of m slots of f16 that already hold the new rows. Query row `i` has position `past + i` and sees
-//! the last `window` positions up to its own; position p stands in slot `p mod m`. *Segments*: k and v are f32, and rows
-//! `bounds[j]..bounds[j + 1]` see one another; rows outside all segments give zeros.
+//! *Causal*: k and v are rings of m slots of f32 or f16 that already hold the new rows. Query row `i` has position `past + i`
+//! and sees the last `window` positions up to its own; position p stands in slot `p mod m`. *Segments*: k and v are f32, and
+//! rows `bounds[j]..bounds[j + 1]` see one another; rows outside all segments give zeros.
 //!
 //! Half precision is widened exactly and all sums are in f32: scores over sixteen lanes; the softmax over sixteen lanes of the
 //! position and values by ascending position, both within chunks of positions, whose sums are added by ascending position. So
@@ -25,6 +25,7 @@ use super::isa::Isa;
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shape::Element;
 use tile::{Heads, Span, Stored};
 
 /// Products of queries and keys, times their length, from which on threads share a call.
@@ -52,7 +53,7 @@ pub(crate) fn record(rec: &mut Recording, q: Buffer, k: Buffer, v: Buffer, param
     let Params { heads, kv_heads, head_dim, .. } = params;
     require::f32s("attention", &[("q", q)])?;
     match params.mask {
-        Mask::Causal { .. } => require::f16s("attention", &[("k", k), ("v", v)])?,
+        Mask::Causal { .. } => require::floats("attention", &[("k", k), ("v", v)])?,
         Mask::Segments { .. } => require::f32s("attention", &[("k", k), ("v", v)])?,
     }
     check(kv_heads > 0 && heads > 0 && heads.is_multiple_of(kv_heads) && head_dim > 0, "attention", || {
@@ -87,9 +88,9 @@ pub(crate) fn record(rec: &mut Recording, q: Buffer, k: Buffer, v: Buffer, param
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (isa, q, at, out) = (Isa::best(), inputs.f32(0), inputs.u32(3), outputs.one().f32());
-    match p.mask {
-        Mask::Causal { .. } => attend(isa, p, q, inputs.f16(1), inputs.f16(2), at, out),
-        Mask::Segments { .. } => attend(isa, p, q, inputs.f32(1), inputs.f32(2), at, out),
+    match inputs.buffer(1).element {
+        Element::F16 => attend(isa, p, q, inputs.f16(1), inputs.f16(2), at, out),
+        _ => attend(isa, p, q, inputs.f32(1), inputs.f32(2), at, out),
     }
 }
 

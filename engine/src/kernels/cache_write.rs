@@ -1,7 +1,7 @@
-//! Writes new rows into a ring in half precision: row `i` goes to slot `(past + i) mod capacity`.
+//! Writes new rows into a ring: row `i` goes to slot `(past + i) mod capacity`.
 //!
-//! Bindings: x `[n, width]` f32, past `[1]` u32 (rows written before) → cache `[capacity, width]` f16, updated. Rounded to the
-//! nearest, ties to even. n is at most the capacity.
+//! Bindings: x `[n, width]` f32, past `[1]` u32 (rows written before) → cache `[capacity, width]` f32 or f16, updated. Half
+//! precision takes the nearest, ties to even. n is at most the capacity.
 
 use half::slice::HalfFloatSliceExt;
 
@@ -9,11 +9,12 @@ use super::bindings::{Inputs, Outputs};
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shape::Element;
 
-/// Records the writing of `x` `[n, width]` into `cache` `[capacity, width]` f16 behind the `past` `[1]` u32 rows before it.
+/// Records the writing of `x` `[n, width]` into `cache` `[capacity, width]` behind the `past` `[1]` u32 rows before it.
 pub(crate) fn record(rec: &mut Recording, x: Buffer, past: Buffer, cache: Buffer) -> Result<()> {
     require::f32s("cache_write", &[("x", x)])?;
-    require::f16s("cache_write", &[("cache", cache)])?;
+    require::floats("cache_write", &[("cache", cache)])?;
     require::u32s("cache_write", &[("past", past)])?;
     require::length("cache_write", "past", past, 1)?;
     require::apart("cache_write", ("cache", cache), &[("x", x), ("past", past)])?;
@@ -28,28 +29,35 @@ pub(crate) fn record(rec: &mut Recording, x: Buffer, past: Buffer, cache: Buffer
 pub(crate) fn cpu(inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (x, past) = (inputs.f32(0), inputs.u32(1)[0] as usize);
     let width = inputs.buffer(0).row();
-    let cache = outputs.one().f16();
+    let cache = outputs.one();
+    match cache.buffer.element {
+        Element::F16 => write(x, past, width, cache.f16(), |to, from| to.convert_from_f32_slice(from)),
+        _ => write(x, past, width, cache.f32(), |to, from| to.copy_from_slice(from)),
+    }
+}
+
+fn write<T>(x: &[f32], past: usize, width: usize, cache: &mut [T], put: impl Fn(&mut [T], &[f32])) {
     let capacity = cache.len() / width;
     if capacity == 0 {
         return;
     }
     let start = past % capacity * width;
     let until_end = x.len().min(cache.len() - start);
-    cache[start..start + until_end].convert_from_f32_slice(&x[..until_end]);
-    cache[..x.len() - until_end].convert_from_f32_slice(&x[until_end..]);
+    put(&mut cache[start..start + until_end], &x[..until_end]);
+    put(&mut cache[..x.len() - until_end], &x[until_end..]);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::executor::Executor;
-    use crate::shape::Element;
 
     #[test]
     fn rows_go_around_the_ring() {
-        for (n, past) in [(1, 0), (1, 6), (3, 5), (7, 9), (2, u32::MAX)] {
+        let cases = [(1, 0), (1, 6), (3, 5), (7, 9), (2, u32::MAX)];
+        for ((n, past), element) in cases.into_iter().flat_map(|c| [(c, Element::F32), (c, Element::F16)]) {
             let mut cpu = Executor::processor();
-            let cache = cpu.memory().allocate([7, 3].into(), Element::F16).unwrap();
+            let cache = cpu.memory().allocate([7, 3].into(), element).unwrap();
             cpu.memory().write_f32(cache, &[-1.0; 21]).unwrap();
             let x: Vec<f32> = (0..n * 3).map(|i| i as f32).collect();
             let mut rec = Recording::new();
@@ -72,7 +80,7 @@ mod tests {
         let past = rec.scratch([1], Element::U32);
         assert!(record(&mut rec, x, past, cache).unwrap_err().to_string().contains("[7, 3]"));
         assert!(record(&mut rec, x, past, narrow).unwrap_err().to_string().contains("[9, 2]"));
-        assert!(record(&mut rec, x, past, x).unwrap_err().to_string().contains("must be F16"));
+        assert!(record(&mut rec, x, past, x).unwrap_err().to_string().contains("share memory"));
     }
 
     #[test]

@@ -14,9 +14,10 @@ pub(super) fn u32s(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<(
     elements(kernel, Element::U32, buffers)
 }
 
-/// All of `buffers` hold f16 and have rows of at least one element.
-pub(super) fn f16s(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<()> {
-    elements(kernel, Element::F16, buffers)
+/// All of `buffers` hold f32, or all hold f16, and have rows of at least one element.
+pub(super) fn floats(kernel: &'static str, buffers: &[(&str, Buffer)]) -> Result<()> {
+    let halves = buffers.iter().all(|(_, buffer)| buffer.element == Element::F16);
+    elements(kernel, if halves { Element::F16 } else { Element::F32 }, buffers)
 }
 
 fn elements(kernel: &'static str, element: Element, buffers: &[(&str, Buffer)]) -> Result<()> {

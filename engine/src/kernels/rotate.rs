@@ -2,8 +2,8 @@
 //! position, and keys and values join the cache.
 //!
 //! Bindings: q `[n, heads·d]`, k and v `[n, kv_heads·d]`, table `[n, d]` (cosines, then sines) f32, past `[1]` u32, then, if
-//! given, the norms of q and k `[d]` f32 → q turned `[n, heads·d]` f32; keys and values, rings `[capacity, kv_heads·d]` f16,
-//! updated. Arithmetic and tolerance of [`super::rms_norm`], [`super::rope`] and [`super::cache_write`].
+//! given, the norms of q and k `[d]` f32 → q turned `[n, heads·d]` f32; keys and values, rings `[capacity, kv_heads·d]` f32 or
+//! f16, updated. Arithmetic and tolerance of [`super::rms_norm`], [`super::rope`] and [`super::cache_write`].
 
 use super::bindings::{Inputs, Outputs, Slot, Storage};
 use super::rms_norm::{Norm, check_norm, normalised};
@@ -56,7 +56,7 @@ pub(crate) fn record(
     let (Rows { q, k, v }, Cache { keys, values, past }) = (rows, cache);
     let (n, head_dim) = (q.rows(), table.row());
     require::f32s(NAME, &[("q", q), ("k", k), ("v", v), ("table", table)])?;
-    require::f16s(NAME, &[("keys", keys), ("values", values)])?;
+    require::floats(NAME, &[("keys", keys), ("values", values)])?;
     require::u32s(NAME, &[("past", past)])?;
     require::length(NAME, "past", past, 1)?;
     require::same(NAME, ("k", k), ("v", v))?;
