@@ -39,7 +39,7 @@ pub struct Info {
     pub sees: bool,
     /// Rate of its speech.
     pub sample_rate_hz: u32,
-    /// Bytes of weights.
+    /// Bytes of weights as the checkpoint stores them.
     pub weight_bytes: u64,
     /// Most tokens of a conversation.
     pub context_tokens: usize,
@@ -85,7 +85,8 @@ impl Engine {
         let template = ChatTemplate::load(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let mut executor = Executor::new(options)?;
-        let model = Model::load(&mut Loader::new(checkpoint.scope(""), executor.memory()), &config)?;
+        let mut loader = Loader::new(checkpoint.scope(""), executor.memory(), options.format);
+        let model = Model::load(&mut loader, &config)?;
         checkpoint.finish()?;
 
         let most = config.text().max_positions;

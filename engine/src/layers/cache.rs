@@ -1,4 +1,4 @@
-//! Keys and values of the tokens read so far, for every layer of a decoder, in half precision.
+//! Keys and values of the tokens read so far, for every layer of a decoder.
 
 use crate::error::Result;
 use crate::kernels::copy;
@@ -6,7 +6,7 @@ use crate::memory::Memory;
 use crate::recording::{Buffer, Recording};
 use crate::shape::Element;
 
-/// Keys and values of one layer, `[capacity, kv_heads · head_dim]` f16 each.
+/// Keys and values of one layer, `[capacity, kv_heads · head_dim]` each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LayerCache {
     pub(crate) keys: Buffer,
@@ -20,20 +20,22 @@ pub(crate) struct Cache {
     /// Rows in use, u32 `[1]`, on the device.
     pub(crate) past: Buffer,
     width: usize,
+    element: Element,
     capacity: usize,
 }
 
 impl Cache {
-    /// Room for `capacity` rows of `width` elements in each of `layers` layers.
+    /// Room for `capacity` rows of `width` elements, f32 or f16, in each of `layers` layers.
     pub(crate) fn new(
         memory: &mut dyn Memory,
         layers: usize,
-        width: usize,
+        (width, element): (usize, Element),
         capacity: usize,
     ) -> Result<Cache> {
         let past = memory.allocate([1].into(), Element::U32)?;
-        let layers = (0..layers).map(|_| allocate(memory, width, capacity)).collect::<Result<_>>()?;
-        Ok(Cache { layers, past, width, capacity })
+        let layers =
+            (0..layers).map(|_| allocate(memory, [capacity, width], element)).collect::<Result<_>>()?;
+        Ok(Cache { layers, past, width, element, capacity })
     }
 
     /// Rows that fit.
@@ -55,7 +57,7 @@ impl Cache {
         capacity: usize,
     ) -> Result<(Recording, [Buffer; 2])> {
         let old = self.layers[layer];
-        let new = allocate(memory, self.width, capacity)?;
+        let new = allocate(memory, [capacity, self.width], self.element)?;
         let mut rec = Recording::new();
         for (from, to) in [(old.keys, new.keys), (old.values, new.values)] {
             copy::record(&mut rec, from.slice_rows(0, self.capacity), to.slice_rows(0, self.capacity))?;
@@ -79,9 +81,9 @@ impl Cache {
     }
 }
 
-fn allocate(memory: &mut dyn Memory, width: usize, capacity: usize) -> Result<LayerCache> {
+fn allocate(memory: &mut dyn Memory, shape: [usize; 2], element: Element) -> Result<LayerCache> {
     Ok(LayerCache {
-        keys: memory.allocate([capacity, width].into(), Element::F16)?,
-        values: memory.allocate([capacity, width].into(), Element::F16)?,
+        keys: memory.allocate(shape.into(), element)?,
+        values: memory.allocate(shape.into(), element)?,
     })
 }

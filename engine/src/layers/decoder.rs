@@ -8,6 +8,7 @@ use crate::layers::norm::RmsNorm;
 use crate::layers::rope::Rope;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Recording};
+use crate::shape::Element;
 use crate::weights::Loader;
 
 /// Sizes of a decoder.
@@ -75,6 +76,8 @@ pub(crate) struct Decoder {
     norm: RmsNorm,
     rope: Rope,
     kv_width: usize,
+    /// What keys and values are held as.
+    kv_element: Element,
 }
 
 impl Decoder {
@@ -84,12 +87,13 @@ impl Decoder {
             .map(|i| DecoderLayer::load(&mut loader.at(&format!("layers.{i}")), config))
             .collect::<Result<_>>()?;
         let norm = RmsNorm::load(loader, "norm", config.attention.hidden_size, config.rms_norm_eps)?;
-        Ok(Decoder { layers, norm, rope, kv_width: config.attention.kv_heads * config.attention.head_dim })
+        let kv_width = config.attention.kv_heads * config.attention.head_dim;
+        Ok(Decoder { layers, norm, rope, kv_width, kv_element: loader.cache_element() })
     }
 
     /// An empty cache for `capacity` rows.
     pub(crate) fn cache(&self, memory: &mut dyn Memory, capacity: usize) -> Result<Cache> {
-        Cache::new(memory, self.layers.len(), self.kv_width, capacity)
+        Cache::new(memory, self.layers.len(), (self.kv_width, self.kv_element), capacity)
     }
 
     /// What the layers share in a call with rows at `positions` `[axes, rows]`.

@@ -90,7 +90,7 @@ mod tests {
         let mut executor = Executor::new(&Options::default()).unwrap();
         let cancel = Cancel::new();
         let mut device = Device { executor: &mut executor, cancel: &cancel };
-        let mut cache = Cache::new(device.memory(), 2, 3, 2).unwrap();
+        let mut cache = Cache::new(device.memory(), 2, (3, Element::F16), 2).unwrap();
         let rows = |layer: usize, values: bool| {
             let first = (100 * layer + 10 * usize::from(values)) as f32;
             (0..6).map(|i| first + i as f32).collect::<Vec<_>>()
