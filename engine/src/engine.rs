@@ -39,7 +39,7 @@ pub struct Info {
     pub sees: bool,
     /// Rate of its speech.
     pub sample_rate_hz: u32,
-    /// Bytes of weights.
+    /// Bytes of weights as the checkpoint stores them.
     pub weight_bytes: u64,
     /// Most tokens of a conversation.
     pub context_tokens: usize,
@@ -86,7 +86,8 @@ impl Engine {
         let checkpoint = Checkpoint::open(folder)?;
         let mut executor = Executor::new(options)?;
         let exact = options.exact_cache || checkpoint.is_f32();
-        let mut loader = Loader::new(checkpoint.scope(""), executor.memory()).with_exact_caches(exact);
+        let mut loader =
+            Loader::new(checkpoint.scope(""), executor.memory(), options.format).with_exact_caches(exact);
         let model = Model::load(&mut loader, &config)?;
         checkpoint.finish()?;
 

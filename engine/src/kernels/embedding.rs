@@ -1,11 +1,14 @@
 //! Weighted sum of table rows: `out_n = add_n + Σ_t weights[n, t] · table[ids[n, t]]`.
 //!
-//! Bindings: ids `[n, t]` or `[n]` u32, table `[V, h]` of any format, then weights `[n, t]` f32 and add `[n, h]` f32 where
-//! given (weights are 1 otherwise) → out `[n, h]` f32. Sums in f32 from `add` (or zero) on, in the order of t; tolerance 1e-6.
+//! Bindings: ids `[n, t]` or `[n]` u32, table `[V, h]` f32, f16, bf16, q8_0 or q4, then weights `[n, t]` f32 and add `[n, h]` f32
+//! where given (weights are 1 otherwise) → out `[n, h]` f32. Sums in f32 from `add` (or zero) on, in the order of t; tolerance 1e-6.
 //! An id of V or more reads row V - 1: nothing outside the table can be read.
 
+use std::cell::RefCell;
+
 use super::Kernel;
-use super::bindings::{Inputs, Outputs, Weight};
+use super::bindings::{Inputs, Matrix, Outputs, Weight};
+use super::simd::with_scratch;
 use super::threads::for_each_tile;
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
@@ -32,7 +35,7 @@ pub(crate) fn record(
     let n = rows_of(&ids);
     check(ids.element == Element::U32 && table.element.is_weight(), "embedding", || {
         format!(
-            "ids must be u32 and the table f32, f16 or bf16, found {:?} and {:?}",
+            "ids must be u32 and the table a type of weights, found {:?} and {:?}",
             ids.element, table.element
         )
     })?;
@@ -63,7 +66,7 @@ fn rows_of(ids: &Buffer) -> usize {
 }
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
-    let (ids, table) = (inputs.u32(0), inputs.weight(1));
+    let (ids, table) = (inputs.u32(0), inputs.matrix(1));
     let (rows, h) = (inputs.buffer(1).rows(), inputs.buffer(1).row());
     let weights = p.weights.then(|| inputs.f32(2));
     let add = p.add.then(|| inputs.f32(2 + usize::from(p.weights)));
@@ -78,22 +81,31 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             }
             for at in row * terms..(row + 1) * terms {
                 let id = (ids[at] as usize).min(rows - 1);
-                add_scaled(out, weights.map_or(1.0, |w| w[at]), table.slice(id * h, h));
+                add_scaled(out, weights.map_or(1.0, |w| w[at]), table.slice_rows(h, id, 1));
             }
         }
     });
 }
 
+thread_local! {
+    /// A row as f32.
+    static ROW: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
 /// `out += scale · row`.
-fn add_scaled(out: &mut [f32], scale: f32, row: Weight<'_>) {
+fn add_scaled(out: &mut [f32], scale: f32, row: Matrix<'_>) {
     match row {
-        Weight::F32(row) => out.iter_mut().zip(row).for_each(|(o, v)| *o += scale * v),
-        Weight::F16(row) => {
+        Matrix::Plain(Weight::F32(row)) => out.iter_mut().zip(row).for_each(|(o, v)| *o += scale * v),
+        Matrix::Plain(Weight::F16(row)) => {
             out.iter_mut().zip(row).for_each(|(o, &v)| *o += scale * half::f16::from_bits(v).to_f32());
         }
-        Weight::Bf16(row) => {
+        Matrix::Plain(Weight::Bf16(row)) => {
             out.iter_mut().zip(row).for_each(|(o, &v)| *o += scale * f32::from_bits(u32::from(v) << 16));
         }
+        Matrix::Quantised(row) => with_scratch(&ROW, out.len(), |values| {
+            row.read_row(0, values);
+            out.iter_mut().zip(values).for_each(|(o, v)| *o += scale * *v);
+        }),
     }
 }
 
@@ -197,8 +209,7 @@ mod tests {
                     let weights = (given & 1 != 0).then_some(&weights[..]);
                     let add = (given & 2 != 0).then_some(&add[..]);
                     let shape: &[usize] = if t == 1 { &[n] } else { &[n, t] };
-                    // The processor reads no quantised table yet.
-                    for mut executor in executors().into_iter().skip(usize::from(element.quant().is_some())) {
+                    for mut executor in executors() {
                         let got = sum(&mut executor, (&ids, shape), weights, (element, &values), add, [n, h]);
                         assert_close(&got, &oracle(&ids, weights, &table, add, [n, h]), 1e-6);
                     }
