@@ -201,7 +201,7 @@ impl Reader {
             Some(fetch) => fetch,
             None => self.submit(device, thinker, 1)?,
         };
-        if device.executor.runs_ahead() {
+        if device.executor.runs_ahead() && !self.tapped {
             self.ahead = Some(self.submit(device, thinker, 2)?);
         }
         let token = device.executor.collect(wanted)?;
