@@ -38,6 +38,16 @@ pub(crate) struct State {
     pub(crate) seen: Option<Buffer>,
 }
 
+impl State {
+    /// Words of `rng`.
+    pub(crate) const RNG: usize = 4;
+
+    /// `[1]` u32: how many calls have had logits with NaN.
+    pub(crate) fn broken(&self) -> Buffer {
+        self.rng.reshape([State::RNG, 1]).slice_rows(State::RNG - 1, 1).reshape([1])
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
     /// Divides the logits; 0 takes the largest, of equals the one with the lowest id.
@@ -67,7 +77,7 @@ pub(crate) fn record(rec: &mut Recording, logits: Buffer, state: State, params: 
     require::f32s("sample", &[("logits", logits)])?;
     require::u32s("sample", &[("token", token), ("rng", rng)])?;
     require::length("sample", "token", token, 1)?;
-    require::length("sample", "rng", rng, 4)?;
+    require::length("sample", "rng", rng, State::RNG)?;
     check(logits.rows() == 1 && u32::try_from(vocabulary).is_ok(), "sample", || {
         format!("logits must be one row, found {}", logits.shape)
     })?;

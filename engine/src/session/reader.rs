@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::device::Device;
 use super::prompt::Prompt;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::{Fetch, Program};
 use crate::kernels::{advance, gather_rows, sample};
 use crate::layers::cache::Cache;
@@ -58,7 +58,7 @@ impl Reader {
         let memory = device.memory();
         let sampler = sample::State {
             token: memory.allocate([1].into(), Element::U32)?,
-            rng: memory.allocate([4].into(), Element::U32)?,
+            rng: memory.allocate([sample::State::RNG].into(), Element::U32)?,
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         let position = memory.allocate([3, 1].into(), Element::F32)?;
@@ -204,11 +204,16 @@ impl Reader {
         if device.executor.runs_ahead() && !self.tapped {
             self.ahead = Some(self.submit(device, thinker, 2)?);
         }
-        let token = device.executor.collect(wanted)?;
+        let &[token, broken] = &device.executor.collect(wanted)?[..] else {
+            return Err(Error::Device("a step has given no token".into()));
+        };
+        if broken > 0 {
+            return Err(Error::NotANumber("thinker"));
+        }
         self.mark.rows += 1;
         self.mark.walk.next += 1.0;
         self.draws += 1;
-        Ok(token.first().copied().unwrap_or_default())
+        Ok(token)
     }
 
     /// Asks for a step, which takes the row `rows` after those that count.
@@ -220,7 +225,7 @@ impl Reader {
             Some(step) => step,
             None => device.prepare(self.record_step(thinker)?)?,
         };
-        let fetch = device.run_fetching(&step, &[self.sampler.token])?;
+        let fetch = device.run_fetching(&step, &[self.sampler.token, self.sampler.broken()])?;
         self.step = Some(step);
         Ok(fetch)
     }

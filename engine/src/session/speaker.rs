@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::device::Device;
 use super::reader::Accepted;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::Program;
 use crate::kernels::{advance, copy, embedding, sample};
 use crate::layers::cache::Cache;
@@ -117,13 +117,13 @@ impl Speaker {
         let (vocabulary, hidden) = (voice.talker.codec_embedding.rows(), voice.talker.codec_embedding.row());
         let memory = device.memory();
         let codes = memory.allocate([voice.code_predictor.codes(), 1].into(), Element::U32)?;
-        let rng = memory.allocate([4].into(), Element::U32)?;
+        let rng = memory.allocate([sample::State::RNG].into(), Element::U32)?;
         let others = (0..voice.code_predictor.codes())
             .map(|i| sample::State { token: codes.slice_rows(i, 1).reshape([1]), rng, seen: None })
             .collect();
         let first = sample::State {
             token: memory.allocate([1].into(), Element::U32)?,
-            rng: memory.allocate([4].into(), Element::U32)?,
+            rng: memory.allocate([sample::State::RNG].into(), Element::U32)?,
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         Ok(Speaker {
@@ -354,16 +354,24 @@ impl Speaker {
                 device.prepare(rec)?
             }
         };
+        let samplers = || self.others.iter().chain([&self.first]);
         let wanted: Vec<Buffer> =
-            self.others.iter().map(|other| other.token).chain([self.first.token]).collect();
+            samplers().map(|s| s.token).chain(samplers().rev().take(2).map(sample::State::broken)).collect();
         let fetch = device.run_fetching(&program, &wanted)?;
         *match parts {
             (true, true) => &mut self.frame,
             (true, false) => &mut self.predict,
             _ => &mut self.talk,
         } = Some(program);
-        let codes = device.executor.collect(fetch)?;
-        self.take_codes(&codes, predicts, talks, voice.talker.config.codec_eos_id);
+        let values = device.executor.collect(fetch)?;
+        // The code predictor's samplers share one count.
+        let (codes, broken) = values.split_at(values.len().min(self.others.len() + 1));
+        for (count, part) in broken.iter().zip(["talker", "code predictor"]) {
+            if *count > 0 {
+                return Err(Error::NotANumber(part));
+            }
+        }
+        self.take_codes(codes, predicts, talks, voice.talker.config.codec_eos_id);
         Ok(())
     }
 
