@@ -123,8 +123,7 @@ impl Logits {
         case.cosine = Some(cosine);
         case.divergence = Some(self.divergences / positions);
         case.exact = Some((self.same_choices, self.positions));
-        // Not at least: a NaN fails too.
-        if !(cosine >= least) {
+        if cosine.is_nan() || cosine < least {
             case.failure = Some(format!("mean cosine of the logits {cosine:.6}, expected at least {least}"));
         }
         case
