@@ -15,6 +15,10 @@ pub(crate) enum Event {
     Loaded(Box<Info>, Cancel),
     /// A model cannot be loaded; there is none now.
     LoadFailed(String),
+    /// The model lost its device and is being placed anew; the conversation stays.
+    Rebuilding,
+    /// It can go on.
+    Rebuilt(Box<Info>),
     /// The settings that were asked for do not fit the model; the old ones stay.
     SettingsRefused(String),
     /// The conversation was forgotten.

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Some(Command::Talk(options)) => cli::talk::run(&options),
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
-        None => window::run(cli.window),
+        None => window::run(&cli.window),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -211,6 +211,14 @@ impl State {
                 self.clear();
                 return self.step(Input::Loaded, now);
             }
+            Event::Rebuilding => {
+                self.model = Model::Loading(self.info().map_or_else(String::new, |info| info.name.clone()));
+                return self.step(Input::Unloaded, now);
+            }
+            Event::Rebuilt(info) => {
+                self.model = Model::Ready(info);
+                return self.step(Input::Loaded, now);
+            }
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
                 self.complain(message);

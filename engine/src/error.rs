@@ -74,6 +74,10 @@ pub enum Error {
     /// rebuilt.
     #[error("the graphics processor was lost ({0})")]
     DeviceLost(String),
+    /// The model's numbers are broken: a fault of the graphics processor's memory or driver, or a damaged checkpoint. What was said is
+    /// kept; the engine must be rebuilt.
+    #[error("the model's numbers are broken: {0}")]
+    Broken(&'static str),
     /// The work was cancelled by its owner; the session stays usable.
     #[error("cancelled")]
     Cancelled,

@@ -30,6 +30,7 @@ impl Bench {
             hearing,
             speech,
             options: Options { threads: 1, ..Options::default() },
+            host: Host::default(),
             settings: Settings::default().greedy(),
             recorder: None,
         };

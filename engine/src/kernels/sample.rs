@@ -38,6 +38,13 @@ pub(crate) struct State {
     pub(crate) seen: Option<Buffer>,
 }
 
+impl State {
+    /// `[1, 1]` u32: the count of the calls whose logits held NaN.
+    pub(crate) fn broken(&self) -> Buffer {
+        self.rng.reshape([4, 1]).slice_rows(3, 1)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
     /// Divides the logits; 0 takes the largest, of equals the one with the lowest id.

@@ -93,6 +93,9 @@ impl Session {
                 events.extend(self.finish(answer));
             }
             Err(error) => {
+                if let Error::Broken(reason) = error {
+                    self.engine.give_up(reason);
+                }
                 self.abandon(answer);
                 return Err(error);
             }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::device::Device;
 use super::prompt::Prompt;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::{Fetch, Program};
 use crate::kernels::{advance, gather_rows, sample};
 use crate::layers::cache::Cache;
@@ -80,6 +80,12 @@ impl Reader {
     pub(crate) fn tap(&mut self) {
         self.tapped = true;
         self.step = None;
+    }
+
+    /// Gives up what was made ready to run.
+    pub(crate) fn forget_programs(&mut self) {
+        self.step = None;
+        self.ahead = None;
     }
 
     /// Gives the memory back.
@@ -191,7 +197,9 @@ impl Reader {
 
     /// The token sampled last.
     pub(crate) fn token(&self, device: &mut Device<'_>) -> Result<u32> {
-        Ok(device.memory().read_u32(self.sampler.token)?[0])
+        let token = device.memory().read_u32(self.sampler.token)?;
+        let broken = device.memory().read_u32(self.sampler.broken())?;
+        sound(&[token[0], broken[0]])
     }
 
     /// Feeds the token sampled last and samples the next. Where the device runs ahead, the step after is asked for too: it costs
@@ -204,11 +212,11 @@ impl Reader {
         if device.executor.runs_ahead() {
             self.ahead = Some(self.submit(device, thinker, 2)?);
         }
-        let token = device.executor.collect(wanted)?;
+        let token = sound(&device.executor.collect(wanted)?)?;
         self.mark.rows += 1;
         self.mark.walk.next += 1.0;
         self.draws += 1;
-        Ok(token.first().copied().unwrap_or_default())
+        Ok(token)
     }
 
     /// Asks for a step, which takes the row `rows` after those that count.
@@ -220,7 +228,7 @@ impl Reader {
             Some(step) => step,
             None => device.prepare(self.record_step(thinker)?)?,
         };
-        let fetch = device.run_fetching(&step, &[self.sampler.token])?;
+        let fetch = device.run_fetching(&step, &[self.sampler.token, self.sampler.broken()])?;
         self.step = Some(step);
         Ok(fetch)
     }
@@ -232,5 +240,13 @@ impl Reader {
         sample::record(&mut rec, logits, self.sampler, self.params.clone())?;
         advance::advance_f32(&mut rec, self.position, 1)?;
         Ok(rec)
+    }
+}
+
+/// The token of a sampler whose token and count of broken logits these are.
+fn sound(drawn: &[u32]) -> Result<u32> {
+    match *drawn {
+        [token, 0] => Ok(token),
+        _ => Err(Error::Broken("the thinker's logits hold NaN")),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::device::Device;
 use super::reader::Accepted;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::Program;
 use crate::kernels::{advance, copy, embedding, sample};
 use crate::layers::cache::Cache;
@@ -21,6 +21,8 @@ use crate::shape::Element;
 
 /// Rows that a fresh cache holds.
 const FIRST_ROWS: usize = 512;
+
+const BROKEN: Error = Error::Broken("the logits of the speech hold NaN");
 
 /// A stretch of user turns that the thinker has read and the talker has not.
 #[derive(Clone, Debug)]
@@ -156,8 +158,7 @@ impl Speaker {
         seed: u64,
     ) -> Result<()> {
         self.sampling = sampling;
-        self.predict = None;
-        self.forget_talk();
+        self.forget_programs();
         for (state, stream) in [(Some(&self.first), 1), (self.others.first(), 2)] {
             let seed = seed.wrapping_add(stream);
             if let Some(state) = state {
@@ -170,6 +171,11 @@ impl Speaker {
     /// Keeps the taps of what it runs from now on.
     pub(crate) fn tap(&mut self) {
         self.tapped = true;
+        self.forget_programs();
+    }
+
+    /// Gives up what was made ready to run.
+    pub(crate) fn forget_programs(&mut self) {
         self.predict = None;
         self.forget_talk();
     }
@@ -284,10 +290,11 @@ impl Speaker {
         let normed = talker.record(&mut rec, x, positions, &self.cache)?;
         self.record_choice(&mut rec, talker, normed.slice_rows(Talker::OPENING_ROWS - 1, 1))?;
         let program = device.prepare(rec)?;
-        let first = device.run_fetching(&program, &[self.first.token])?;
+        let first = device.run_fetching(&program, &[self.first.token, self.first.broken()])?;
         device.memory().write_f32(self.position, &[next + Talker::OPENING_ROWS as f32; 3])?;
         let progress = voice.code2wav.reset(device.memory())?;
-        self.first_code = device.executor.collect(first)?.first().copied().unwrap_or_default();
+        let [first, 0] = device.executor.collect(first)?[..] else { return Err(BROKEN) };
+        self.first_code = first;
         let ended = self.first_code == talker.config.codec_eos_id || opening.max_frames == 0;
         self.utterance = Some(Utterance {
             text: VecDeque::new(),
@@ -354,16 +361,22 @@ impl Speaker {
                 device.prepare(rec)?
             }
         };
-        let wanted: Vec<Buffer> =
-            self.others.iter().map(|other| other.token).chain([self.first.token]).collect();
+        let wanted: Vec<Buffer> = (self.others.iter().map(|other| other.token))
+            .chain([self.first.token, self.first.broken()])
+            .chain(self.others.first().map(sample::State::broken))
+            .collect();
         let fetch = device.run_fetching(&program, &wanted)?;
         *match parts {
             (true, true) => &mut self.frame,
             (true, false) => &mut self.predict,
             _ => &mut self.talk,
         } = Some(program);
-        let codes = device.executor.collect(fetch)?;
-        self.take_codes(&codes, predicts, talks, voice.talker.config.codec_eos_id);
+        let values = device.executor.collect(fetch)?;
+        let (codes, broken) = values.split_at(values.len().min(self.others.len() + 1));
+        if broken.iter().any(|count| *count > 0) {
+            return Err(BROKEN);
+        }
+        self.take_codes(codes, predicts, talks, voice.talker.config.codec_eos_id);
         Ok(())
     }
 

@@ -98,7 +98,7 @@ impl Writer<'_> {
         self.flush()?;
         if waits {
             // Bounds what is staged: the driver frees it once it has been copied.
-            let submission = self.context.queue.submit([]);
+            let submission = self.context.submit(None);
             self.context.wait(Some(submission))?;
         }
         Ok(())

@@ -1,38 +1,44 @@
 //! Counts the weights that pass through to an executor's memory, or only counts them.
 
+use super::Memory;
 use crate::error::Result;
-use crate::memory::Memory;
 use crate::recording::{Buffer, Place};
 use crate::shape::Bytes;
 use crate::shape::{Element, Shape};
 
 /// Weights seen so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
-    pub(super) bytes: u64,
+pub(crate) struct Sums {
+    pub(crate) bytes: u64,
     /// Type of the largest.
-    pub(super) element: Option<Element>,
+    pub(crate) element: Option<Element>,
     largest: u64,
 }
 
 /// A memory that counts.
-pub(super) struct Tally<'a> {
+pub(crate) struct Tally<'a> {
     memory: Option<&'a mut dyn Memory>,
     sums: Sums,
+    tell: Option<&'a dyn Fn(u64)>,
 }
 
 impl<'a> Tally<'a> {
     /// Passes everything on to `memory`.
-    pub(super) fn over(memory: &'a mut dyn Memory) -> Tally<'a> {
-        Tally { memory: Some(memory), sums: Sums::default() }
+    pub(crate) fn over(memory: &'a mut dyn Memory) -> Tally<'a> {
+        Tally { memory: Some(memory), sums: Sums::default(), tell: None }
     }
 
     /// Keeps nothing: its buffers cannot be used.
-    pub(super) fn alone() -> Tally<'a> {
-        Tally { memory: None, sums: Sums::default() }
+    pub(crate) fn alone() -> Tally<'a> {
+        Tally { memory: None, sums: Sums::default(), tell: None }
     }
 
-    pub(super) fn sums(&self) -> Sums {
+    /// Has `tell` called with the bytes so far, after each weight.
+    pub(crate) fn telling(self, tell: &'a dyn Fn(u64)) -> Tally<'a> {
+        Tally { tell: Some(tell), ..self }
+    }
+
+    pub(crate) fn sums(&self) -> Sums {
         self.sums
     }
 }
@@ -44,10 +50,14 @@ impl Memory for Tally<'_> {
         if bytes > self.sums.largest {
             (self.sums.largest, self.sums.element) = (bytes, Some(element));
         }
-        match &mut self.memory {
-            Some(memory) => memory.upload(shape, element, parts),
-            None => Ok(nowhere(shape, element)),
+        let placed = match &mut self.memory {
+            Some(memory) => memory.upload(shape, element, parts)?,
+            None => nowhere(shape, element),
+        };
+        if let Some(tell) = self.tell {
+            tell(self.sums.bytes);
         }
+        Ok(placed)
     }
 
     fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer> {
