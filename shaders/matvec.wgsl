@@ -1,6 +1,4 @@
 // out = residual + σ(gate) · scale ⊙ activation(y · Wᵀ + bias) for few rows of x; y is x, or x / rms(x) · norm.
-#variants F32 F16 BF16
-#variants SUBGROUPS -
 
 struct Params {
     rows: u32, // of x
@@ -49,7 +47,7 @@ fn tile_of(number: u32) -> Tile {
     return Tile(number / columns * HEIGHT, number % columns * COLUMNS);
 }
 
-fn x_row(tile: Tile, team: u32) -> u32 {
+fn x_row(tile: Tile) -> u32 {
     return tile.column;
 }
 
@@ -58,7 +56,11 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
     for (var s = 0u; s < STEPS; s++) {
         for (var r = 0u; r < ROWS; r++) {
             let row = min(tile.row + team * ROWS + r, params.outputs - 1);
-            batch.pieces[s * ROWS + r] = weight[(params.first + row) * params.chunks + chunk + s * LANES];
+            let at = (params.first + row) * params.chunks + chunk + s * LANES;
+            batch.pieces[s * ROWS + r] = weight[at];
+#ifdef BLOCKS
+            batch.scales[s * ROWS + r] = scales_of(scales[scales_at(at)], at);
+#endif
         }
     }
     return batch;

@@ -1,8 +1,6 @@
 // out_t = residual_t + Σ_j share[t, j] · (down_e · mid[t, j]), e = index[t, j]: for token t, one product of the K rows of mid, taken as
 // one row, with rows that are put together from those of its experts.
-#variants F32 F16 BF16
 #variants EXPERTS
-#variants SUBGROUPS -
 
 struct Params {
     rows: u32, // tokens
@@ -48,7 +46,7 @@ fn tile_of(number: u32) -> Tile {
     return Tile(number / params.rows * HEIGHT, number % params.rows);
 }
 
-fn x_row(tile: Tile, team: u32) -> u32 {
+fn x_row(tile: Tile) -> u32 {
     return tile.token;
 }
 
@@ -63,7 +61,11 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
         let expert = min(index[params.index_at + tile.token * K + c / EACH], params.experts - 1);
         for (var r = 0u; r < ROWS; r++) {
             let row = expert * params.outputs + min(tile.row + team * ROWS + r, params.outputs - 1);
-            batch.pieces[s * ROWS + r] = weight[(params.first + row) * EACH + c % EACH];
+            let at = (params.first + row) * EACH + c % EACH;
+            batch.pieces[s * ROWS + r] = weight[at];
+#ifdef BLOCKS
+            batch.scales[s * ROWS + r] = scales_of(scales[scales_at(at)], at);
+#endif
         }
     }
     return batch;

@@ -1,7 +1,5 @@
 // mid = silu(gate · y) ⊙ (up · y) for few rows of x; y is x, or x / rms(x) · norm. With SHARE above 0, rows of x choose experts: row t
 // of x is multiplied with those that index[t] names, SHARE in number.
-#variants F32 F16 BF16
-#variants SUBGROUPS -
 
 struct Params {
     rows: u32, // of x
@@ -55,7 +53,7 @@ fn tile_of(number: u32) -> Tile {
     return Tile(number / columns * HEIGHT, 0u, row, row);
 }
 
-fn x_row(tile: Tile, team: u32) -> u32 {
+fn x_row(tile: Tile) -> u32 {
     return tile.x_row;
 }
 
@@ -65,8 +63,15 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
         for (var r = 0u; r < PAIRS; r++) {
             let row = tile.first + min(tile.row + team * PAIRS + r, params.outputs - 1);
             let c = chunk + s * LANES;
-            batch.pieces[s * ROWS + r] = gate[(params.gate_first + row) * params.chunks + c];
-            batch.pieces[s * ROWS + PAIRS + r] = up[(params.up_first + row) * params.chunks + c];
+            let gate_at = (params.gate_first + row) * params.chunks + c;
+            let up_at = (params.up_first + row) * params.chunks + c;
+            let i = s * ROWS + r;
+            batch.pieces[i] = gate[gate_at];
+            batch.pieces[i + PAIRS] = up[up_at];
+#ifdef BLOCKS
+            batch.scales[i] = scales_of(gate_scales[scales_at(gate_at)], gate_at);
+            batch.scales[i + PAIRS] = scales_of(up_scales[scales_at(up_at)], up_at);
+#endif
         }
     }
     return batch;

@@ -1,6 +1,4 @@
 // out_i = y · W_iᵀ for three matrices and few rows of x; y is x, or x / rms(x) · norm.
-#variants F32 F16 BF16
-#variants SUBGROUPS -
 
 struct Params {
     rows: u32, // of x
@@ -59,7 +57,7 @@ fn tile_of(number: u32) -> Tile {
     return Tile(2u, (tile - c) * HEIGHT, column, params.outputs_c);
 }
 
-fn x_row(tile: Tile, team: u32) -> u32 {
+fn x_row(tile: Tile) -> u32 {
     return tile.column;
 }
 
@@ -75,6 +73,9 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
             for (var r = 0u; r < ROWS; r++) {
                 let at = params.first_a * params.chunks + place(tile, team * ROWS + r, chunk + s * LANES);
                 batch.pieces[s * ROWS + r] = weight_a[at];
+#ifdef BLOCKS
+                batch.scales[s * ROWS + r] = scales_of(scales_a[scales_at(at)], at);
+#endif
             }
         }
     } else if tile.matrix == 1 {
@@ -82,6 +83,9 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
             for (var r = 0u; r < ROWS; r++) {
                 let at = params.first_b * params.chunks + place(tile, team * ROWS + r, chunk + s * LANES);
                 batch.pieces[s * ROWS + r] = weight_b[at];
+#ifdef BLOCKS
+                batch.scales[s * ROWS + r] = scales_of(scales_b[scales_at(at)], at);
+#endif
             }
         }
     } else {
@@ -89,6 +93,9 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
             for (var r = 0u; r < ROWS; r++) {
                 let at = params.first_c * params.chunks + place(tile, team * ROWS + r, chunk + s * LANES);
                 batch.pieces[s * ROWS + r] = weight_c[at];
+#ifdef BLOCKS
+                batch.scales[s * ROWS + r] = scales_of(scales_c[scales_at(at)], at);
+#endif
             }
         }
     }

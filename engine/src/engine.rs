@@ -45,7 +45,7 @@ pub struct Info {
     pub sees: bool,
     /// Rate of its speech.
     pub sample_rate_hz: u32,
-    /// Bytes of weights.
+    /// Bytes of weights as the checkpoint stores them.
     pub weight_bytes: u64,
     /// Most tokens of a conversation.
     pub context_tokens: usize,
@@ -105,6 +105,7 @@ impl Engine {
         let template = ChatTemplate::load(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let Placed { executor, fallback, model } = loading::place(&checkpoint, &config, options, host)?;
+
         let most = config.text().max_positions;
         let info = Info {
             name: loading::name(folder),

@@ -17,7 +17,6 @@ mod layers;
 mod memory;
 mod message;
 mod model;
-#[cfg_attr(not(test), expect(dead_code, reason = "the kernels and the loader come next"))]
 mod quant;
 mod recording;
 mod session;
@@ -29,7 +28,7 @@ mod verify;
 mod weights;
 
 pub use audio::{Audio, Resampler, Trimmer};
-pub use bench::{Bench, BenchOptions, Figures, Format, Pipeline, Stage, Weights, pipelines};
+pub use bench::{Bench, BenchOptions, Figures, Pipeline, Stage, Weights, pipelines};
 pub use cancel::Cancel;
 pub use engine::{Engine, Host, Info, Progress};
 pub use error::{Error, Result};
@@ -38,6 +37,6 @@ pub use executor::SharedDevice;
 pub use image::{Image, Video};
 pub use message::{Content, Message, Role};
 pub use session::Session;
-pub use settings::{Device, Options, Sampling, Settings};
+pub use settings::{Device, Format, Options, Sampling, Settings};
 pub use shader::{CoopShape, Target};
 pub use verify::{Case, verify};

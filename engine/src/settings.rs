@@ -12,6 +12,31 @@ pub enum Device {
     Gpu,
 }
 
+/// How matrices of weights are held. Norms, biases, routers, convolutions and code2wav stay as stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// The upper half of an f32, as published.
+    Bf16,
+    /// Single precision.
+    F32,
+    /// Eight bits a weight; 32 share a scale.
+    Q8_0,
+    /// Four bits a weight; 32 share a scale and an offset.
+    Q4,
+}
+
+impl Format {
+    /// The name that a command line and a report use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Bf16 => "bf16",
+            Format::F32 => "f32",
+            Format::Q8_0 => "q8_0",
+            Format::Q4 => "q4",
+        }
+    }
+}
+
 /// Choices that hold for as long as a checkpoint is loaded.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -23,6 +48,8 @@ pub struct Options {
     pub context_tokens: Option<usize>,
     /// Keeps keys and values in f32, as checkpoints in f32 always do, instead of f16: for comparisons with a reference.
     pub exact_cache: bool,
+    /// How matrices of weights are held; as the checkpoint stores them where `None`.
+    pub format: Option<Format>,
 }
 
 /// How one kind of token is chosen from its logits.

@@ -1,5 +1,5 @@
 // Main function of products for few rows of x. The importing shader has `Tile`, the part of the result that a workgroup makes, and
-// `tile_of` its number; `x_row`, the first row of x that a team takes; `fetch`, a team's weights; HEIGHT, the results of a tile for
+// `tile_of` its number; `x_row`, the first row of x; `fetch`, a team's weights; HEIGHT, the results of a tile for
 // one row of x, at most SIZE / COLUMNS; and for each result, which is a thread's, `extra`, all else that it needs, loaded ahead of the
 // weights, and `store`.
 #import "shared/row_products.wgsl"
@@ -24,13 +24,19 @@ fn main(
 #endif
     let tile = tile_of(group.y * groups.x + group.x);
     let team = thread / LANES;
-    let row = x_row(tile, team);
+    let row = x_row(tile);
     let result = vec2(thread % HEIGHT, thread / HEIGHT);
     let more = extra(tile, result);
 
+    // The first weights are on their way while x is made ready.
+    let lane = thread % LANES;
+    var batch = fetch(tile, team, min(lane, params.chunks - 1));
+    prepare(row, thread);
     var sums: array<f32, MOST_SUMS>;
-    for (var chunk = thread % LANES; chunk < params.chunks; chunk += LANES * STEPS) {
-        var batch = fetch(tile, team, chunk);
+    for (var chunk = lane; chunk < params.chunks; chunk += LANES * STEPS) {
+        if chunk != lane {
+            batch = fetch(tile, team, chunk);
+        }
         accumulate(&sums, &batch, row, chunk);
     }
     add_up(&sums, thread, part);

@@ -2,8 +2,11 @@
 // in pieces of 16 bytes; a thread loads STEPS pieces of each at once, and only then multiplies. x is not normalised beforehand: the
 // norm's weight joins x, and its scale, which the whole row shares, the finished sum.
 //
-// The importing shader binds x and norm and has parameters `chunks` (pieces of a row of weights), `x_at`, `norm_at` (in fours) and
-// `rows` (of x). Rows of x are as long as those of the weights with their padding.
+// The importing shader binds x and norm and has parameters `chunks` (pieces of a row of weights), `x_at`, `norm_at` (in fours), `rows`
+// (of x), `width` (of x without padding) and `eps`. Rows of x are as long as those of the weights with their padding. With EXPERTS,
+// `x_share` is a factor of x.
+#variants F32 F16 BF16 BLOCKS
+#variants SUBGROUPS -
 #import "shared/teams.wgsl"
 
 const MOST_LOADS: u32 = 16;
@@ -14,112 +17,18 @@ override COLUMNS: u32 = 1;
 override STEPS: u32 = 1;
 override NORM: bool = false;
 
-// What a thread loads at once: piece s of row r at s · ROWS + r.
+// What a thread loads at once: piece s of row r, and its block's scales, at s · ROWS + r.
 struct Batch {
     pieces: array<vec4<u32>, MOST_LOADS>,
-}
-
-#ifdef F32
-// x at the places of a piece's elements.
-alias Piece = vec4<f32>;
-
-fn x_piece(row: u32, chunk: u32) -> Piece {
-    return x[params.x_at + row * params.chunks + chunk];
-}
-
-fn norm_piece(chunk: u32) -> Piece {
-    return norm[params.norm_at + chunk];
-}
-
-fn normed(v: Piece, weight: Piece) -> Piece {
-    return v * weight;
-}
-
-fn times(v: Piece, factor: f32) -> Piece {
-    return v * factor;
-}
-
-fn squares(v: Piece, sum: f32) -> f32 {
-    return sum + dot(v, v);
-}
-
-fn fold(piece: vec4<u32>, v: Piece, sum: f32) -> f32 {
-    return along(bitcast<vec4<f32>>(piece), v, sum);
-}
-#else
-// x at the places of a piece's even and odd elements.
-struct Piece {
-    even: vec4<f32>,
-    odd: vec4<f32>,
-}
-
-fn split(a: vec4<f32>, b: vec4<f32>) -> Piece {
-    return Piece(vec4(a.xz, b.xz), vec4(a.yw, b.yw));
-}
-
-fn x_piece(row: u32, chunk: u32) -> Piece {
-    let at = params.x_at + 2 * (row * params.chunks + chunk);
-    return split(x[at], x[at + 1]);
-}
-
-fn norm_piece(chunk: u32) -> Piece {
-    let at = params.norm_at + 2 * chunk;
-    return split(norm[at], norm[at + 1]);
-}
-
-fn normed(v: Piece, weight: Piece) -> Piece {
-    return Piece(v.even * weight.even, v.odd * weight.odd);
-}
-
-fn times(v: Piece, factor: f32) -> Piece {
-    return Piece(v.even * factor, v.odd * factor);
-}
-
-fn squares(v: Piece, sum: f32) -> f32 {
-    return sum + (dot(v.even, v.even) + dot(v.odd, v.odd));
-}
-
-fn fold(piece: vec4<u32>, v: Piece, sum: f32) -> f32 {
-#ifdef BF16
-    let even = bitcast<vec4<f32>>(piece << vec4(16u));
-    let odd = bitcast<vec4<f32>>(piece & vec4(0xffff0000u));
-#else
-    let a = unpack2x16float(piece.x);
-    let b = unpack2x16float(piece.y);
-    let c = unpack2x16float(piece.z);
-    let d = unpack2x16float(piece.w);
-    let even = vec4(a.x, b.x, c.x, d.x);
-    let odd = vec4(a.y, b.y, c.y, d.y);
+#ifdef BLOCKS
+    scales: array<u32, MOST_LOADS>,
 #endif
-    return along(odd, v.odd, along(even, v.even, sum));
-}
-#endif
-
-fn along(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
-    return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
 }
 
-// Multiplies a batch at `chunk` with the rows of x from `row` on. Sum r · COLUMNS + n is that of row r of the weights and row n of x;
-// behind them stand the rows' squares where there is a norm.
-fn accumulate(sums: ptr<function, array<f32, MOST_SUMS>>, batch: ptr<function, Batch>, row: u32, chunk: u32) {
-    for (var s = 0u; s < STEPS; s++) {
-        let c = chunk + s * LANES;
-        for (var n = 0u; n < COLUMNS; n++) {
-            var v = x_piece(min(row + n, params.rows - 1), c);
-#ifdef EXPERTS
-            v = times(v, x_share(row, c));
-#endif
-            if NORM {
-                (*sums)[ROWS * COLUMNS + n] = squares(v, (*sums)[ROWS * COLUMNS + n]);
-                v = normed(v, norm_piece(c));
-            }
-            for (var r = 0u; r < ROWS; r++) {
-                let i = r * COLUMNS + n;
-                (*sums)[i] = fold((*batch).pieces[s * ROWS + r], v, (*sums)[i]);
-            }
-        }
-    }
-}
+// `accumulate` multiplies a batch at `chunk` with the rows of x from `row` on. Sum r · COLUMNS + n is that of row r of the weights and
+// row n of x; behind them stand the sums of the rows' squares where there is a norm.
+#import "shared/row_floats.wgsl"
+#import "shared/row_blocks.wgsl"
 
 // Product of row r of a team's weights and row n of x.
 fn normed_total(team: u32, r: u32, n: u32, part: u32) -> f32 {

@@ -34,7 +34,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("recording", &["error", "shape"]),
     ("shader", &["error", "quant", "shape", "recording"]),
     ("memory", &["error", "shape", "recording"]),
-    ("weights", &["error", "quant", "shape", "files", "recording", "memory"]),
+    ("weights", &["error", "quant", "shape", "settings", "files", "recording", "memory"]),
     ("kernels", &["error", "quant", "shape", "recording", "shader"]),
     ("layers", &["error", "shape", "recording", "memory", "weights", "kernels"]),
     (
@@ -74,6 +74,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         "verify",
         &[
             "error",
+            "quant",
             "shape",
             "settings",
             "cancel",

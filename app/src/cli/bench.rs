@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
-use engine::{Bench, Figures, Format, Stage, Weights};
+use clap::Args;
+use engine::{Bench, Figures, Stage, Weights};
 use serde_json::{Value, json};
 
 use super::ModelOptions;
@@ -14,13 +14,11 @@ use super::ModelOptions;
 pub(crate) struct BenchOptions {
     #[command(flatten)]
     pub(crate) model: ModelOptions,
-    /// Random weights of a published model's shape instead of a checkpoint: qwen3-0.6b or omni-30b-a3b. With :N-layers behind it,
+    /// Random weights of a published model's shape instead of a checkpoint, in BF16 unless --format says otherwise: qwen3-0.6b or
+    /// omni-30b-a3b. With :N-layers behind it,
     /// every stack of layers has at most N, and the thinker exactly N.
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     pub(crate) shape: Option<String>,
-    /// How random weights are stored.
-    #[arg(long, value_name = "FORMAT", default_value = "bf16", requires = "shape")]
-    pub(crate) format: FormatOption,
     /// Tokens read by prefill and written by decode; an eighth as many frames are spoken.
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub(crate) tokens: usize,
@@ -38,15 +36,6 @@ pub(crate) struct BenchOptions {
     pub(crate) kernels: bool,
 }
 
-/// How random weights are stored.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum FormatOption {
-    /// As published.
-    Bf16,
-    /// Single precision.
-    F32,
-}
-
 fn stage(name: &str) -> Result<Stage, String> {
     let known = || Stage::ALL.map(Stage::name).join(", ");
     Stage::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| format!("the stages are {}", known()))
@@ -58,13 +47,7 @@ fn stage(name: &str) -> Result<Stage, String> {
 /// Whatever keeps a stage from being measured, in a sentence.
 pub(crate) fn run(args: &BenchOptions) -> Result<()> {
     let weights = match &args.shape {
-        Some(shape) => Weights::Random(
-            shape.clone(),
-            match args.format {
-                FormatOption::Bf16 => Format::Bf16,
-                FormatOption::F32 => Format::F32,
-            },
-        ),
+        Some(shape) => Weights::Random(shape.clone()),
         None => Weights::Checkpoint(args.model.folder()?),
     };
     let mut bench = Bench::load(engine::BenchOptions {

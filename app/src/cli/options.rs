@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use engine::{Device, Options, Sampling, Settings};
+use engine::{Device, Format, Options, Sampling, Settings};
 
 /// Where the model is and where it runs.
 #[derive(Args, Clone, Debug, Default)]
@@ -18,6 +18,24 @@ pub(crate) struct ModelOptions {
     /// Threads of the processor to use; 0 takes one for each core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
+    /// How matrices of weights are held; as the checkpoint stores them if not given. Fewer bits take less memory and are faster, and
+    /// change answers a little.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<FormatOption>,
+}
+
+/// How matrices of weights are held.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FormatOption {
+    /// Sixteen bits, as published.
+    Bf16,
+    /// Single precision.
+    F32,
+    /// Eight bits; 32 weights share a scale.
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// Four bits; 32 weights share a scale and an offset.
+    Q4,
 }
 
 /// Where the model runs.
@@ -40,7 +58,13 @@ impl ModelOptions {
             DeviceOption::Cpu => Device::Cpu,
             DeviceOption::Gpu => Device::Gpu,
         };
-        Options { device, threads: self.threads, ..Options::default() }
+        let format = self.format.map(|format| match format {
+            FormatOption::Bf16 => Format::Bf16,
+            FormatOption::F32 => Format::F32,
+            FormatOption::Q8_0 => Format::Q8_0,
+            FormatOption::Q4 => Format::Q4,
+        });
+        Options { device, threads: self.threads, format, ..Options::default() }
     }
 
     /// Whether the model may run on a graphics processor.

@@ -17,9 +17,9 @@ use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::memory::Tally;
 use crate::model::config::Config;
-use crate::settings::Options;
+use crate::settings::{Format, Options};
 use crate::shape::Element;
-use crate::weights::{Checkpoint, DType, Loader};
+use crate::weights::{Checkpoint, Loader};
 use parts::{Needs, Parts};
 pub use pipelines::{Pipeline, pipelines};
 
@@ -68,24 +68,14 @@ impl Stage {
     }
 }
 
-/// How random weights are stored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Format {
-    /// The upper half of an f32, as published.
-    #[default]
-    Bf16,
-    /// Single precision.
-    F32,
-}
-
 /// The weights to measure with.
 #[derive(Clone, Debug)]
 pub enum Weights {
     /// A checkpoint's folder; its tokenizer is not needed.
     Checkpoint(PathBuf),
-    /// Random weights. The name is `qwen3-0.6b` or `omni-30b-a3b`; `:4-layers` behind it makes every stack of layers at most so
+    /// Random weights in the format that the options name, or in BF16. The name is `qwen3-0.6b` or `omni-30b-a3b`; `:4-layers` behind it makes every stack of layers at most so
     /// long, and the thinker exactly so.
-    Random(String, Format),
+    Random(String),
 }
 
 /// What to measure.
@@ -171,7 +161,7 @@ impl Bench {
                     .map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into());
                 (name, Config::load(folder)?)
             }
-            Weights::Random(shape, _) => (shape.clone(), shape::config(shape)?),
+            Weights::Random(shape) => (shape.clone(), shape::config(shape)?),
         };
         let available = stages::of(&config);
         if options.stages.is_empty() {
@@ -193,22 +183,25 @@ impl Bench {
             Weights::Checkpoint(folder) => {
                 let checkpoint = Checkpoint::open(folder)?;
                 let mut tally = Tally::over(executor.memory());
-                let parts = Parts::load(&mut Loader::new(checkpoint.scope(""), &mut tally), &config, needs)?;
+                let mut loader = Loader::new(checkpoint.scope(""), &mut tally, options.options.format);
+                let parts = Parts::load(&mut loader, &config, needs)?;
                 (parts, tally.sums())
             }
-            Weights::Random(_, format) => {
-                let dtype = DType::from(*format);
+            Weights::Random(_) => {
+                let format = options.options.format.unwrap_or(Format::Bf16);
                 let mut outline = Tally::alone();
-                Parts::load(&mut Loader::outline(&mut outline, dtype), &config, needs)?;
+                Parts::load(&mut Loader::outline(&mut outline, format), &config, needs)?;
                 process::check_room(&name, outline.sums().bytes)?;
                 let mut tally = Tally::over(executor.memory());
-                let parts = Parts::load(&mut Loader::random(&mut tally, dtype), &config, needs)?;
+                let parts = Parts::load(&mut Loader::random(&mut tally, format), &config, needs)?;
                 (parts, tally.sums())
             }
         };
         let format = match tally.element {
             Some(Element::Bf16) => "bf16",
             Some(Element::F16) => "f16",
+            Some(Element::Q8_0) => "q8_0",
+            Some(Element::Q4) => "q4",
             _ => "f32",
         };
         let weight_bytes = tally.bytes;
@@ -221,7 +214,7 @@ impl Bench {
         &self.name
     }
 
-    /// How most weights are stored: `bf16`, `f16` or `f32`.
+    /// How most weights are held: `bf16`, `f16`, `f32`, `q8_0` or `q4`.
     pub fn format(&self) -> &'static str {
         self.format
     }
@@ -267,15 +260,6 @@ impl Bench {
             peak_bytes: process::peak_bytes(),
             kernels_ms: measured.kernels_ms,
         })
-    }
-}
-
-impl From<Format> for DType {
-    fn from(format: Format) -> DType {
-        match format {
-            Format::Bf16 => DType::Bf16,
-            Format::F32 => DType::F32,
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::executor::{Executor, Outline};
 use crate::settings::Options;
 use crate::shader::{self, Target, Variant};
-use crate::weights::{DType, Loader};
+use crate::weights::Loader;
 
 /// A compute pipeline as plain data.
 #[derive(Clone, PartialEq, Debug)]
@@ -36,11 +36,11 @@ pub fn pipelines(shape: &str, format: Format, target: &Target) -> Result<Vec<Pip
     let config = shape::config(shape)?;
     let stages = stages::of(&config);
     let mut executor = Executor::Outline(Outline::new(target.clone()));
-    let mut loader = Loader::outline(executor.memory(), DType::from(format));
+    let mut loader = Loader::outline(executor.memory(), format);
     let parts = Parts::load(&mut loader, &config, Needs::of(stages))?;
     let options = BenchOptions {
-        weights: Weights::Random(shape.to_owned(), format),
-        options: Options::default(),
+        weights: Weights::Random(shape.to_owned()),
+        options: Options { format: Some(format), ..Options::default() },
         tokens: 1,
         context: 1,
         runs: 1,

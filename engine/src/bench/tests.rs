@@ -26,7 +26,7 @@ fn every_stage_of_a_checkpoint_is_measured_against_the_weights_it_reads() {
 
 #[test]
 fn a_decode_step_of_a_dense_model_reads_each_matrix_once_and_the_tied_table_as_head() {
-    let weights = Weights::Random("qwen3-0.6b:1-layer".into(), Format::Bf16);
+    let weights = Weights::Random("qwen3-0.6b:1-layer".into());
     let mut bench = Bench::load(options(weights, &[Stage::Decode])).unwrap();
     let layer = 1024 * (2048 + 1024 + 1024 + 2048 + 3 * 3072);
     assert_eq!(bench.weight_bytes(), 2 * (151_936 * 1024 + layer));
@@ -38,22 +38,27 @@ fn a_decode_step_of_a_dense_model_reads_each_matrix_once_and_the_tied_table_as_h
 
 #[test]
 fn shapes_have_their_published_sizes() {
-    let bytes = |name: &str, stages: &[Stage]| {
+    let bytes = |name: &str, format: Format, stages: &[Stage]| {
         let mut tally = Tally::alone();
         let config = shape::config(name).unwrap();
-        Parts::load(&mut Loader::outline(&mut tally, DType::Bf16), &config, Needs::of(stages)).unwrap();
+        Parts::load(&mut Loader::outline(&mut tally, format), &config, Needs::of(stages)).unwrap();
         tally.sums().bytes
     };
-    let small = bytes("qwen3-0.6b", &[Stage::Decode]);
+    let small = bytes("qwen3-0.6b", Format::Bf16, &[Stage::Decode]);
     assert!((1_190_000_000..1_193_000_000).contains(&small), "{small}");
     // 35,259,818,545 parameters, of which norms and biases are not counted.
-    let large = bytes("omni-30b-a3b", &Stage::ALL);
+    let large = bytes("omni-30b-a3b", Format::Bf16, &Stage::ALL);
     assert!((70_500_000_000..70_520_000_000).contains(&large), "{large}");
+    // 34 and 20 bytes for 32 weights, but for code2wav and what else is kept.
+    for (format, share) in [(Format::Q8_0, 34.0 / 64.0), (Format::Q4, 20.0 / 64.0)] {
+        let bytes = bytes("omni-30b-a3b", format, &Stage::ALL) as f64 / large as f64;
+        assert!(bytes > share && bytes < share + 0.01, "{format:?}: {bytes}");
+    }
 }
 
 #[test]
 fn bad_requests_are_refused_before_weights_are_made() {
-    let random = |name: &str| Weights::Random(name.into(), Format::Bf16);
+    let random = |name: &str| Weights::Random(name.into());
     let refuse = |options: BenchOptions, words: &[&str]| {
         let error = Bench::load(options).err().unwrap().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");

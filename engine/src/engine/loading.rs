@@ -64,7 +64,8 @@ pub(super) fn place(
     };
     let mut tally = Tally::over(executor.memory()).telling(&tell);
     let exact = options.exact_cache || checkpoint.is_f32();
-    let mut loader = Loader::new(checkpoint.scope(""), &mut tally).with_exact_caches(exact);
+    let mut loader =
+        Loader::new(checkpoint.scope(""), &mut tally, options.format).with_exact_caches(exact);
     let model = Model::load(&mut loader, config)?;
     checkpoint.finish()?;
     Ok(Placed { executor, fallback, model })

@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use crate::quant::{BLOCK, Quant};
 use crate::recording::Buffer;
 use crate::shape::{Bytes, Element};
 
@@ -23,6 +24,33 @@ impl Default for Storage {
     }
 }
 
+/// One matrix of weights.
+#[derive(Clone, Copy)]
+pub(crate) enum Matrix<'a> {
+    Plain(Weight<'a>),
+    Quantised(Blocks<'a>),
+}
+
+impl<'a> Matrix<'a> {
+    fn of(element: Element, row: usize, bytes: &'a [u8]) -> Matrix<'a> {
+        match element {
+            Element::F16 => Matrix::Plain(Weight::F16(bytemuck::cast_slice(bytes))),
+            Element::Bf16 => Matrix::Plain(Weight::Bf16(bytemuck::cast_slice(bytes))),
+            Element::F32 | Element::U32 => Matrix::Plain(Weight::F32(bytemuck::cast_slice(bytes))),
+            Element::Q8_0 => Matrix::Quantised(Blocks::of(Quant::Q8_0, row, bytes)),
+            Element::Q4 => Matrix::Quantised(Blocks::of(Quant::Q4, row, bytes)),
+        }
+    }
+
+    /// Rows `first..first + count` of a matrix with rows of `row`.
+    pub(crate) fn slice_rows(self, row: usize, first: usize, count: usize) -> Matrix<'a> {
+        match self {
+            Matrix::Plain(weight) => Matrix::Plain(weight.slice(first * row, count * row)),
+            Matrix::Quantised(blocks) => Matrix::Quantised(blocks.slice_rows(first, count)),
+        }
+    }
+}
+
 /// One matrix of weights in the type it is stored in.
 #[derive(Clone, Copy)]
 pub(crate) enum Weight<'a> {
@@ -34,15 +62,6 @@ pub(crate) enum Weight<'a> {
 }
 
 impl<'a> Weight<'a> {
-    fn of(element: Element, bytes: &'a [u8]) -> Weight<'a> {
-        match element {
-            Element::F16 => Weight::F16(bytemuck::cast_slice(bytes)),
-            Element::Bf16 => Weight::Bf16(bytemuck::cast_slice(bytes)),
-            Element::F32 | Element::U32 => Weight::F32(bytemuck::cast_slice(bytes)),
-            Element::Q8_0 | Element::Q4 => unreachable!("no kernel reads quantised weights yet"),
-        }
-    }
-
     /// Elements `start..start + len`.
     pub(crate) fn slice(self, start: usize, len: usize) -> Weight<'a> {
         match self {
@@ -66,6 +85,53 @@ impl<'a> Weight<'a> {
                     .for_each(|(o, &v)| *o = f32::from_bits(u32::from(v) << 16));
             }
         }
+    }
+}
+
+/// One matrix of quantised weights, or some rows of one.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks<'a> {
+    pub(crate) quant: Quant,
+    /// Elements of a row.
+    pub(crate) row: usize,
+    pub(crate) quants: &'a [u8],
+    /// Bit patterns of IEEE half precision.
+    pub(crate) scales: &'a [u16],
+}
+
+impl<'a> Blocks<'a> {
+    /// The rows of a part.
+    pub(crate) fn of(quant: Quant, row: usize, part: &'a [u8]) -> Blocks<'a> {
+        let rows = part.len() / quant.bytes(1, row);
+        let (quants, scales) = part.split_at(rows * row.div_ceil(BLOCK) * quant.quant_bytes());
+        Blocks { quant, row, quants, scales: bytemuck::cast_slice(scales) }
+    }
+
+    /// Blocks of a row.
+    pub(crate) fn per_row(self) -> usize {
+        self.row.div_ceil(BLOCK)
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(self) -> usize {
+        self.quants.len() / (self.per_row() * self.quant.quant_bytes())
+    }
+
+    /// Rows `first..first + count`.
+    pub(crate) fn slice_rows(self, first: usize, count: usize) -> Blocks<'a> {
+        let blocks = |rows: usize| rows * self.per_row();
+        let slice = |each: usize| blocks(first) * each..blocks(first + count) * each;
+        Blocks {
+            quants: &self.quants[slice(self.quant.quant_bytes())],
+            scales: &self.scales[slice(self.quant.scales())],
+            ..self
+        }
+    }
+
+    /// The elements of row `i` as f32.
+    pub(crate) fn read_row(self, i: usize, out: &mut [f32]) {
+        let row = self.slice_rows(i, 1);
+        self.quant.decode(row.quants, row.scales, out);
     }
 }
 
@@ -112,25 +178,31 @@ impl<'a> Inputs<'a> {
     }
 
     /// A weight matrix, whole.
-    pub(crate) fn weight(&self, i: usize) -> Weight<'a> {
+    pub(crate) fn matrix(&self, i: usize) -> Matrix<'a> {
         let (buffer, storage) = self.slots[i];
+        let row = buffer.row();
         let whole = match storage {
-            Storage::F32(values) => Weight::F32(values),
-            Storage::Weight { element, parts } => Weight::of(*element, (*parts[0]).as_ref()),
+            Storage::F32(values) => Matrix::Plain(Weight::F32(values)),
+            Storage::Weight { element, parts } => Matrix::of(*element, row, (*parts[0]).as_ref()),
             Storage::F16(_) | Storage::U32(_) => unreachable!("record() checked that input {i} is a weight"),
         };
-        whole.slice(buffer.offset, buffer.shape.len())
+        match whole {
+            Matrix::Plain(weight) => Matrix::Plain(weight.slice(buffer.offset, buffer.shape.len())),
+            Matrix::Quantised(blocks) => {
+                Matrix::Quantised(blocks.slice_rows(buffer.offset / row, buffer.rows()))
+            }
+        }
     }
 
     /// Matrix `index` of a stack `[count, rows, row]`.
-    pub(crate) fn stacked(&self, i: usize, index: usize) -> Weight<'a> {
+    pub(crate) fn stacked(&self, i: usize, index: usize) -> Matrix<'a> {
         let (buffer, storage) = self.slots[i];
-        let each = buffer.shape.len() / buffer.shape.axes()[0];
+        let each = buffer.rows() / buffer.shape.axes()[0];
         match storage {
             Storage::Weight { element, parts } if parts.len() > 1 => {
-                Weight::of(*element, (*parts[index]).as_ref()).slice(0, each)
+                Matrix::of(*element, buffer.row(), (*parts[index]).as_ref())
             }
-            _ => self.weight(i).slice(index * each, each),
+            _ => self.matrix(i).slice_rows(buffer.row(), index * each, each),
         }
     }
 }

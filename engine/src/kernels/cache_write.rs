@@ -52,21 +52,23 @@ fn write<T>(x: &[f32], past: usize, width: usize, cache: &mut [T], store: impl F
 
 pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
     let (x, past, cache) = (inputs[0], inputs[1], outputs[0]);
-    check(x.row().is_multiple_of(2) && cache.offset.is_multiple_of(2), "cache_write", || {
-        format!("the shader writes pairs of elements, and rows of x {} are odd", x.shape)
+    let (define, per_word) = if cache.element == Element::F16 { ("F16", 2) } else { ("F32", 1) };
+    check(x.row().is_multiple_of(per_word) && cache.offset.is_multiple_of(per_word), "cache_write", || {
+        format!("the shader writes pairs of f16, and rows of x {} are odd", x.shape)
     })?;
-    let pairs = x.shape.len() / 2;
+    let words = x.shape.len() / per_word;
     let dispatch = Dispatch::new("cache_write")
+        .define(define)
         .read(x)
         .read(past)
         .write(cache)
-        .size(pairs)
-        .size(x.row() / 2)
+        .size(words)
+        .size(x.row() / per_word)
         .size(cache.shape.axes()[0])
         .size(x.offset)
         .size(past.offset)
-        .size(cache.offset / 2)
-        .threads(pairs, 256, low.target());
+        .size(cache.offset / per_word)
+        .threads(words, 256, low.target());
     low.push(dispatch)
 }
 
@@ -74,13 +76,13 @@ pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>)
 mod tests {
     use super::*;
     use crate::kernels::testing::executors;
-    use crate::shape::Element;
 
     #[test]
     fn rows_go_around_the_ring() {
-        for (n, past) in [(1, 0), (1, 6), (3, 5), (7, 9), (2, u32::MAX)] {
+        let calls = [(1, 0), (1, 6), (3, 5), (7, 9), (2, u32::MAX)];
+        for ((n, past), element) in calls.into_iter().flat_map(|c| [(c, Element::F16), (c, Element::F32)]) {
             for mut executor in executors() {
-                let cache = executor.memory().allocate([7, 6].into(), Element::F16).unwrap();
+                let cache = executor.memory().allocate([7, 6].into(), element).unwrap();
                 executor.memory().write_f32(cache, &[-1.0; 42]).unwrap();
                 let x: Vec<f32> = (0..n * 6).map(|i| i as f32).collect();
                 let mut rec = Recording::new();
@@ -105,6 +107,7 @@ mod tests {
         assert!(record(&mut rec, x, past, cache).unwrap_err().to_string().contains("[7, 3]"));
         assert!(record(&mut rec, x, past, narrow).unwrap_err().to_string().contains("[9, 2]"));
         assert!(record(&mut rec, x, past, past).unwrap_err().to_string().contains("must be F16"));
+        assert!(record(&mut rec, x, past, x).unwrap_err().to_string().contains("share memory"));
     }
 
     #[test]
@@ -138,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shader_refuses_odd_rows() {
+    fn the_shader_refuses_odd_rows_of_f16() {
         let [mut cpu, mut gpu] = executors();
         let mut rec = Recording::new();
         let (x, past) = (rec.f32([2, 3]), rec.constant_u32([1], vec![0]));

@@ -1,15 +1,18 @@
 //! Weighted sum of table rows: `out_n = add_n + Σ_t weights[n, t] · table[ids[n, t]]`.
 //!
-//! Bindings: ids `[n, t]` or `[n]` u32, table `[V, h]` f32, f16 or bf16, then weights `[n, t]` f32 and add `[n, h]` f32 where
-//! given (weights are 1 otherwise) → out `[n, h]` f32. Sums in f32 from `add` (or zero) on, in the order of t; tolerance 1e-6.
+//! Bindings: ids `[n, t]` or `[n]` u32, table `[V, h]` f32, f16, bf16, q8_0 or q4, then weights `[n, t]` f32 and add `[n, h]` f32
+//! where given (weights are 1 otherwise) → out `[n, h]` f32. Sums in f32 from `add` (or zero) on, in the order of t; tolerance 1e-6.
 //! An id of V or more reads row V - 1: nothing outside the table can be read.
 
+use std::cell::RefCell;
+
 use super::Kernel;
-use super::bindings::{Inputs, Outputs, Weight};
+use super::bindings::{Inputs, Matrix, Outputs, Weight};
+use super::simd::with_scratch;
 use super::threads::for_each_tile;
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
-use crate::shader::{self, Dispatch, Lowering};
+use crate::shader::{self, Binding, Dispatch, Lowering};
 use crate::shape::Element;
 
 #[derive(Clone, Debug)]
@@ -32,7 +35,7 @@ pub(crate) fn record(
     let n = rows_of(&ids);
     check(ids.element == Element::U32 && table.element.is_weight(), "embedding", || {
         format!(
-            "ids must be u32 and the table f32, f16 or bf16, found {:?} and {:?}",
+            "ids must be u32 and the table a type of weights, found {:?} and {:?}",
             ids.element, table.element
         )
     })?;
@@ -63,7 +66,7 @@ fn rows_of(ids: &Buffer) -> usize {
 }
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
-    let (ids, table) = (inputs.u32(0), inputs.weight(1));
+    let (ids, table) = (inputs.u32(0), inputs.matrix(1));
     let (rows, h) = (inputs.buffer(1).rows(), inputs.buffer(1).row());
     let weights = p.weights.then(|| inputs.f32(2));
     let add = p.add.then(|| inputs.f32(2 + usize::from(p.weights)));
@@ -78,22 +81,31 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
             }
             for at in row * terms..(row + 1) * terms {
                 let id = (ids[at] as usize).min(rows - 1);
-                add_scaled(out, weights.map_or(1.0, |w| w[at]), table.slice(id * h, h));
+                add_scaled(out, weights.map_or(1.0, |w| w[at]), table.slice_rows(h, id, 1));
             }
         }
     });
 }
 
+thread_local! {
+    /// A row as f32.
+    static ROW: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
 /// `out += scale · row`.
-fn add_scaled(out: &mut [f32], scale: f32, row: Weight<'_>) {
+fn add_scaled(out: &mut [f32], scale: f32, row: Matrix<'_>) {
     match row {
-        Weight::F32(row) => out.iter_mut().zip(row).for_each(|(o, v)| *o += scale * v),
-        Weight::F16(row) => {
+        Matrix::Plain(Weight::F32(row)) => out.iter_mut().zip(row).for_each(|(o, v)| *o += scale * v),
+        Matrix::Plain(Weight::F16(row)) => {
             out.iter_mut().zip(row).for_each(|(o, &v)| *o += scale * half::f16::from_bits(v).to_f32());
         }
-        Weight::Bf16(row) => {
+        Matrix::Plain(Weight::Bf16(row)) => {
             out.iter_mut().zip(row).for_each(|(o, &v)| *o += scale * f32::from_bits(u32::from(v) << 16));
         }
+        Matrix::Quantised(row) => with_scratch(&ROW, out.len(), |values| {
+            row.read_row(0, values);
+            out.iter_mut().zip(values).for_each(|(o, v)| *o += scale * *v);
+        }),
     }
 }
 
@@ -103,7 +115,7 @@ pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut L
     let add = p.add.then(|| inputs[2 + usize::from(p.weights)]);
     let n = rows_of(&ids);
     let offset = |buffer: Option<Buffer>| buffer.map_or(0, |b| b.offset);
-    let mut dispatch = Dispatch::new("embedding")
+    let dispatch = Dispatch::new("embedding")
         .define(match table.element {
             Element::F32 | Element::U32 => "F32",
             Element::F16 => "F16",
@@ -111,25 +123,25 @@ pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut L
             Element::Q8_0 => "Q8_0",
             Element::Q4 => "Q4",
         })
-        .define(weights.map(|_| "WEIGHTS"))
-        .define(add.map(|_| "ADD"))
         .read(ids)
+        .read(table)
+        .bind(Binding::scales(table))
+        // What is not there is not read.
+        .read(weights.unwrap_or(ids))
+        .read(add.unwrap_or(ids))
         .write(out)
-        .read(table);
-    for buffer in [weights, add].into_iter().flatten() {
-        dispatch = dispatch.read(buffer);
-    }
-    let dispatch = dispatch
         .size(n)
         .size(ids.shape.len() / n.max(1))
         .size(table.row())
         .size(shader::pitch(table.element, table.row()))
         .size(table.offset / table.row())
         .size(table.rows())
+        .param(p.weights.into())
+        .param(p.add.into())
         .size(ids.offset)
-        .size(out.offset)
         .size(offset(weights))
         .size(offset(add))
+        .size(out.offset)
         .threads(out.shape.len(), 256, low.target());
     low.push(dispatch)
 }
@@ -190,14 +202,15 @@ mod tests {
         for (n, t, h) in [(1, 1, 1), (3, 1, 5), (4, 3, 17), (30, 16, 130), (2, 16, 2048)] {
             let ids: Vec<u32> = (0..n * t).map(|i| (i * 7 % rows) as u32).collect();
             let (weights, add) = (random(n * t, 1), random(n * h, 2));
-            for element in [Element::F32, Element::F16, Element::Bf16] {
-                let table = stored(element, h, &random(rows * h, 3));
+            for element in [Element::F32, Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
+                let values = random(rows * h, 3);
+                let table = stored(element, h, &values);
                 for given in 0..4 {
                     let weights = (given & 1 != 0).then_some(&weights[..]);
                     let add = (given & 2 != 0).then_some(&add[..]);
                     let shape: &[usize] = if t == 1 { &[n] } else { &[n, t] };
                     for mut executor in executors() {
-                        let got = sum(&mut executor, (&ids, shape), weights, (element, &table), add, [n, h]);
+                        let got = sum(&mut executor, (&ids, shape), weights, (element, &values), add, [n, h]);
                         assert_close(&got, &oracle(&ids, weights, &table, add, [n, h]), 1e-6);
                     }
                 }

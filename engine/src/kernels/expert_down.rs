@@ -1,19 +1,18 @@
 //! Second half of the experts' feed-forward: `out_t = residual_t + Σ_j weight[t, j] · (down_e · mid[t, j])`, e = index[t, j].
 //!
-//! Bindings: mid `[n · k, w]` f32, row `t · k + j`, index `[n, k]` u32, weight `[n, k]` f32, down `[E, h, w]` f32, f16 or bf16,
-//! residual `[n, h]` f32 if given → out `[n, h]` f32. Dot products in f32 over sixteen lanes, then the experts in the order
-//! of j; tolerance 1e-5. Tokens are grouped by expert, so that a call reads each weight once. An index beyond the stack takes
-//! the last expert.
+//! Bindings: mid `[n · k, w]` f32, row `t · k + j`, index `[n, k]` u32, weight `[n, k]` f32, down `[E, h, w]` f32, f16, bf16,
+//! q8_0 or q4, residual `[n, h]` f32 if given → out `[n, h]` f32. Dot products in f32 over sixteen lanes, then the experts in
+//! the order of j; tolerance 1e-5; quantised weights as in [`super::linear`]. Tokens are grouped by expert, so that a call reads
+//! each weight once. An index beyond the stack takes the last expert.
 
 use std::cell::RefCell;
 
+use super::Kernel;
 use super::bindings::{Inputs, Outputs};
 use super::expert_gate_up::by_expert;
 use super::isa::Isa;
-use super::product::Chosen;
 use super::simd::with_scratch;
 use super::threads::{for_each_tile, product_tile};
-use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
@@ -43,7 +42,7 @@ pub(crate) fn record(
     })?;
     check(index.element == Element::U32 && down.element.is_weight(), NAME, || {
         format!(
-            "index must be u32 and down f32, f16 or bf16, found {:?} and {:?}",
+            "index must be u32 and down a type of weights, found {:?} and {:?}",
             index.element, down.element
         )
     })?;
@@ -85,7 +84,8 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let [experts, h, w] = *inputs.buffer(3).shape.axes() else { unreachable!("record() checked the axes") };
     let (n, k) = (inputs.buffer(1).rows(), inputs.buffer(1).row());
     let order = by_expert(index, experts);
-    let x: Vec<&[f32]> = order.iter().map(|&(_, row)| &mid[row * w..][..w]).collect();
+    let x = order.iter().map(|&(_, row)| &mid[row * w..][..w]).collect();
+    let x = isa.activations(x, inputs.buffer(3).element);
 
     let rows = index.len();
     let (_, width) = product_tile(rows, h);
@@ -96,8 +96,8 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         with_scratch(&PRODUCTS, rows * width, |products| {
             let mut done = 0;
             for group in order.chunk_by(|a, b| a.0 == b.0) {
-                let down = inputs.stacked(3, group[0].0).slice(columns.start * w, width * w);
-                isa.products(down, &x[done..done + group.len()], |c, sums| {
+                let down = inputs.stacked(3, group[0].0).slice_rows(w, columns.start, width);
+                isa.products(down, &x, done..done + group.len(), |c, sums| {
                     products[group[c].1 * width..][..width].copy_from_slice(sums);
                 });
                 done += group.len();
@@ -119,9 +119,8 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
-    let chosen = Chosen { index: inputs[1], share: inputs[2] };
     let residual = p.residual.then(|| inputs[4]);
-    product::expert_down(inputs[0], chosen, inputs[3], residual, outputs[0], low)
+    super::product::expert_down(inputs[0], inputs[1], inputs[2], inputs[3], residual, outputs[0], low)
 }
 
 #[cfg(test)]
@@ -199,6 +198,23 @@ mod tests {
     }
 
     #[test]
+    fn quantised_experts_differ_only_by_the_eight_bits_of_mid() {
+        for (n, experts, sizes) in [(3, 4, [2, 5, 17]), (40, 6, [3, 33, 96])] {
+            for element in [Element::Q8_0, Element::Q4] {
+                let case = Case::new(n, experts, sizes, Element::F32);
+                let held = Case {
+                    down: stored(element, sizes[2], &case.down),
+                    ..Case::new(n, experts, sizes, Element::F32)
+                };
+                for parts in [1, experts] {
+                    let got = case.run(&mut Executor::processor(), (0, n), element, parts, true);
+                    assert_close(&got, &held.oracle(true), 2e-2);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn matches_oracle_for_stacks_of_one_part_and_of_many() {
         let cases = [
             (1, 1, [1, 1, 1]),
@@ -223,14 +239,16 @@ mod tests {
     #[test]
     fn tokens_have_the_same_bits_alone_and_together() {
         let (n, sizes @ [_, h, _]) = (60, [4, 70, 64]);
-        let case = Case::new(n, 3, sizes, Element::Bf16);
         let mut cpu = Executor::processor();
-        let whole = case.run(&mut cpu, (0, n), Element::Bf16, 3, true);
-        for step in [1, 7] {
-            for from in (0..n).step_by(step) {
-                let to = n.min(from + step);
-                let alone = case.run(&mut cpu, (from, to), Element::Bf16, 3, true);
-                assert_eq!(alone, whole[from * h..to * h]);
+        for element in [Element::Bf16, Element::Q8_0, Element::Q4] {
+            let case = Case::new(n, 3, sizes, element);
+            let whole = case.run(&mut cpu, (0, n), element, 3, true);
+            for step in [1, 7] {
+                for from in (0..n).step_by(step) {
+                    let to = n.min(from + step);
+                    let alone = case.run(&mut cpu, (from, to), element, 3, true);
+                    assert_eq!(alone, whole[from * h..to * h]);
+                }
             }
         }
     }

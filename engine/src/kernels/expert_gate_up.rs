@@ -1,18 +1,19 @@
 //! First half of the experts' feed-forward: for token t and its j-th expert e, `mid[t, j] = silu(gate_e · y_t) ⊙ (up_e · y_t)` with
 //! `y = x / rms(x) · norm`, or x itself.
 //!
-//! Bindings: x `[n, h]` f32, index `[n, k]` u32, gate `[E, w, h]`, up `[E, w, h]` f32, f16 or bf16, norm `[h]` f32 if given →
-//! mid `[n · k, w]` f32, row `t · k + j`. Sums in f32 over sixteen lanes; tolerance 1e-5. Tokens are grouped by expert, so that a call reads each weight
+//! Bindings: x `[n, h]` f32, index `[n, k]` u32, gate and up `[E, w, h]` both f32, f16, bf16, q8_0 or q4, norm `[h]` f32 if given
+//! → mid `[n · k, w]` f32, row `t · k + j`. Sums in f32 over sixteen lanes; tolerance 1e-5; quantised weights as in
+//! [`super::linear`]. Tokens are grouped by expert, so that a call reads each weight
 //! once. An index beyond the stack takes the last expert. Not here: the choice of experts.
 
 use std::cell::RefCell;
 
+use super::Kernel;
 use super::bindings::{Inputs, Outputs, Storage};
 use super::isa::Isa;
 use super::rms_norm::{Norm, check_norm, normalised};
 use super::simd::{math, with_scratch};
 use super::threads::{for_each_tile, product_tile};
-use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
@@ -42,8 +43,8 @@ pub(crate) fn record(
     check(x.element == Element::F32 && index.element == Element::U32, NAME, || {
         format!("x must be f32 and index u32, found {:?} and {:?}", x.element, index.element)
     })?;
-    check(gate.element.is_weight() && up.element.is_weight(), NAME, || {
-        format!("gate and up must be f32, f16 or bf16, found {:?} and {:?}", gate.element, up.element)
+    check(gate.element.is_weight() && up.element == gate.element, NAME, || {
+        format!("gate and up must be of one type of weights, found {:?} and {:?}", gate.element, up.element)
     })?;
     check(index.rows() == x.rows(), NAME, || {
         format!("index {} does not fit the rows of x {}", index.shape, x.shape)
@@ -83,7 +84,8 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let [experts, w, h] = *inputs.buffer(2).shape.axes() else { unreachable!("record() checked the axes") };
     let k = inputs.buffer(1).row();
     let order = by_expert(index, experts);
-    let x: Vec<&[f32]> = order.iter().map(|&(_, row)| &x[row / k * h..][..h]).collect();
+    let x = order.iter().map(|&(_, row)| &x[row / k * h..][..h]).collect();
+    let x = isa.activations(x, inputs.buffer(2).element);
 
     let rows = index.len();
     let (_, width) = product_tile(rows, w);
@@ -91,13 +93,15 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         let (first, width) = (tile.columns().start, tile.columns().len());
         let mut done = 0;
         for group in order.chunk_by(|a, b| a.0 == b.0).flat_map(|group| group.chunks(TOKENS)) {
-            let x = &x[done..done + group.len()];
-            done += group.len();
-            let [gate, up] = [2, 3].map(|i| inputs.stacked(i, group[0].0).slice(first * h, width * h));
+            let which = done..done + group.len();
+            done = which.end;
+            let [gate, up] = [2, 3].map(|i| inputs.stacked(i, group[0].0).slice_rows(h, first, width));
             with_scratch(&GATE, group.len() * width, |gated| {
-                isa.products(gate, x, |c, sums| gated[c * width..][..width].copy_from_slice(sums));
+                isa.products(gate, &x, which.clone(), |c, sums| {
+                    gated[c * width..][..width].copy_from_slice(sums)
+                });
                 isa.map(gated, math::silu);
-                isa.products(up, x, |c, sums| {
+                isa.products(up, &x, which, |c, sums| {
                     let out = tile.row(group[c].1);
                     for ((o, g), u) in out.iter_mut().zip(&gated[c * width..]).zip(sums) {
                         *o = g * u;
@@ -110,7 +114,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
     let norm = p.eps.map(|eps| Norm { weight: inputs[4], eps });
-    product::expert_gate_up(inputs[0], norm, inputs[1], [inputs[2], inputs[3]], outputs[0], low)
+    super::product::expert_gate_up(inputs[0], norm, inputs[1], inputs[2], inputs[3], outputs[0], low)
 }
 
 /// Pairs (expert, row of the flattened index), ordered; an index beyond the stack becomes the last expert.
@@ -235,15 +239,32 @@ mod tests {
     }
 
     #[test]
+    fn quantised_experts_differ_only_by_the_eight_bits_of_x() {
+        // Two products, each as near as in `linear`, are multiplied.
+        for (n, experts, sizes) in [(3, 4, [2, 5, 17]), (40, 6, [3, 33, 96])] {
+            for element in [Element::Q8_0, Element::Q4] {
+                let case = Case::new(n, experts, sizes, Element::F32);
+                let [gate, up] = [&case.gate, &case.up].map(|values| stored(element, sizes[2], values));
+                let want = oracle(&case.x, &case.index, &gate, &up, sizes);
+                for parts in [1, experts] {
+                    assert_close(&case.run(&case.x, &case.index, element, parts), &want, 4e-2);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn tokens_have_the_same_bits_alone_and_together() {
         // More tokens than are taken at once for one expert.
         let (n, sizes @ [k, w, h]) = (250, [2, 20, 64]);
-        let case = Case::new(n, 2, sizes, Element::Bf16);
-        let whole = case.run(&case.x, &case.index, Element::Bf16, 2);
-        for step in [1, 7] {
-            let calls = case.x.chunks(step * h).zip(case.index.chunks(step * k));
-            for ((x, index), want) in calls.zip(whole.chunks(step * k * w)).step_by(5) {
-                assert_eq!(case.run(x, index, Element::Bf16, 2), want);
+        for element in [Element::Bf16, Element::Q8_0, Element::Q4] {
+            let case = Case::new(n, 2, sizes, element);
+            let whole = case.run(&case.x, &case.index, element, 2);
+            for step in [1, 7] {
+                let calls = case.x.chunks(step * h).zip(case.index.chunks(step * k));
+                for ((x, index), want) in calls.zip(whole.chunks(step * k * w)).step_by(5) {
+                    assert_eq!(case.run(x, index, element, 2), want);
+                }
             }
         }
     }

@@ -17,6 +17,9 @@ pub(super) enum Set {
     /// F, BW, DQ and VL, and all of `Avx2`.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// With products of bytes.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
 }
 
 impl Isa {
@@ -38,6 +41,9 @@ impl Isa {
             }
             if avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
                 all.push(Isa(Set::Avx512));
+                if has!("avx512vnni") {
+                    all.push(Isa(Set::Avx512Vnni));
+                }
             }
         }
         all
@@ -57,6 +63,8 @@ impl fmt::Display for Isa {
             Set::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Vnni => "avx512 with vnni",
         })
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn run_on<W: Work>(isa: Isa, work: W) -> W::Out {
         Set::Avx2 => unsafe { avx2::run(work) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Set::Avx512 => unsafe { avx512::run(work) },
+        Set::Avx512 | Set::Avx512Vnni => unsafe { avx512::run(work) },
     }
 }
 

@@ -1,21 +1,22 @@
 //! Product with a weight matrix, and what usually follows one:
 //! `out = residual + σ(gate) · scale ⊙ activation(x · Wᵀ + bias)`.
 //!
-//! Bindings: x `[n, k]` f32, weight `[o, k]` f32, f16 or bf16, then those of bias `[o]`, scale `[o]`, gate `[n, 1]` and residual
-//! `[n, o]` that are given, f32 → out `[n, o]` f32. Sums in f32 over sixteen lanes ([`super::simd`]), weights widened exactly; tolerance
-//! 1e-5. Not here: the choice of weights by token ([`super::expert_gate_up`], [`super::embedding`]).
+//! Bindings: x `[n, k]` f32, weight `[o, k]` f32, f16, bf16, q8_0 or q4, then those of bias `[o]`, scale `[o]`, gate `[n, 1]` and
+//! residual `[n, o]` that are given, f32 → out `[n, o]` f32. Sums in f32 over sixteen lanes ([`super::simd`]), weights widened
+//! exactly; tolerance 1e-5. For quantised weights x is taken in eight bits a block: tolerance 2e-2, and 1e-5 of what those bits
+//! hold. Not here: the choice of weights by token ([`super::expert_gate_up`], [`super::embedding`]).
 
+use super::Kernel;
 use super::bindings::{Inputs, Outputs};
 use super::isa::Isa;
 use super::simd::math;
 use super::threads::{for_each_tile, product_tile};
-use super::{Kernel, product};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::Lowering;
 use crate::shape::Element;
 
-/// A function of each element.
+/// A function of each element. The order is that of the numbers in `shaders/shared/activation.wgsl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Activation {
     #[default]
@@ -28,19 +29,6 @@ pub(crate) enum Activation {
     GeluTanh,
     /// Held to [-1, 1].
     Clamp,
-}
-
-impl Activation {
-    /// Its number in `shaders/shared/activation.wgsl`.
-    pub(super) fn number(self) -> u32 {
-        match self {
-            Activation::None => 0,
-            Activation::Silu => 1,
-            Activation::GeluErf => 2,
-            Activation::GeluTanh => 3,
-            Activation::Clamp => 4,
-        }
-    }
 }
 
 /// What follows the product; nothing by default.
@@ -83,7 +71,7 @@ impl Params {
 pub(super) fn check_weight(kernel: &'static str, x: Buffer, weight: Buffer) -> Result<()> {
     let (k, o) = (x.row(), weight.rows());
     check(x.element == Element::F32, kernel, || format!("x must be f32, found {:?}", x.element))?;
-    check(weight.element.is_weight(), kernel, || "weight must be f32, f16 or bf16, found U32".into())?;
+    check(weight.element.is_weight(), kernel, || "weight must be a type of weights, found U32".into())?;
     check(k > 0 && o > 0 && weight.row() == k, kernel, || {
         format!("weight {} does not fit rows of x {}", weight.shape, x.shape)
     })
@@ -125,18 +113,19 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let isa = Isa::best();
     let (k, o) = (inputs.buffer(0).row(), inputs.buffer(1).rows());
     let x: Vec<&[f32]> = inputs.f32(0).chunks_exact(k).collect();
-    let weight = inputs.weight(1);
+    let weight = inputs.matrix(1);
     let mut slot = 2..;
     let mut optional = |given: bool| if given { slot.next().map(|i| inputs.f32(i)) } else { None };
     let (bias, scale) = (optional(p.bias), optional(p.scale));
     let (gate, residual) = (optional(p.gate), optional(p.residual));
 
     let n = x.len();
+    let x = isa.activations(x, inputs.buffer(1).element);
     for_each_tile(outputs.one().f32(), o, product_tile(n, o), n * o * k, |mut tile| {
         let columns = tile.columns();
-        let weight = weight.slice(columns.start * k, columns.len() * k);
+        let weight = weight.slice_rows(k, columns.start, columns.len());
         let first = tile.rows().start;
-        isa.products(weight, &x[tile.rows()], |c, sums| {
+        isa.products(weight, &x, tile.rows(), |c, sums| {
             let row = first + c;
             let out = tile.row(row);
             out.copy_from_slice(sums);
@@ -160,16 +149,16 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
-    let mut slot = inputs[2..].iter().copied();
-    let mut optional = |given: bool| if given { slot.next() } else { None };
+    let mut rest = inputs[2..].iter().copied();
+    let mut optional = |given: bool| if given { rest.next() } else { None };
     let epilogue = Epilogue {
-        bias: optional(p.bias),
         activation: p.activation,
+        bias: optional(p.bias),
         scale: optional(p.scale),
         gate: optional(p.gate),
         residual: optional(p.residual),
     };
-    product::linear(inputs[0], inputs[1], &epilogue, outputs[0], low)
+    super::product::linear(inputs[0], inputs[1], &epilogue, outputs[0], low)
 }
 
 fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
@@ -248,6 +237,19 @@ mod tests {
     }
 
     #[test]
+    fn products_with_quantised_weights_differ_only_by_the_eight_bits_of_x() {
+        // An x of a block is off by at most 1/254 of the block's largest, which random signs make less of in the sum.
+        for (n, k, o) in [(1, 32, 5), (2, 17, 3), (3, 130, 66), (7, 96, 65), (20, 1000, 130)] {
+            for element in [Element::Q8_0, Element::Q4] {
+                let (x, w) = (random(n * k, 1), random(o * k, 2));
+                let want = oracle(&x, &stored(element, k, &w), k, Activation::None);
+                let got = product(&mut Executor::processor(), &x, k, &w, element, Activation::None);
+                assert_close(&got, &want, 2e-2);
+            }
+        }
+    }
+
+    #[test]
     fn activations_match_their_formulas() {
         use Activation::*;
         let (x, w) = (random(9 * 20, 3), random(21 * 20, 4));
@@ -295,7 +297,7 @@ mod tests {
     fn rows_have_the_same_bits_alone_and_together() {
         // Large enough that the whole is shared among threads and its weights are packed in two parts.
         let (n, k, o, mut cpu) = (50, 1100, 70, Executor::processor());
-        for element in [Element::F32, Element::F16, Element::Bf16] {
+        for element in [Element::F32, Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
             let (x, w) = (random(n * k, 1), random(o * k, 2));
             let whole = product(&mut cpu, &x, k, &w, element, Activation::GeluErf);
             for step in [1, 4, 9] {

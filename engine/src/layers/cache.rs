@@ -1,4 +1,4 @@
-//! Keys and values of the tokens read so far, for every layer of a decoder, in half precision.
+//! Keys and values of the tokens read so far, for every layer of a decoder.
 
 use crate::error::Result;
 use crate::kernels::copy;

@@ -30,7 +30,7 @@ impl CausalConv {
         dilation: usize,
     ) -> Result<CausalConv> {
         let mut scope = loader.at(name);
-        let weight = scope.matrix_of("weight", &[out, input, kernel], [out, input * kernel])?;
+        let weight = scope.kept_matrix_of("weight", &[out, input, kernel], [out, input * kernel])?;
         let bias = Some(scope.vector("bias", out)?);
         let history = match (kernel - 1) * dilation {
             0 => None,

@@ -92,7 +92,7 @@ impl Mlp {
                 norm_topk_prob,
                 shared_intermediate_size,
             } => {
-                let gate = Linear::load(loader, "gate", [num_experts, hidden])?;
+                let gate = Linear::load(&mut loader.kept(), "gate", [num_experts, hidden])?;
                 let mut experts = loader.at("experts");
                 let mut stack =
                     |name: &str, shape| experts.stack(num_experts, |e| format!("{e}.{name}.weight"), shape);
@@ -102,7 +102,7 @@ impl Mlp {
                 let shared = match shared_intermediate_size {
                     Some(width) => Some((
                         GatedMlp::load(&mut loader.at("shared_expert"), hidden, width)?,
-                        Linear::load(loader, "shared_expert_gate", [1, hidden])?,
+                        Linear::load(&mut loader.kept(), "shared_expert_gate", [1, hidden])?,
                     )),
                     None => None,
                 };

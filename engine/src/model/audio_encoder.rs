@@ -23,7 +23,7 @@ struct StridedConv(Linear);
 impl StridedConv {
     fn load(loader: &mut Loader<'_>, name: &str, [out, input]: [usize; 2]) -> Result<StridedConv> {
         let mut scope = loader.at(name);
-        let weight = scope.matrix_of("weight", &[out, input, 3, 3], [out, input * 9])?;
+        let weight = scope.kept_matrix_of("weight", &[out, input, 3, 3], [out, input * 9])?;
         Ok(StridedConv(Linear { weight, bias: Some(scope.vector("bias", out)?) }))
     }
 

@@ -185,6 +185,8 @@ impl Code2Wav {
     pub(crate) const MAX_STEP_FRAMES: usize = 16;
 
     pub(crate) fn load(loader: &mut Loader<'_>, config: &Code2WavConfig) -> Result<Code2Wav> {
+        // All of it: sound shows errors that the choice of a token hides.
+        let loader = &mut loader.kept();
         let (hidden, dim) = (config.hidden_size, config.decoder_dim);
         let rope = Rope::plain(loader.memory(), config.head_dim, config.rope_theta)?;
         let decoder_config = decoder_config(config);

@@ -131,12 +131,12 @@ impl VisionEncoder {
         let [c, t, h, w] = patch;
         let mut embed = loader.at("patch_embed.proj");
         let patch_embed = Linear {
-            weight: embed.matrix_of("weight", &[d, c, t, h, w], [d, config.patch_values()])?,
+            weight: embed.kept_matrix_of("weight", &[d, c, t, h, w], [d, config.patch_values()])?,
             bias: Some(embed.vector("bias", d)?),
         };
         Ok(VisionEncoder {
             patch_embed,
-            pos_embed: loader.at("pos_embed").matrix("weight", [config.num_positions, d])?,
+            pos_embed: loader.at("pos_embed").kept().matrix("weight", [config.num_positions, d])?,
             rope: Rope::picture(loader.memory(), config.head_dim())?,
             blocks: (0..config.num_layers)
                 .map(|i| Block::load(&mut loader.at(&format!("blocks.{i}")), d, config.ffn_size))

@@ -1,44 +1,69 @@
 //! Places weights in an executor's memory, asked for by name and shape; or random ones of the same shapes, for measuring.
 
-use std::sync::{Arc, OnceLock};
-
-use super::{DType, Scope, Tensor};
+use super::noise::{noise, noise_quants};
+use super::{DType, Held, Scope, Tensor};
 use crate::error::Result;
 use crate::memory::Memory;
 use crate::recording::Buffer;
-use crate::shape::{Bytes, Element, Shape};
+use crate::settings::Format;
+use crate::shape::{Element, Shape};
 
 /// Where weights come from.
 #[derive(Clone)]
 enum Source<'a> {
     Checkpoint(Scope<'a>),
     /// Noise; no file.
-    Random(DType),
+    Random,
     /// Shapes and types without contents, for a memory that only counts.
-    Outline(DType),
+    Outline,
 }
 
 /// A place in the checkpoint's names, and the memory that its weights go to.
 pub(crate) struct Loader<'a> {
     source: Source<'a>,
     memory: &'a mut dyn Memory,
+    held: Held,
     cache_element: Element,
 }
 
 impl<'a> Loader<'a> {
-    /// Loads from the names below `scope`.
-    pub(crate) fn new(scope: Scope<'a>, memory: &'a mut dyn Memory) -> Loader<'a> {
-        Loader { source: Source::Checkpoint(scope), memory, cache_element: Element::F16 }
+    /// Loads from the names below `scope`, matrices in `format` or as they are stored.
+    pub(crate) fn new(scope: Scope<'a>, memory: &'a mut dyn Memory, format: Option<Format>) -> Loader<'a> {
+        Loader {
+            source: Source::Checkpoint(scope),
+            memory,
+            held: format.map_or(Held::AsStored, Held::from),
+            cache_element: Element::F16,
+        }
     }
 
-    /// Makes random weights of every shape asked for, stored as `dtype`.
-    pub(crate) fn random(memory: &'a mut dyn Memory, dtype: DType) -> Loader<'a> {
-        Loader { source: Source::Random(dtype), memory, cache_element: Element::F16 }
+    /// Makes random weights of every shape asked for, in `format`; those that are kept as stored, in that or in BF16.
+    pub(crate) fn random(memory: &'a mut dyn Memory, format: Format) -> Loader<'a> {
+        Loader { source: Source::Random, memory, held: format.into(), cache_element: Element::F16 }
     }
 
     /// Asks `memory` for room as [`Loader::random`] does, but gives it no contents: nothing can be run with them.
-    pub(crate) fn outline(memory: &'a mut dyn Memory, dtype: DType) -> Loader<'a> {
-        Loader { source: Source::Outline(dtype), memory, cache_element: Element::F16 }
+    pub(crate) fn outline(memory: &'a mut dyn Memory, format: Format) -> Loader<'a> {
+        Loader { source: Source::Outline, memory, held: format.into(), cache_element: Element::F16 }
+    }
+
+    /// The names one step further down.
+    pub(crate) fn at(&mut self, name: &str) -> Loader<'_> {
+        let source = match &self.source {
+            Source::Checkpoint(scope) => Source::Checkpoint(scope.scope(name)),
+            other => other.clone(),
+        };
+        Loader { source, memory: self.memory, held: self.held, cache_element: self.cache_element }
+    }
+
+    /// The same names, whose matrices are held as they are stored, whatever the format: for those where few bits would cost more
+    /// than they save.
+    pub(crate) fn kept(&mut self) -> Loader<'_> {
+        let held = match &self.source {
+            Source::Checkpoint(_) => Held::AsStored,
+            Source::Random | Source::Outline => Held::As(self.random_dtype()),
+        };
+        Loader { source: self.source.clone(), memory: self.memory, held, cache_element: self.cache_element }
     }
 
     /// Has caches hold keys and values in f32, where `exact`; they take f16 otherwise.
@@ -51,60 +76,78 @@ impl<'a> Loader<'a> {
         self.cache_element
     }
 
-    /// The names one step further down.
-    pub(crate) fn at(&mut self, name: &str) -> Loader<'_> {
-        let source = match &self.source {
-            Source::Checkpoint(scope) => Source::Checkpoint(scope.scope(name)),
-            Source::Random(dtype) => Source::Random(*dtype),
-            Source::Outline(dtype) => Source::Outline(*dtype),
-        };
-        Loader { source, memory: self.memory, cache_element: self.cache_element }
-    }
-
     /// The memory, for states and tables.
     pub(crate) fn memory(&mut self) -> &mut dyn Memory {
         self.memory
     }
 
-    /// A matrix `[out, in]` in the type it is stored in.
+    /// A matrix `[out, in]` in the format that was chosen.
     pub(crate) fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Buffer> {
-        self.matrix_of(name, &shape, shape)
-    }
-
-    /// A matrix that is stored with more axes, as convolutions are.
-    pub(crate) fn matrix_of(&mut self, name: &str, stored: &[usize], shape: [usize; 2]) -> Result<Buffer> {
         match &self.source {
             Source::Checkpoint(scope) => {
-                let tensor = scope.get(name, stored)?;
-                self.memory.upload(shape.into(), tensor.dtype.into(), tensor.into_parts())
+                let tensor = scope.get(name, &shape)?;
+                self.place(tensor, shape.into())
             }
-            Source::Random(dtype) => {
-                let parts = vec![noise(shape.iter().product(), *dtype)];
-                self.memory.upload(shape.into(), (*dtype).into(), parts)
-            }
-            Source::Outline(dtype) => self.memory.upload(shape.into(), (*dtype).into(), Vec::new()),
+            _ => self.random_matrix(shape.into()),
         }
     }
 
-    /// `count` matrices as one `[count, out, in]`.
+    /// A convolution's weight, stored with more axes than a matrix, as a matrix of the type it is stored in.
+    pub(crate) fn kept_matrix_of(
+        &mut self,
+        name: &str,
+        stored: &[usize],
+        shape: [usize; 2],
+    ) -> Result<Buffer> {
+        let mut kept = self.kept();
+        match &kept.source {
+            Source::Checkpoint(scope) => {
+                let tensor = scope.get(name, stored)?;
+                kept.place(tensor, shape.into())
+            }
+            _ => kept.random_matrix(shape.into()),
+        }
+    }
+
+    /// `count` matrices as one `[count, out, in]`, in the format that was chosen.
     pub(crate) fn stack(
         &mut self,
         count: usize,
         name: impl Fn(usize) -> String,
         [out, input]: [usize; 2],
     ) -> Result<Buffer> {
-        let shape = Shape::from([count, out, input]);
         match &self.source {
             Source::Checkpoint(scope) => {
                 let tensor = scope.stack(count, name, &[out, input])?;
-                self.memory.upload(shape, tensor.dtype.into(), tensor.into_parts())
+                self.place(tensor, [count, out, input].into())
             }
-            Source::Random(dtype) => {
-                let parts = (0..count).map(|_| noise(out * input, *dtype)).collect();
-                self.memory.upload(shape, (*dtype).into(), parts)
-            }
-            Source::Outline(dtype) => self.memory.upload(shape, (*dtype).into(), Vec::new()),
+            _ => self.random_matrix([count, out, input].into()),
         }
+    }
+
+    fn place(&mut self, tensor: Tensor, shape: Shape) -> Result<Buffer> {
+        let (element, parts) = self.held.parts(tensor, shape.row());
+        self.memory.upload(shape, element, parts)
+    }
+
+    /// One part for each matrix.
+    fn random_matrix(&mut self, shape: Shape) -> Result<Buffer> {
+        let element = self.held.element(self.random_dtype());
+        let count = if let [count, _, _] = *shape.axes() { count } else { 1 };
+        let rows = shape.rows() / count;
+        let parts = match (&self.source, self.held) {
+            (Source::Outline, _) => Vec::new(),
+            (_, Held::Quantised(quant)) => {
+                (0..count).map(|_| noise_quants(quant, rows, shape.row())).collect()
+            }
+            _ => (0..count).map(|_| noise(rows * shape.row(), self.random_dtype())).collect(),
+        };
+        self.memory.upload(shape, element, parts)
+    }
+
+    /// What random weights are stored as that are not quantised.
+    fn random_dtype(&self) -> DType {
+        if let Held::As(dtype) = self.held { dtype } else { DType::Bf16 }
     }
 
     /// A small vector `[len]`, as f32.
@@ -131,8 +174,10 @@ impl<'a> Loader<'a> {
 
     /// A transposed convolution's weight, stored `[in, out, taps]`, as a matrix `[taps · out, in]` of the same type.
     pub(crate) fn transposed(&mut self, name: &str, [input, out, taps]: [usize; 3]) -> Result<Buffer> {
-        let Source::Checkpoint(scope) = &self.source else {
-            return self.matrix(name, [taps * out, input]);
+        let shape = [taps * out, input];
+        let mut kept = self.kept();
+        let Source::Checkpoint(scope) = &kept.source else {
+            return kept.random_matrix(shape.into());
         };
         let stored = scope.get(name, &[input, out, taps])?;
         let values = stored.to_f32();
@@ -140,106 +185,22 @@ impl<'a> Loader<'a> {
         for (tap, o) in (0..taps).flat_map(|tap| (0..out).map(move |o| (tap, o))) {
             turned.extend((0..input).map(|i| values[(i * out + o) * taps + tap]));
         }
-        let shape = [taps * out, input];
         let turned = match stored.dtype {
             DType::Bf16 => {
                 Tensor::from_bf16(name, &shape, turned.into_iter().map(half::bf16::from_f32).collect())?
             }
             DType::F16 | DType::F32 => Tensor::from_f32(name, &shape, turned)?,
         };
-        self.memory.upload(shape.into(), turned.dtype.into(), turned.into_parts())
+        kept.place(turned, shape.into())
     }
 
     fn tensor(&self, name: &str, stored: &[usize]) -> Result<Tensor> {
         match &self.source {
             Source::Checkpoint(scope) => scope.get(name, stored),
-            Source::Random(_) | Source::Outline(_) => {
+            Source::Random | Source::Outline => {
                 let values = (0..stored.iter().product()).map(|i: usize| 1.0 / (1 + i % 7) as f32).collect();
                 Tensor::from_f32(name, stored, values)
             }
-        }
-    }
-}
-
-impl From<DType> for Element {
-    fn from(dtype: DType) -> Element {
-        match dtype {
-            DType::F32 => Element::F32,
-            DType::F16 => Element::F16,
-            DType::Bf16 => Element::Bf16,
-        }
-    }
-}
-
-/// Random words, lent as bytes.
-struct Noise(Vec<u32>);
-
-impl AsRef<[u8]> for Noise {
-    fn as_ref(&self) -> &[u8] {
-        bytemuck::cast_slice(&self.0)
-    }
-}
-
-/// Words after which noise repeats: prime, so that the rows of a matrix differ.
-const NOISE_WORDS: usize = 1_000_003;
-
-/// `n` values between -1/16 and 1/16 that look random enough to keep activations finite, aligned for `dtype`.
-fn noise(n: usize, dtype: DType) -> Bytes {
-    static BF16: OnceLock<Vec<u32>> = OnceLock::new();
-    static F32: OnceLock<Vec<u32>> = OnceLock::new();
-    let period = match dtype {
-        DType::F32 => F32.get_or_init(|| random_words(|v| v & 0x807f_0000 | exponent(v) << 23)),
-        DType::F16 | DType::Bf16 => BF16.get_or_init(|| {
-            random_words(|v| {
-                let half = |v: u32| v & 0x807f | exponent(v) << 7;
-                half(v) | half(v.rotate_left(13)) << 16
-            })
-        }),
-    };
-    let mut words = vec![0; (n * dtype.size()).div_ceil(size_of::<u32>())];
-    words.chunks_mut(NOISE_WORDS).for_each(|chunk| chunk.copy_from_slice(&period[..chunk.len()]));
-    Arc::new(Noise(words))
-}
-
-/// Exponents of 2^-5 to 2^-8.
-fn exponent(random: u32) -> u32 {
-    122 - (random >> 20 & 3)
-}
-
-fn random_words(value: impl Fn(u32) -> u32) -> Vec<u32> {
-    let mut state = 0x2545_f491u32;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        value(state)
-    };
-    std::iter::repeat_with(next).take(NOISE_WORDS).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(dtype: DType) -> Vec<f32> {
-        let bytes = noise(200_001, dtype);
-        match dtype {
-            DType::F32 => bytemuck::cast_slice((*bytes).as_ref()).to_vec(),
-            _ => {
-                bytemuck::cast_slice::<_, half::bf16>((*bytes).as_ref()).iter().map(|v| v.to_f32()).collect()
-            }
-        }
-    }
-
-    #[test]
-    fn random_weights_are_small_centred_and_of_the_type_asked_for() {
-        for dtype in [DType::Bf16, DType::F32] {
-            let values = values(dtype);
-            assert!(values.len() >= 200_001 && values.len() <= 200_002, "{dtype}: {} values", values.len());
-            assert!(values.iter().all(|v| v.abs() < 1.0 / 16.0 && v.abs() >= 1.0 / 256.0), "{dtype}");
-            let mean = values.iter().sum::<f32>() / values.len() as f32;
-            assert!(mean.abs() < 1e-3, "{dtype}: mean {mean}");
-            assert!(values[..1000] != values[1000..2000], "{dtype} repeats");
         }
     }
 }

@@ -1,16 +1,20 @@
 //! The weights of a checkpoint: safetensors shards, mapped into memory and handed out by name and shape.
 //!
 //! A model part asks `checkpoint.scope("thinker.model").get("norm.weight", &[hidden])`. Names are those of the
-//! published checkpoint. Nothing is copied or converted here, and nothing here knows what a tensor is for.
+//! published checkpoint. Nothing is
+//! copied or converted unless the user asks for another format, and nothing here knows what a tensor is for.
 
 mod checkpoint;
+mod held;
 mod loader;
+mod noise;
 mod shard;
 mod tensor;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use checkpoint::{Checkpoint, Scope};
+use held::Held;
 pub(crate) use loader::Loader;
 pub(crate) use tensor::{DType, Tensor};
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use memmap2::Mmap;
 
@@ -25,6 +26,16 @@ impl DType {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    /// Widens the elements of `bytes`, which are aligned for the type, from `start` on.
+    pub(super) fn widen(self, bytes: &[u8], start: usize, values: &mut [f32]) {
+        let which = start..start + values.len();
+        match self {
+            Self::F32 => values.copy_from_slice(&bytemuck::cast_slice(bytes)[which]),
+            Self::F16 => bytemuck::cast_slice::<_, f16>(bytes)[which].convert_to_f32_slice(values),
+            Self::Bf16 => bytemuck::cast_slice::<_, bf16>(bytes)[which].convert_to_f32_slice(values),
         }
     }
 
@@ -166,17 +177,11 @@ impl Tensor {
 
     /// All values, converted and joined.
     pub(crate) fn to_f32(&self) -> Vec<f32> {
-        let mut values = Vec::with_capacity(self.numel());
+        let mut values = vec![0.0; self.numel()];
+        let mut rest = &mut values[..];
         for part in self.parts() {
-            match self.dtype {
-                DType::F32 => values.extend_from_slice(bytemuck::cast_slice(part)),
-                DType::F16 => {
-                    values.extend(bytemuck::cast_slice::<_, f16>(part).iter().map(|v| v.to_f32()));
-                }
-                DType::Bf16 => {
-                    values.extend(bytemuck::cast_slice::<_, bf16>(part).iter().map(|v| v.to_f32()));
-                }
-            }
+            let these = rest.split_off_mut(..part.len() / self.dtype.size()).unwrap_or_default();
+            self.dtype.widen(part, 0, these);
         }
         values
     }

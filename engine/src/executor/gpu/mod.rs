@@ -10,6 +10,7 @@ mod program;
 mod readback;
 mod scratch;
 mod shared;
+mod timer;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -23,9 +24,11 @@ pub(crate) use program::Program;
 pub(crate) use readback::Pending;
 use scratch::Scratch;
 pub use shared::SharedDevice;
+use timer::Timer;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
+use crate::executor::Meter;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Recording};
 use crate::shape::Shape;
@@ -40,6 +43,8 @@ pub(crate) struct Gpu {
     scratch: Scratch,
     pace: Pace,
     taps: BTreeMap<String, (Shape, Constant)>,
+    /// Sums over the steps, where somebody wants them; each run is waited for then.
+    pub(super) meter: Option<Meter>,
 }
 
 impl Gpu {
@@ -64,6 +69,7 @@ impl Gpu {
             scratch: Scratch::default(),
             pace: Pace::default(),
             taps: BTreeMap::new(),
+            meter: None,
         }
     }
 
@@ -115,6 +121,10 @@ impl Gpu {
         cancel: &Cancel,
         wanted: &[Buffer],
     ) -> Result<Option<Pending>> {
+        let timer = match self.meter {
+            Some(_) => Timer::new(&self.context, program.steps.len())?,
+            None => None,
+        };
         let mut pending = None;
         let mut encoder = None;
         let mut taps = program.taps.iter().peekable();
@@ -127,10 +137,13 @@ impl Gpu {
             let open = encoder.get_or_insert_with(|| {
                 self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
             });
-            program::encode(open, now);
+            program::encode(open, now, done, timer.as_ref());
             (left, done) = (&left[count..], done + count);
             while let Some(tap) = taps.next_if(|tap| tap.after == done) {
                 tap.copy(open);
+            }
+            if let Some(timer) = timer.as_ref().filter(|_| left.is_empty()) {
+                timer.resolve(open);
             }
             if left.is_empty() && !wanted.is_empty() {
                 let pieces = wanted.iter().map(|b| self.memory.piece(*b)).collect::<Result<Vec<_>>>()?;
@@ -149,6 +162,7 @@ impl Gpu {
                 cancel.check()?;
             }
         }
+        self.note(program, timer.as_ref())?;
         #[cfg(test)]
         if self.scratch.guarded {
             scratch::guard::check(&self.context, &program.scratch);
@@ -157,6 +171,18 @@ impl Gpu {
             self.taps.insert(tap.name.clone(), (tap.shape, tap.read(&self.context)?));
         }
         Ok(pending)
+    }
+
+    /// Adds a run to the meter, if there is one.
+    fn note(&mut self, program: &Program, timer: Option<&Timer>) -> Result<()> {
+        let Some(meter) = &mut self.meter else { return Ok(()) };
+        meter.weight_bytes += program.weight_bytes;
+        meter.dispatches += program.steps.len() as u64;
+        let Some(timer) = timer else { return Ok(()) };
+        for (step, took) in program.steps.iter().zip(timer.read(&self.context, &mut self.memory.readback)?) {
+            *meter.times.entry(step.kernel).or_default() += took;
+        }
+        Ok(())
     }
 
     /// The values that a run has set out for the host. Blocks until they are there.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::context::Context;
 use super::memory::Residents;
 use super::scratch::Scratch;
+use super::timer::Timer;
 use crate::error::Result;
+use crate::executor::meter::expected_bytes;
 use crate::executor::plan::Plan;
 use crate::recording::{Buffer, Constant, Place, Recording};
 use crate::shader::{Binding, Dispatch, Lowering};
@@ -38,6 +40,8 @@ pub(super) struct Tap {
 pub(crate) struct Program {
     pub(super) steps: Vec<Step>,
     pub(super) taps: Vec<Tap>,
+    /// Bytes of weights that a run reads.
+    pub(super) weight_bytes: u64,
     /// Its scratch slots.
     pub(super) scratch: Vec<wgpu::Buffer>,
 }
@@ -97,7 +101,8 @@ impl Program {
             .iter()
             .map(|(after, name, buffer)| tap(context, &places, starts[*after], name, *buffer))
             .collect::<Result<_>>()?;
-        Ok(Program { steps, taps, scratch })
+        let weight_bytes = recording.commands.iter().map(expected_bytes).sum();
+        Ok(Program { steps, taps, weight_bytes, scratch })
     }
 }
 
@@ -138,18 +143,30 @@ fn tap(context: &Context, places: &Places<'_>, after: usize, name: &str, buffer:
     })
 }
 
-/// Appends `steps` to the open slice, as one compute pass.
-pub(super) fn encode(encoder: &mut wgpu::CommandEncoder, steps: &[Step]) {
+/// Appends `steps` to the open slice, as one compute pass. The first of them is step `first` of the run.
+pub(super) fn encode(
+    encoder: &mut wgpu::CommandEncoder,
+    steps: &[Step],
+    first: usize,
+    timer: Option<&Timer>,
+) {
     if steps.is_empty() {
         return;
     }
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-    for step in steps {
+    for (at, step) in (first..).zip(steps) {
+        if let Some(timer) = timer {
+            timer.before(&mut pass, at);
+        }
         pass.set_pipeline(&step.pipeline);
         pass.set_bind_group(0, &step.bind_group, &[]);
         pass.set_immediates(0, &step.params);
         let [x, y, z] = step.groups;
         pass.dispatch_workgroups(x, y, z);
+    }
+    if let Some(timer) = timer {
+        // Overwritten by the next pass, but for the last.
+        timer.after(&mut pass);
     }
 }
 

@@ -46,7 +46,8 @@ impl Case {
     /// Rows `rows` of the queries in one causal call.
     fn causal(&self, isa: Isa, window: Option<usize>, capacity: usize, rows: Range<usize>) -> Vec<f32> {
         let end = self.past + rows.end;
-        let (k, v) = (self.ring(&self.k, capacity, end), self.ring(&self.v, capacity, end));
+        let [k, v] = [&self.k, &self.v].map(|all| self.ring(all, capacity, end));
+        let [wide_k, wide_v] = [&k, &v].map(|ring| ring.to_f32_vec());
         let row = self.heads * self.dim;
         let mut p = self.params(|past| Mask::Causal { past, window: None });
         if let Mask::Causal { window: w, .. } = &mut p.mask {
@@ -54,7 +55,11 @@ impl Case {
         }
         let mut out = vec![f32::NAN; rows.len() * row];
         let at = [(self.past + rows.start) as u32];
-        attend(isa, &p, &self.q[rows.start * row..rows.end * row], &k, &v, &at, &mut out);
+        let q = &self.q[rows.start * row..rows.end * row];
+        attend(isa, &p, q, &wide_k, &wide_v, &at, &mut out);
+        let mut of_halves = vec![f32::NAN; out.len()];
+        attend(isa, &p, q, &k, &v, &at, &mut of_halves);
+        assert_eq!(of_halves, out, "half precision, widened exactly");
         out
     }
 
@@ -232,5 +237,5 @@ fn refuses_heads_and_rows_that_do_not_fit() {
     let segments = Params { heads: 4, kv_heads: 2, head_dim: 8, mask: Mask::Segments { bounds: past } };
     assert!(error(wide, wide, segments.clone()).contains("same rows"));
     assert!(error(k, k, segments).contains("must be F32"));
-    assert!(error(wide, wide, params(2, None)).contains("must be F16"));
+    assert!(error(k, wide, params(2, None)).contains("must be F16"));
 }

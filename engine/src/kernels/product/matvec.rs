@@ -1,14 +1,13 @@
 //! Products for few rows of x, near the speed of the memory that the weights come from: every workgroup takes some rows of weights
 //! and all rows of x. The norm is applied in passing.
 
-use super::Chosen;
-use super::teams::{Job, SIZE, Teams};
-use crate::error::{Error, Result};
+use super::source::{Source, matrix};
+use crate::error::Result;
 use crate::kernels::linear::Epilogue;
 use crate::kernels::projections::Matrix;
 use crate::kernels::rms_norm::Norm;
-use crate::recording::{Buffer, Place};
-use crate::shader::{Binding, Dispatch, Lowering, pitch};
+use crate::recording::{Buffer, check};
+use crate::shader::Lowering;
 use crate::shape::Element;
 
 /// Lowers [`crate::kernels::linear`] with a norm before it.
@@ -21,17 +20,11 @@ pub(super) fn linear(
     low: &mut Lowering<'_>,
 ) -> Result<()> {
     let source = Source::new(x, norm, weight.element, low)?;
-    let teams = Teams::of(Job {
-        outputs: weight.rows(),
-        rows_each: 1,
-        chunks: source.chunks,
-        columns: x.rows(),
-        times: 1,
-    });
+    let teams = source.teams(weight.rows(), 1, 1, low)?;
     let Epilogue { bias, activation, scale, gate, residual } = *epilogue;
     let optional = [("BIAS", bias), ("SCALE", scale), ("GATE", gate), ("RESIDUAL", residual)];
-    let mut dispatch = source.begin("matvec", weight.element, &teams, low);
-    dispatch = dispatch.constant("ACTIVATION", activation.number());
+    let mut dispatch = source.begin("matvec", &teams, low);
+    dispatch = dispatch.constant("ACTIVATION", activation as u32);
     dispatch =
         matrix(dispatch, weight)?.size(weight.rows()).size(weight.offset / weight.row()).size(out.offset);
     for (name, buffer) in optional {
@@ -42,14 +35,27 @@ pub(super) fn linear(
     low.push(dispatch.write(out).groups(tiles, low.target()).costs(work(weight, x.rows())))
 }
 
-/// Whether these matrices can share a dispatch.
-pub(super) fn fits_together(matrices: &[Matrix]) -> bool {
-    let alike = matrices.iter().all(|(weight, _)| weight.element == matrices[0].0.element);
-    matrices.len() > 1 && alike && matrices.iter().all(|(_, bias)| bias.is_none())
+/// Lowers [`crate::kernels::projections`]: one dispatch, or one for each matrix where they are too unlike.
+pub(super) fn projections(
+    x: Buffer,
+    norm: Option<Norm>,
+    matrices: &[Matrix],
+    outputs: &[Buffer],
+    low: &mut Lowering<'_>,
+) -> Result<()> {
+    let alike =
+        matrices.iter().all(|(weight, bias)| weight.element == matrices[0].0.element && bias.is_none());
+    if alike && matrices.len() > 1 {
+        return together(x, norm, matrices, outputs, low);
+    }
+    for (&(weight, bias), &out) in matrices.iter().zip(outputs) {
+        linear(x, norm, weight, &Epilogue { bias, ..Epilogue::default() }, out, low)?;
+    }
+    Ok(())
 }
 
-/// Lowers [`crate::kernels::projections`] with two or three matrices that [`fits_together`].
-pub(super) fn together(
+/// Products with two or three matrices of one type in one dispatch.
+fn together(
     x: Buffer,
     norm: Option<Norm>,
     matrices: &[Matrix],
@@ -59,14 +65,8 @@ pub(super) fn together(
     let element = matrices[0].0.element;
     let source = Source::new(x, norm, element, low)?;
     let rows = matrices.iter().map(|(weight, _)| weight.rows());
-    let teams = Teams::of(Job {
-        outputs: rows.clone().sum(),
-        rows_each: 1,
-        chunks: source.chunks,
-        columns: x.rows(),
-        times: 1,
-    });
-    let mut dispatch = source.begin("matvec_three", element, &teams, low);
+    let teams = source.teams(rows.clone().sum(), 1, 1, low)?;
+    let mut dispatch = source.begin("matvec_three", &teams, low);
     for i in 0..3 {
         // A third that is not there has no rows.
         let (weight, _) = matrices[i.min(matrices.len() - 1)];
@@ -92,16 +92,21 @@ pub(super) fn gated(
     x: Buffer,
     norm: Option<Norm>,
     index: Option<Buffer>,
-    [gate, up]: [Buffer; 2],
+    gate: Buffer,
+    up: Buffer,
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
     let source = Source::new(x, norm, gate.element, low)?;
+    check(gate.element == up.element, "matvec_gated", || {
+        format!("gate and up must be alike, found {:?} and {:?}", gate.element, up.element)
+    })?;
     let experts = index.map_or(1, |_| gate.shape.axes()[0]);
     let outputs = gate.rows() / experts;
+    // With experts, every row of x has weights of its own.
     let (columns, times) = index.map_or((x.rows(), 1), |index| (1, index.shape.len()));
-    let teams = Teams::of(Job { outputs, rows_each: 2, chunks: source.chunks, columns, times });
-    let mut dispatch = source.begin("matvec_gated", gate.element, &teams, low);
+    let teams = source.teams(outputs, 2, times, low)?;
+    let mut dispatch = source.begin("matvec_gated", &teams, low);
     dispatch = matrix(matrix(dispatch, gate)?, up)?;
     let index = index.unwrap_or(Buffer { shape: [x.rows(), 0].into(), ..source.x });
     let dispatch = dispatch
@@ -122,7 +127,8 @@ pub(super) fn gated(
 /// Lowers [`crate::kernels::expert_down`].
 pub(super) fn experts(
     mid: Buffer,
-    Chosen { index, share }: Chosen,
+    index: Buffer,
+    share: Buffer,
     down: Buffer,
     residual: Option<Buffer>,
     out: Buffer,
@@ -131,11 +137,11 @@ pub(super) fn experts(
     let source = Source::new(mid, None, down.element, low)?;
     let (each, k, n) = (source.chunks, index.row(), index.rows());
     // A token's rows are taken as one.
-    let source = Source { x: source.x.reshape([n, k * source.x.row()]), chunks: k * each, ..source };
+    let source = source.joined(k);
     let experts = down.shape.axes()[0];
     let outputs = down.rows() / experts;
-    let teams = Teams::of(Job { outputs, rows_each: 1, chunks: source.chunks, columns: 1, times: n });
-    let dispatch = source.begin("matvec_experts", down.element, &teams, low);
+    let teams = source.teams(outputs, 1, n, low)?;
+    let dispatch = source.begin("matvec_experts", &teams, low);
     let bound = residual.unwrap_or(source.x);
     let dispatch = matrix(dispatch.define("EXPERTS"), down)?
         .constant("K", k as u32)
@@ -157,83 +163,7 @@ pub(super) fn experts(
     low.push(dispatch)
 }
 
-/// Rows of x and their norm, as long and as aligned as the rows of uploaded weights.
-struct Source {
-    x: Buffer,
-    norm: Option<Norm>,
-    /// Elements of a row of x.
-    width: usize,
-    /// Pieces of 16 bytes in a row of weights.
-    chunks: usize,
-}
-
-impl Source {
-    fn new(x: Buffer, norm: Option<Norm>, element: Element, low: &mut Lowering<'_>) -> Result<Source> {
-        let (width, padded) = (x.row(), pitch(element, x.row()));
-        let norm = match norm {
-            Some(Norm { weight, eps }) => Some(Norm { weight: aligned(weight, padded, low)?, eps }),
-            None => None,
-        };
-        let chunks = element.bytes(1, padded) / 16;
-        Ok(Source { x: aligned(x, padded, low)?, norm, width, chunks })
-    }
-
-    /// A dispatch with all that the shaders of few rows have in common.
-    fn begin(&self, shader: &'static str, element: Element, teams: &Teams, low: &Lowering<'_>) -> Dispatch {
-        let norm = self.norm.map_or(self.x, |norm| norm.weight);
-        let dispatch = Dispatch::new(shader)
-            .define(define(element))
-            .define(low.target().subgroup_define())
-            .read(self.x)
-            .read(norm)
-            .size(self.x.rows())
-            .size(self.width)
-            .size(self.chunks)
-            .size(self.x.offset / 4)
-            .size(norm.offset / 4)
-            .float(self.norm.map_or(0.0, |norm| norm.eps));
-        teams.constants(dispatch, self.norm.is_some(), low.target())
-    }
-}
-
-/// `x` with rows of `padded` elements that begin at multiples of 16 bytes: itself, or a copy.
-fn aligned(x: Buffer, padded: usize, low: &mut Lowering<'_>) -> Result<Buffer> {
-    if x.row() == padded && x.offset.is_multiple_of(4) {
-        return Ok(x);
-    }
-    let out = low.scratch([x.rows(), padded], Element::F32);
-    let dispatch = Dispatch::new("pad_rows").read(x).write(out);
-    let dispatch = dispatch.size(x.rows()).size(x.row()).size(padded).size(x.offset);
-    low.push(dispatch.threads(out.shape.len(), SIZE, low.target()))?;
-    Ok(out)
-}
-
-/// Binds a matrix.
-///
-/// # Errors
-/// `Error::Shape` where its rows are not laid out as uploaded ones are.
-fn matrix(dispatch: Dispatch, weight: Buffer) -> Result<Dispatch> {
-    let uploaded = matches!(weight.place, Place::Resident(_));
-    if !uploaded && weight.row() != pitch(weight.element, weight.row()) {
-        return Err(Error::Shape {
-            kernel: "matvec",
-            reason: format!("weight {} must be uploaded, since its rows need padding", weight.shape),
-        });
-    }
-    Ok(dispatch.read(weight).bind(Binding::scales(weight)))
-}
-
-fn define(element: Element) -> &'static str {
-    match element {
-        Element::F32 | Element::U32 => "F32",
-        Element::F16 => "F16",
-        Element::Bf16 => "BF16",
-        Element::Q8_0 => "Q8_0",
-        Element::Q4 => "Q4",
-    }
-}
-
-/// What a product with a matrix costs.
+/// What a product with a matrix costs: a multiplication may take less time than the weight that it needs.
 fn work(weight: Buffer, rows: usize) -> usize {
-    weight.element.bytes(weight.rows(), weight.row()) * rows.max(1)
+    weight.shape.len() * rows.max(4)
 }

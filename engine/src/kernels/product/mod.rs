@@ -3,7 +3,10 @@
 mod grouped;
 mod matmul;
 mod matvec;
+mod source;
 mod teams;
+#[cfg(test)]
+mod tests;
 mod tile;
 
 use super::linear::Epilogue;
@@ -14,7 +17,12 @@ use crate::recording::Buffer;
 use crate::shader::Lowering;
 
 /// Rows up to which the weights are read once and the rows kept at hand; more go tile by tile.
-const FEW_ROWS: usize = 8;
+const FEW_ROWS: usize = teams::MOST_COLUMNS;
+
+/// Whether so many rows are few. Tiles take no quantised weights yet: there many rows are taken in parts.
+fn few(rows: usize, weight: Buffer) -> bool {
+    rows <= FEW_ROWS || weight.element.quant().is_some()
+}
 
 /// Lowers [`super::linear`].
 pub(super) fn linear(
@@ -24,10 +32,10 @@ pub(super) fn linear(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    if x.rows() > FEW_ROWS {
-        return matmul::linear(x, weight, epilogue, out, low);
+    match few(x.rows(), weight) {
+        true => matvec::linear(x, None, weight, epilogue, out, low),
+        false => matmul::linear(x, weight, epilogue, out, low),
     }
-    matvec::linear(x, None, weight, epilogue, out, low)
 }
 
 /// Lowers [`super::projections`].
@@ -38,16 +46,10 @@ pub(super) fn projections(
     outputs: &[Buffer],
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    if x.rows() > FEW_ROWS {
-        return matmul::projections(x, norm, matrices, outputs, low);
+    match matrices.iter().all(|&(weight, _)| few(x.rows(), weight)) {
+        true => matvec::projections(x, norm, matrices, outputs, low),
+        false => matmul::projections(x, norm, matrices, outputs, low),
     }
-    if matvec::fits_together(matrices) {
-        return matvec::together(x, norm, matrices, outputs, low);
-    }
-    for (&(weight, bias), &out) in matrices.iter().zip(outputs) {
-        matvec::linear(x, norm, weight, &Epilogue { bias, ..Epilogue::default() }, out, low)?;
-    }
-    Ok(())
 }
 
 /// Lowers [`super::gate_up`].
@@ -59,10 +61,10 @@ pub(super) fn gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    if x.rows() > FEW_ROWS {
-        return matmul::gate_up(x, norm, gate, up, out, low);
+    match few(x.rows(), gate) {
+        true => matvec::gated(x, norm, None, gate, up, out, low),
+        false => matmul::gate_up(x, norm, gate, up, out, low),
     }
-    matvec::gated(x, norm, None, [gate, up], out, low)
 }
 
 /// Lowers [`super::expert_gate_up`].
@@ -70,36 +72,29 @@ pub(super) fn expert_gate_up(
     x: Buffer,
     norm: Option<Norm>,
     index: Buffer,
-    [gate, up]: [Buffer; 2],
+    gate: Buffer,
+    up: Buffer,
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    if x.rows() > FEW_ROWS {
-        return grouped::gate_up(x, norm, index, gate, up, out, low);
+    match few(x.rows(), gate) {
+        true => matvec::gated(x, norm, Some(index), gate, up, out, low),
+        false => grouped::gate_up(x, norm, index, gate, up, out, low),
     }
-    matvec::gated(x, norm, Some(index), [gate, up], out, low)
 }
 
 /// Lowers [`super::expert_down`].
 pub(super) fn expert_down(
     mid: Buffer,
-    chosen: Chosen,
+    index: Buffer,
+    weight: Buffer,
     down: Buffer,
     residual: Option<Buffer>,
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    if chosen.index.rows() > FEW_ROWS {
-        return grouped::down(mid, chosen.index, chosen.share, down, residual, out, low);
+    match few(index.rows(), down) {
+        true => matvec::experts(mid, index, weight, down, residual, out, low),
+        false => grouped::down(mid, index, weight, down, residual, out, low),
     }
-    matvec::experts(mid, chosen, down, residual, out, low)
-}
-
-/// The experts that each row takes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chosen {
-    /// `[n, k]` u32
-    pub(super) index: Buffer,
-    /// `[n, k]` f32
-    pub(super) share: Buffer,
 }

@@ -9,11 +9,9 @@ pub(super) const SIZE: usize = 256;
 /// Rows of x that one workgroup takes.
 pub(super) const MOST_COLUMNS: usize = 8;
 
-/// Loads of 16 bytes that a thread has under way at once: enough of them hide the memory's latency, more cost registers.
-const LOADS: usize = 12;
-
-/// Workgroups below which the rows are shared out further, so that none of a large device's processors is idle.
-const WORKGROUPS: usize = 512;
+/// Loads of 16 bytes of weights that a thread has under way at once, by rows of x: enough of them hide the memory's latency, more
+/// cost registers.
+const LOADS: [(usize, usize); 3] = [(1, 12), (4, 8), (MOST_COLUMNS, 4)];
 
 /// What a product asks for.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +26,8 @@ pub(super) struct Job {
     pub(super) columns: usize,
     /// Times that all this is done with other weights.
     pub(super) times: usize,
+    /// Workgroups below which the rows are shared out further.
+    pub(super) enough: usize,
 }
 
 /// A team has `lanes` threads, which walk along `rows` rows of weights, `steps` pieces of each at once, for `columns` rows of x.
@@ -42,7 +42,7 @@ pub(super) struct Teams {
 
 impl Teams {
     pub(super) fn of(job: Job) -> Teams {
-        let Job { outputs, rows_each, chunks, columns, times } = job;
+        let Job { outputs, rows_each, chunks, columns, times, enough } = job;
         let columns = columns.next_power_of_two().min(MOST_COLUMNS);
         // No lane is idle where the length of rows allows it.
         let even = 1 << chunks.trailing_zeros().min(5);
@@ -51,15 +51,16 @@ impl Teams {
         // Each result of a workgroup has a thread.
         let lanes = lanes.max(rows / rows_each * columns);
         let mut teams = Teams { lanes, rows, steps: 1, columns, rows_each };
-        let few = |teams: &Teams| outputs.div_ceil(teams.height()) * times < WORKGROUPS;
+        let few = |teams: &Teams| outputs.div_ceil(teams.height()) * times < enough;
         while few(&teams) && teams.lanes < SIZE && chunks.is_multiple_of(2 * teams.lanes) {
             teams.lanes *= 2;
         }
         while few(&teams) && teams.rows > rows_each {
             teams.rows /= 2;
         }
+        let loads = LOADS.iter().find(|(most, _)| columns <= *most).map_or(1, |&(_, loads)| loads);
         teams.steps = (1..=4)
-            .rfind(|steps| chunks.is_multiple_of(teams.lanes * steps) && teams.rows * steps <= LOADS)
+            .rfind(|steps| chunks.is_multiple_of(teams.lanes * steps) && teams.rows * steps <= loads)
             .unwrap_or(1);
         teams
     }
@@ -101,7 +102,7 @@ mod tests {
         for chunks in [1, 3, 5, 8, 48, 96, 128, 256, 512, 538, 640, 1024] {
             for outputs in [1, 17, 128, 768, 2048, 5120, 152_064] {
                 for (columns, rows_each) in [(1, 1), (2, 2), (3, 1), (5, 2), (8, 1), (40, 2)] {
-                    let teams = Teams::of(Job { outputs, rows_each, chunks, columns, times: 1 });
+                    let teams = Teams::of(Job { outputs, rows_each, chunks, columns, times: 1, enough: 512 });
                     assert!(teams.lanes.is_power_of_two() && teams.lanes <= SIZE, "{teams:?}");
                     assert!(teams.rows % rows_each == 0 && teams.rows * teams.steps <= 16, "{teams:?}");
                     assert!((teams.rows + 1) * teams.columns <= 48, "{teams:?}");
@@ -120,7 +121,7 @@ mod tests {
         for (outputs, chunks) in
             [(5120, 256), (2048, 512), (152_064, 256), (5120, 128), (2048, 256), (2048, 96), (768, 48)]
         {
-            let teams = Teams::of(Job { outputs, rows_each: 1, chunks, columns: 1, times: 1 });
+            let teams = Teams::of(Job { outputs, rows_each: 1, chunks, columns: 1, times: 1, enough: 512 });
             assert!(chunks % teams.lanes == 0, "{teams:?}");
             let turns = chunks / (teams.lanes * teams.steps);
             assert!(teams.rows * teams.steps >= 4 || turns == 1, "{outputs} {chunks} {teams:?}");

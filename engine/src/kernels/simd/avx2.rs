@@ -252,7 +252,7 @@ unsafe fn load<const S: u8>(row: *const u8, i: usize) -> __m256 {
 /// The sum over the lanes: i and i+8, then +4, +2, +1.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn reduce(low: __m256, high: __m256) -> f32 {
+pub(super) fn reduce(low: __m256, high: __m256) -> f32 {
     let eight = _mm256_add_ps(low, high);
     let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));

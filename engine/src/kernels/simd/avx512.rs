@@ -200,7 +200,7 @@ unsafe fn load<const S: u8>(row: *const u8, i: usize, mask: __mmask16) -> __m512
 /// Each register's sum over its lanes: i and i+8, then +4, +2, +1.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn reduce([a, b, c, d]: [__m512; ROWS]) -> __m128 {
+pub(super) fn reduce([a, b, c, d]: [__m512; ROWS]) -> __m128 {
     let halves = |a, b| {
         let swapped = _mm512_shuffle_f32x4::<0b01_00_11_10>(a, b);
         _mm512_add_ps(_mm512_mask_blend_ps(0xff00, a, b), swapped)

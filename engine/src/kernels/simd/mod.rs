@@ -2,12 +2,14 @@
 //!
 //! One order for all of them: sixteen f32 lanes (lane = index mod 16, blocks of sixteen ascending, fused multiply-add), then
 //! lanes i and i+8, +4, +2, +1. AVX-512 and AVX2 give the same bits; without fused steps the last bits may differ. The result
-//! for a pair of rows never depends on what else the call computes. Not here: threads, and what follows a product.
+//! for a pair of rows never depends on what else the call computes. Quantised weights have an order of their own ([`int8`]).
+//! Not here: what follows a product.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod int8;
 pub(crate) mod math;
 mod portable;
 mod products;
@@ -17,13 +19,45 @@ mod tile;
 
 use std::ops::Range;
 
-use super::bindings::Weight;
+use super::bindings::{Matrix, Weight};
 use super::isa::{Isa, Set};
+use crate::shape::Element;
 use tile::{Lanes, Rows, Totals};
 
 pub(crate) use products::with_scratch;
 
+/// Rows of x in the form in which they meet weights.
+pub(crate) enum Activations<'a> {
+    Plain(Vec<&'a [f32]>),
+    /// For quantised weights.
+    Int8(int8::Rows),
+}
+
 impl Isa {
+    /// Rows of x `[k]`, for products with weights held as `element`.
+    pub(crate) fn activations(self, x: Vec<&[f32]>, element: Element) -> Activations<'_> {
+        match element {
+            Element::Q8_0 | Element::Q4 => Activations::Int8(int8::Rows::new(self, &x)),
+            Element::F32 | Element::F16 | Element::Bf16 | Element::U32 => Activations::Plain(x),
+        }
+    }
+
+    /// Gives `sink(c, sums)` for each row `c` of those that `which` names, counted from its start and ascending, where
+    /// `sums[r] = Σ weight[r, i] · x[c][i]`. The sink must not call the thread pool.
+    pub(crate) fn products(
+        self,
+        weight: Matrix<'_>,
+        x: &Activations<'_>,
+        which: Range<usize>,
+        sink: impl FnMut(usize, &[f32]),
+    ) {
+        match (weight, x) {
+            (Matrix::Plain(weight), Activations::Plain(x)) => self.plain_products(weight, &x[which], sink),
+            (Matrix::Quantised(weight), Activations::Int8(x)) => int8::products(self, weight, x, which, sink),
+            _ => unreachable!("x was made for weights of this type"),
+        }
+    }
+
     /// The products of a tile: one group of weight rows times `count` rows of x, packed.
     #[inline]
     fn multiply(self, rows: &Rows<'_>, x: &[f32], count: usize, lanes: Lanes<'_>, totals: &mut Totals) {
@@ -34,7 +68,7 @@ impl Isa {
             Set::Avx2 => unsafe { avx2::multiply(rows, x, count, lanes, totals) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::multiply(rows, x, count, lanes, totals) },
+            Set::Avx512 | Set::Avx512Vnni => unsafe { avx512::multiply(rows, x, count, lanes, totals) },
         }
     }
 
@@ -48,7 +82,7 @@ impl Isa {
             Set::Avx2 => unsafe { avx2::pack_x(x, columns, packed) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::pack_x(x, columns, packed) },
+            Set::Avx512 | Set::Avx512Vnni => unsafe { avx512::pack_x(x, columns, packed) },
         }
     }
 
@@ -62,7 +96,7 @@ impl Isa {
             Set::Avx2 => unsafe { avx2::pack(weight, k, columns, panel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::pack(weight, k, columns, panel) },
+            Set::Avx512 | Set::Avx512Vnni => unsafe { avx512::pack(weight, k, columns, panel) },
         }
     }
 
@@ -75,7 +109,7 @@ impl Isa {
             Set::Avx2 => unsafe { avx2::map(values, f) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512::map(values, f) },
+            Set::Avx512 | Set::Avx512Vnni => unsafe { avx512::map(values, f) },
         }
     }
 }

@@ -18,9 +18,13 @@ const PART: usize = 1024;
 const KEPT: usize = 96;
 
 impl Isa {
-    /// Gives `sink(c, sums)` for each row `c` of x, ascending, where `sums[r] = Σ weight[r, i] · x[c][i]`.
-    /// `weight` `[rows, k]`, x rows `[k]`. The sink must not call the thread pool.
-    pub(crate) fn products(self, weight: Weight<'_>, x: &[&[f32]], mut sink: impl FnMut(usize, &[f32])) {
+    /// [`Isa::products`] with weights that are not quantised. `weight` `[rows, k]`, x rows `[k]`.
+    pub(super) fn plain_products(
+        self,
+        weight: Weight<'_>,
+        x: &[&[f32]],
+        mut sink: impl FnMut(usize, &[f32]),
+    ) {
         let Some(k) = x.first().map(|x| x.len()).filter(|&k| k > 0 && len(weight) >= k) else { return };
         assert!(x.iter().all(|row| row.len() == k) && len(weight).is_multiple_of(k), "rows of x and weights");
         if x.len() <= MOST_X || x.len() * k <= FEW {
@@ -41,13 +45,13 @@ impl Isa {
         let (rows, padded) = (len(weight) / k, k.next_multiple_of(LANES));
         with_scratch(&SCRATCH, x.len() * (padded + rows), |memory| {
             let (packed, sums) = memory.split_at_mut(x.len() * padded);
-            for tile in tiles(x.len()) {
+            for tile in tiles(x.len(), MOST_X) {
                 self.pack_x(&x[tile.clone()], &(0..k), &mut packed[tile.start * padded..tile.end * padded]);
             }
             for first in (0..rows).step_by(ROWS) {
                 let weight = weight.slice(first * k, ROWS.min(rows - first) * k);
-                for (i, tile) in tiles(x.len()).enumerate() {
-                    let ahead = Ahead::new(weight, k, i, tiles(x.len()).len());
+                for (i, tile) in tiles(x.len(), MOST_X).enumerate() {
+                    let ahead = Ahead::new(weight, k, i, tiles(x.len(), MOST_X).len());
                     let packed = &packed[tile.start * padded..tile.end * padded];
                     let group = Rows::Stored { weight, k, ahead };
                     self.multiply(&group, packed, tile.len(), Lanes::Only, &mut totals);
@@ -68,7 +72,7 @@ impl Isa {
         let part = k.div_ceil(parts).next_multiple_of(LANES);
         let groups = rows.div_ceil(ROWS);
         // Nothing is kept where one part is all of k.
-        let kept = if parts == 1 { 0 } else { tiles(x.len()).len() };
+        let kept = if parts == 1 { 0 } else { tiles(x.len(), MOST_X).len() };
         let sizes = [groups * ROWS * part, MOST_X * part, kept * groups * TILE];
         with_scratch(&SCRATCH, sizes.iter().sum::<usize>() + MOST_X * rows, |memory| {
             let (panel, memory) = memory.split_at_mut(sizes[0]);
@@ -79,7 +83,7 @@ impl Isa {
                 let padded = columns.len().next_multiple_of(LANES);
                 let panel = &mut panel[..groups * ROWS * padded];
                 self.pack(weight, k, columns.clone(), panel);
-                for (i, tile) in tiles(x.len()).enumerate() {
+                for (i, tile) in tiles(x.len(), MOST_X).enumerate() {
                     let packed = &mut packed[..tile.len() * padded];
                     self.pack_x(&x[tile.clone()], &columns, packed);
                     for (group, panel) in panel.chunks_exact(ROWS * padded).enumerate() {

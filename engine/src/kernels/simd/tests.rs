@@ -26,7 +26,7 @@ impl Stores {
 fn products(level: Isa, weight: Weight<'_>, x: &[f32], k: usize) -> Vec<f32> {
     let x: Vec<&[f32]> = x.chunks(k).collect();
     let mut out = Vec::new();
-    level.products(weight, &x, |c, sums| {
+    level.plain_products(weight, &x, |c, sums| {
         assert_eq!(out.len(), c * sums.len(), "rows of x come in order");
         out.extend_from_slice(sums);
     });

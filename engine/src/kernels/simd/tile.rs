@@ -99,9 +99,9 @@ pub(super) fn row_pointers(weight: Weight<'_>, k: usize) -> [*const u8; ROWS] {
     std::array::from_fn(|r| start.wrapping_add(r.min(last) * k * size))
 }
 
-/// Splits `n` rows into tiles of about equal size: seven rows are four and three, not six and one.
-pub(super) fn tiles(n: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
-    let tiles = n.div_ceil(MOST_X);
+/// Splits `n` rows into tiles of at most `most`, of about equal size: seven rows are four and three, not six and one.
+pub(super) fn tiles(n: usize, most: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let tiles = n.div_ceil(most);
     (0..tiles).map(move |i| i * n / tiles..(i + 1) * n / tiles)
 }
 
