@@ -12,6 +12,7 @@
 //! neither the ring's size nor the cut into calls changes a bit. Scores of a tile of queries are kept: memory of a thread grows
 //! with the number of keys. Tolerance 1e-5.
 
+mod gpu;
 mod tile;
 mod values;
 mod weights;
@@ -25,6 +26,7 @@ use super::isa::Isa;
 use super::{Kernel, require};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
+use crate::shader::Lowering;
 use crate::shape::Element;
 use tile::{Heads, Span, Stored};
 
@@ -92,6 +94,10 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         Element::F16 => attend(isa, p, q, inputs.f16(1), inputs.f16(2), at, out),
         _ => attend(isa, p, q, inputs.f32(1), inputs.f32(2), at, out),
     }
+}
+
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    gpu::lower(p, inputs, outputs, low)
 }
 
 fn attend<T: Stored>(isa: Isa, p: &Params, q: &[f32], k: &[T], v: &[T], at: &[u32], mut out: &mut [f32]) {

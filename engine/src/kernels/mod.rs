@@ -44,7 +44,7 @@ pub(crate) mod threads;
 
 use bindings::{Inputs, Outputs};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recording::Buffer;
 use crate::shader::Lowering;
 
@@ -124,6 +124,7 @@ impl Kernel {
         match self {
             Kernel::Add => add::gpu(inputs, outputs, low),
             Kernel::Advance(p) => advance::gpu(p, outputs, low),
+            Kernel::Attention(p) => attention::gpu(p, inputs, outputs, low),
             Kernel::CausalColumns(p) => causal_columns::gpu(p, inputs, outputs, low),
             Kernel::ConcatRows => concat_rows::gpu(inputs, outputs, low),
             Kernel::Conv2dColumns => conv2d_columns::gpu(inputs, outputs, low),
@@ -149,7 +150,6 @@ impl Kernel {
             Kernel::Snake => snake::gpu(inputs, outputs, low),
             Kernel::Router(p) => router::gpu(p, inputs, outputs, low),
             Kernel::Sample(p) => sample::gpu(p, inputs, outputs, low),
-            _ => Err(Error::Shape { kernel: self.name(), reason: "has no shader yet".into() }),
         }
     }
 

@@ -10,7 +10,8 @@ use super::rms_norm::{Norm, check_norm, normalised};
 use super::{Kernel, cache_write, require, rope};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
-use crate::shader::Lowering;
+use crate::shader::{Dispatch, Lowering};
+use crate::shape::Element;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
@@ -116,16 +117,51 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     write(inputs.slots[2], values);
 }
 
-pub(crate) fn gpu(_: &Params, _: &[Buffer], _: &[Buffer], _: &mut Lowering<'_>) -> Result<()> {
-    Err(crate::error::Error::Shape { kernel: "rotate", reason: "has no shader yet".into() })
+pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
+    let ([q, k, v, table, past], [out, keys, values]) = (&inputs[..5], outputs) else {
+        unreachable!("record() bound five inputs at least, and three outputs")
+    };
+    // What is not there is not read.
+    let (of_q, of_k) = if p.eps.is_some() { (inputs[5], inputs[6]) } else { (*table, *table) };
+    let [heads, kv_heads] = [q, k].map(|rows| rows.row() / p.head_dim);
+    let dispatch = Dispatch::new("rotate")
+        .define(if keys.element == Element::F16 { "F16" } else { "F32" })
+        .define(low.target().subgroup_define())
+        .constant("DIM", p.head_dim as u32)
+        .constant("NORM", p.eps.is_some().into())
+        .read(*q)
+        .read(*k)
+        .read(*v)
+        .read(*table)
+        .read(*past)
+        .read(of_q)
+        .read(of_k)
+        .write(*out)
+        .write(*keys)
+        .write(*values)
+        .size(q.rows())
+        .size(heads)
+        .size(kv_heads)
+        .size(keys.rows())
+        .float(p.eps.unwrap_or_default())
+        .size(q.offset)
+        .size(k.offset)
+        .size(v.offset)
+        .size(table.offset)
+        .size(past.offset)
+        .size(of_q.offset)
+        .size(of_k.offset)
+        .size(out.offset)
+        .size(keys.offset)
+        .size(values.offset)
+        .groups(q.rows() * (heads + 2 * kv_heads), low.target());
+    low.push(dispatch)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::Executor;
-    use crate::kernels::testing::{assert_close, random};
-    use crate::shape::Element;
+    use crate::kernels::testing::{assert_close, executors, random, run};
 
     /// Plain loops in f64: each head normalised where there is a norm, then each pair `(j, j + d / 2)` turned.
     fn turned(x: &[f32], norm: Option<&[f32]>, table: &[f32], heads: usize, d: usize) -> Vec<f32> {
@@ -150,39 +186,42 @@ mod tests {
     #[test]
     fn queries_are_turned_and_keys_and_values_join_the_ring() {
         let capacity = 11;
-        for (n, heads, kv_heads, d, past) in
-            [(1, 4, 2, 8, 0), (3, 2, 1, 6, 9), (5, 3, 3, 4, 20), (1, 32, 4, 128, 10)]
-        {
-            for normed in [true, false] {
-                let mut executor = Executor::processor();
-                let memory = executor.memory();
-                let [keys, values] =
-                    [(); 2].map(|()| memory.allocate([capacity, kv_heads * d].into(), Element::F16).unwrap());
-                let counter = memory.allocate([1].into(), Element::U32).unwrap();
-                memory.write_u32(counter, &[past]).unwrap();
-                let [q, k, v] = [heads, kv_heads, kv_heads].map(|h| random(n * h * d, h as u64 + 1));
-                let [table, of_q, of_k] = [n * d, d, d].map(|len| random(len, len as u64 + 7));
-                let mut rec = Recording::new();
-                let rows = Rows {
-                    q: rec.constant_f32([n, heads * d], q.clone()),
-                    k: rec.constant_f32([n, kv_heads * d], k.clone()),
-                    v: rec.constant_f32([n, kv_heads * d], v.clone()),
-                };
-                let bound = rec.constant_f32([n, d], table.clone());
-                let mut norm = |w: &[f32]| Norm { weight: rec.constant_f32([d], w.to_vec()), eps: 1e-6 };
-                let norms = normed.then_some((norm(&of_q), norm(&of_k)));
-                let cache = Cache { keys, values, past: counter };
-                let out = record(&mut rec, rows, norms, bound, cache).unwrap();
-                let got = crate::kernels::testing::run(&mut executor, &rec, out);
-                let norm = |w| normed.then_some(w);
-                assert_close(&got, &turned(&q, norm(&of_q[..]), &table, heads, d), 1e-5);
-                let want = turned(&k, norm(&of_k[..]), &table, kv_heads, d);
-                let (keys, values) =
-                    (executor.memory().read_f32(keys).unwrap(), executor.memory().read_f32(values).unwrap());
-                for row in 0..n {
-                    let (slot, width) = ((past as usize + row) % capacity, kv_heads * d);
-                    assert_close(&keys[slot * width..][..width], &want[row * width..][..width], HALF);
-                    assert_close(&values[slot * width..][..width], &v[row * width..][..width], HALF);
+        for mut executor in executors() {
+            for (n, heads, kv_heads, d, past) in
+                [(1, 4, 2, 8, 0), (3, 2, 1, 6, 9), (5, 3, 3, 4, 20), (1, 32, 4, 128, 10)]
+            {
+                for (normed, element) in [(true, Element::F16), (false, Element::F16), (true, Element::F32)] {
+                    let memory = executor.memory();
+                    let [keys, values] =
+                        [(); 2].map(|()| memory.allocate([capacity, kv_heads * d].into(), element).unwrap());
+                    let counter = memory.allocate([1].into(), Element::U32).unwrap();
+                    memory.write_u32(counter, &[past]).unwrap();
+                    let [q, k, v] = [heads, kv_heads, kv_heads].map(|h| random(n * h * d, h as u64 + 1));
+                    let [table, of_q, of_k] = [n * d, d, d].map(|len| random(len, len as u64 + 7));
+                    let mut rec = Recording::new();
+                    let rows = Rows {
+                        q: rec.constant_f32([n, heads * d], q.clone()),
+                        k: rec.constant_f32([n, kv_heads * d], k.clone()),
+                        v: rec.constant_f32([n, kv_heads * d], v.clone()),
+                    };
+                    let bound = rec.constant_f32([n, d], table.clone());
+                    let mut norm = |w: &[f32]| Norm { weight: rec.constant_f32([d], w.to_vec()), eps: 1e-6 };
+                    let norms = normed.then_some((norm(&of_q), norm(&of_k)));
+                    let cache = Cache { keys, values, past: counter };
+                    let out = record(&mut rec, rows, norms, bound, cache).unwrap();
+                    let got = run(&mut executor, &rec, out);
+                    let norm = |w| normed.then_some(w);
+                    assert_close(&got, &turned(&q, norm(&of_q[..]), &table, heads, d), 1e-5);
+                    let want = turned(&k, norm(&of_k[..]), &table, kv_heads, d);
+                    let (keys, values) = (
+                        executor.memory().read_f32(keys).unwrap(),
+                        executor.memory().read_f32(values).unwrap(),
+                    );
+                    for row in 0..n {
+                        let (slot, width) = ((past as usize + row) % capacity, kv_heads * d);
+                        assert_close(&keys[slot * width..][..width], &want[row * width..][..width], HALF);
+                        assert_close(&values[slot * width..][..width], &v[row * width..][..width], HALF);
+                    }
                 }
             }
         }
