@@ -1,6 +1,7 @@
 //! A loaded checkpoint.
 
 mod loading;
+mod room;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -104,11 +105,12 @@ impl Engine {
         let tokenizer = Tokenizer::load(folder)?;
         let template = ChatTemplate::load(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let Placed { executor, fallback, model } = loading::place(&checkpoint, &config, options, host)?;
+        let name = loading::name(folder);
+        let Placed { executor, fallback, model } = loading::place(&name, &checkpoint, &config, options, host)?;
 
         let most = config.text().max_positions;
         let info = Info {
-            name: loading::name(folder),
+            name,
             device: executor.description(),
             fallback,
             voices: voices(&config),
@@ -156,7 +158,7 @@ impl Engine {
         let nowhere = Options { device: Device::Cpu, threads: 1, ..Options::default() };
         (self.executor, _) = Executor::open(&nowhere, None)?;
         let checkpoint = Checkpoint::open(&self.folder)?;
-        let placed = loading::place(&checkpoint, &self.config, &self.options, &self.host)?;
+        let placed = loading::place(&self.info.name, &checkpoint, &self.config, &self.options, &self.host)?;
         Placed { executor: self.executor, fallback: self.info.fallback, model: self.model } = placed;
         self.info.device = self.executor.description();
         self.info.load_ms = begun.elapsed().as_secs_f64() * 1e3;

@@ -52,7 +52,7 @@ pub fn silent() -> Settings {
 
 /// A checkpoint on the processor, with a context of so many tokens.
 pub fn load(folder: &Path, context_tokens: Option<usize>) -> Result<Engine> {
-    Engine::load(folder, &Options { device: Device::Cpu, threads: 2, context_tokens })
+    Engine::load(folder, &Options { device: Device::Cpu, threads: 2, context_tokens, ..Options::default() })
 }
 
 /// An empty conversation.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
-use super::process;
 use crate::error::{Error, Result};
+use crate::executor::available_bytes;
 
 /// Bytes to read: more than the last cache of any processor.
 const BYTES: u64 = 1 << 30;
@@ -37,7 +37,7 @@ pub(super) fn measure(threads: usize) -> Result<f64> {
         .build()
         .map_err(|e| Error::Input(format!("cannot start {threads} threads: {e}")))?;
     // Never a large part of what is left.
-    let bytes = process::available_bytes().map_or(BYTES, |available| BYTES.min(available / 4));
+    let bytes = available_bytes().map_or(BYTES, |available| BYTES.min(available / 4));
     let words = vec![1u64; bytes as usize / size_of::<u64>()];
     let passes = (0..PASSES).flat_map(|_| words.chunks_exact(TIMED.min(words.len()).max(1)));
     Ok(pool.install(|| passes.map(rate).fold(0.0, f64::max)))

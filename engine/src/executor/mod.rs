@@ -14,10 +14,12 @@ pub(crate) mod gpu;
 mod meter;
 mod outline;
 mod plan;
+mod room;
 
 pub use gpu::SharedDevice;
 pub(crate) use meter::Meter;
 pub(crate) use outline::Outline;
+pub(crate) use room::{Room, available_bytes, field};
 
 /// The executors there are.
 pub(crate) enum Executor {
@@ -74,6 +76,27 @@ impl Executor {
         match self {
             Executor::Gpu(gpu) => gpu.loss(),
             Executor::Cpu(_) | Executor::Outline(_) => None,
+        }
+    }
+
+    /// Memory that it has left, where the system says so.
+    pub(crate) fn room(&self) -> Option<Room> {
+        match self {
+            Executor::Cpu(_) => Some(Room { bytes: available_bytes()?, unified: true }),
+            Executor::Gpu(gpu) => gpu.room(),
+            Executor::Outline(_) => None,
+        }
+    }
+
+    /// Bytes of scratch memory that `recording` takes.
+    ///
+    /// # Errors
+    /// Sizes that the device's shaders do not take.
+    pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
+        match self {
+            Executor::Cpu(_) => Ok(cpu::Cpu::plan(recording).bytes()),
+            Executor::Gpu(gpu) => gpu.scratch_bytes(recording),
+            Executor::Outline(_) => Ok(0),
         }
     }
 

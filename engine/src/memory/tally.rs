@@ -9,10 +9,20 @@ use crate::shape::{Element, Shape};
 /// Weights seen so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
+    /// Of matrices.
     pub(crate) bytes: u64,
-    /// Type of the largest.
+    /// Of vectors, tables, caches and states.
+    states: u64,
+    /// Type of the largest matrix.
     pub(crate) element: Option<Element>,
     largest: u64,
+}
+
+impl Sums {
+    /// Bytes of everything.
+    pub(crate) fn all(&self) -> u64 {
+        self.bytes + self.states
+    }
 }
 
 /// A memory that counts.
@@ -61,6 +71,7 @@ impl Memory for Tally<'_> {
     }
 
     fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer> {
+        self.sums.states += element.bytes(shape.rows(), shape.row()) as u64;
         match &mut self.memory {
             Some(memory) => memory.allocate(shape, element),
             None => Ok(nowhere(shape, element)),

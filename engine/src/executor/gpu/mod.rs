@@ -28,7 +28,7 @@ use timer::Timer;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::executor::Meter;
+use crate::executor::{Meter, Room, room};
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Recording};
 use crate::shape::Shape;
@@ -89,6 +89,17 @@ impl Gpu {
     /// Why the device was lost, if it was.
     pub(crate) fn loss(&self) -> Option<String> {
         self.context.faults.loss()
+    }
+
+    /// Memory that the adapter has left, where its driver says so.
+    pub(crate) fn room(&self) -> Option<Room> {
+        let info = &self.context.info;
+        room::of_adapter(&info.device_pci_bus_id, adapter::is_unified(info))
+    }
+
+    /// Bytes of scratch memory that `recording` takes.
+    pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
+        program::scratch_bytes(&self.context.target, recording)
     }
 
     /// For tests: see [`Context::destroy_after`].
