@@ -16,6 +16,9 @@ var<immediate> params: Params;
 @group(0) @binding(2) var<storage, read_write> cache: array<u32>; // [capacity, width], two elements a word where they are f16
 
 const SIZE: u32 = 256;
+#ifdef F16
+#import "shared/half.wgsl"
+#endif
 
 @compute @workgroup_size(SIZE)
 fn main(
@@ -31,7 +34,7 @@ fn main(
     let to = params.cache_offset + slot * params.width + at % params.width;
 #ifdef F16
     let pair = params.x_offset + 2 * at;
-    cache[to] = pack2x16float(vec2(x[pair], x[pair + 1]));
+    cache[to] = pack_halves(vec2(x[pair], x[pair + 1]));
 #else
     cache[to] = bitcast<u32>(x[params.x_offset + at]);
 #endif

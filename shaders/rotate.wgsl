@@ -42,6 +42,7 @@ var<immediate> params: Params;
 #endif
 
 const SIZE: u32 = 64;
+#import "shared/half.wgsl"
 #import "shared/reduce.wgsl"
 
 /// The head at hand, normalised.
@@ -116,9 +117,9 @@ fn main(
 #ifdef F16
     for (var i = 2 * thread; i < DIM; i += 2 * SIZE) {
         if is_v {
-            values[(params.values_offset + place + i) / 2] = pack2x16float(vec2(head[i], head[i + 1]));
+            values[(params.values_offset + place + i) / 2] = pack_halves(vec2(head[i], head[i + 1]));
         } else {
-            keys[(params.keys_offset + place + i) / 2] = pack2x16float(vec2(turned(row, i), turned(row, i + 1)));
+            keys[(params.keys_offset + place + i) / 2] = pack_halves(vec2(turned(row, i), turned(row, i + 1)));
         }
     }
 #else

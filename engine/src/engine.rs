@@ -142,9 +142,9 @@ impl Engine {
         self.broken.clone().or_else(|| self.executor.loss())
     }
 
-    /// Takes note that the model in place does not work.
-    pub(crate) fn give_up(&mut self, reason: &str) {
-        self.broken = Some(reason.to_owned());
+    /// Takes note that the model in place does not work, as `error` says.
+    pub(crate) fn give_up(&mut self, error: &Error) {
+        self.broken = Some(error.to_string());
     }
 
     /// Opens a device and places the weights there, as [`Engine::load`] did. Nothing of the old device's memory is left: whoever

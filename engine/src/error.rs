@@ -74,10 +74,14 @@ pub enum Error {
     /// rebuilt.
     #[error("the graphics processor was lost ({0})")]
     DeviceLost(String),
-    /// The model's numbers are broken: a fault of the graphics processor's memory or driver, or a damaged checkpoint. What was said is
-    /// kept; the engine must be rebuilt.
-    #[error("the model's numbers are broken: {0}")]
-    Broken(&'static str),
+    /// The model computed something that is no number: its weights are damaged, or the device computes wrongly.
+    #[error(
+        "the {0} computed values that are no numbers; download the checkpoint again, or choose another device if `verify` fails on this one"
+    )]
+    NotANumber(
+        /// Which part of the model.
+        &'static str,
+    ),
     /// The work was cancelled by its owner; the session stays usable.
     #[error("cancelled")]
     Cancelled,

@@ -13,6 +13,11 @@ pub(crate) trait Memory {
     /// Places a weight. `parts` follow each other along the first axis and are aligned for `element`.
     fn upload(&mut self, shape: Shape, element: Element, parts: Vec<Bytes>) -> Result<Buffer>;
 
+    /// Places a matrix or stack of random weights, where this memory can make them itself: `None` asks for an upload.
+    fn random(&mut self, _shape: Shape, _element: Element) -> Result<Option<Buffer>> {
+        Ok(None)
+    }
+
     /// Places a state of f32, f16 or u32: zeros.
     fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer>;
 

@@ -110,6 +110,32 @@ fn tensors_that_overlap_repeat_or_do_not_fit() {
 }
 
 #[test]
+fn weights_that_are_no_numbers() {
+    for (tensor, part) in [
+        ("thinker.model.norm.weight", "thinker"),
+        ("talker.model.norm.weight", "talker"),
+        ("talker.code_predictor.model.norm.weight", "code predictor"),
+    ] {
+        let folder = copy(&omni());
+        let mut found = 0;
+        for shard in shards(folder.path()) {
+            let (header, mut bytes) = read_shard(&shard);
+            if let Some(entry) = header.get(tensor) {
+                let place = |i: usize| entry["data_offsets"][i].as_u64().unwrap() as usize;
+                bytes[place(0)..place(1)].fill(0xff); // NaN in every type
+                write_raw_shard(&shard, &header, &bytes);
+                found += 1;
+            }
+        }
+        assert_eq!(found, 1, "{tensor}");
+        let mut session = session(folder.path(), Settings::default());
+        let error = ask(&mut session, vec![Content::Text("Hello.".into())]).err().unwrap();
+        assert!(matches!(error, Error::NotANumber(_)), "{error}");
+        assert!(error.to_string().contains(&format!("the {part} computed")), "{error}");
+    }
+}
+
+#[test]
 fn config_values_of_the_wrong_kind() {
     let text = fs::read_to_string(omni().join("config.json")).unwrap();
     let folder = copy(&omni());

@@ -78,6 +78,8 @@ fn report(bench: &Bench, figures: &Figures, kernels: bool) -> Value {
         "per_s": figures.per_s,
         "bytes_per_step": figures.bytes_per_step,
         "bandwidth_share": figures.bandwidth_share,
+        "bandwidth": bench.bandwidth(),
+        "dispatches": figures.dispatches,
         "peak_bytes": figures.peak_bytes,
         "weight_bytes": bench.weight_bytes(),
     });

@@ -1,4 +1,5 @@
-//! The rate at which all threads together read memory: what bounds every step that uses each weight once.
+//! The rate at which a device reads its memory: what bounds every step that uses each weight once. On the processor, all threads
+//! together; on a graphics processor, one product with a matrix that is larger than its caches.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -6,8 +7,12 @@ use std::time::Instant;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::executor::available_bytes;
+use crate::executor::{Executor, available_bytes};
+use crate::kernels::linear::{self, Epilogue};
+use crate::recording::Recording;
+use crate::shape::Element;
 
 /// Bytes to read: more than the last cache of any processor.
 const BYTES: u64 = 1 << 30;
@@ -27,11 +32,42 @@ const STREAMS: usize = 8;
 /// Words of a cache line.
 const LINE: usize = 8;
 
+/// Bytes a second of `executor`, which has so many threads.
+///
+/// # Errors
+/// Those of the device, and of [`measure`].
+pub(super) fn of(executor: &mut Executor, threads: usize) -> Result<f64> {
+    /// Runs in a row, of which the fastest counts.
+    const RUNS: usize = 5;
+    let shape = [1 << 16, 1 << 13];
+    let Some(weight) = executor.memory().random(shape.into(), Element::Bf16)? else {
+        return measure(threads);
+    };
+    let mut rec = Recording::new();
+    let x = rec.constant_f32([1, shape[1]], vec![1.0; shape[1]]);
+    for _ in 0..PASSES {
+        linear::record(&mut rec, x, weight, Epilogue::default())?;
+    }
+    let counter = executor.memory().allocate([1].into(), Element::U32)?;
+    let program = executor.prepare(rec)?;
+    let mut fastest = 0.0f64;
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        let fetch = executor.run_fetching(&program, &Cancel::new(), &[counter])?;
+        executor.collect(fetch)?;
+        let bytes = (PASSES * Element::Bf16.bytes(shape[0], shape[1])) as f64;
+        fastest = fastest.max(bytes / begun.elapsed().as_secs_f64());
+    }
+    executor.memory().free(counter);
+    executor.memory().free(weight);
+    Ok(fastest)
+}
+
 /// Bytes a second of so many threads; 0 takes one for each core.
 ///
 /// # Errors
 /// `Error::Input` when the system refuses the threads.
-pub(super) fn measure(threads: usize) -> Result<f64> {
+fn measure(threads: usize) -> Result<f64> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()

@@ -115,6 +115,8 @@ pub struct Figures {
     pub bandwidth_share: f64,
     /// The most memory that the process has held so far.
     pub peak_bytes: Option<u64>,
+    /// Runs of a shader that a step takes; 0 on the processor.
+    pub dispatches: u64,
     /// Milliseconds of a step by kernel, the largest first; of one run that was not timed otherwise.
     pub kernels_ms: Vec<(&'static str, f64)>,
 }
@@ -177,7 +179,7 @@ impl Bench {
         }
         let needs = Needs::of(&options.stages);
         let (mut executor, _) = Executor::open(&options.options, None)?;
-        let bandwidth = bandwidth::measure(options.options.threads)?;
+        let bandwidth = bandwidth::of(&mut executor, options.options.threads)?;
         process::reset_peak();
         let (parts, tally) = match &options.weights {
             Weights::Checkpoint(folder) => {
@@ -191,7 +193,9 @@ impl Bench {
                 let format = options.options.format.unwrap_or(Format::Bf16);
                 let mut outline = Tally::alone();
                 Parts::load(&mut Loader::outline(&mut outline, format), &config, needs)?;
-                process::check_room(&name, outline.sums().bytes)?;
+                if let Executor::Cpu(_) = executor {
+                    process::check_room(&name, outline.sums().bytes)?;
+                }
                 let mut tally = Tally::over(executor.memory());
                 let parts = Parts::load(&mut Loader::random(&mut tally, format), &config, needs)?;
                 (parts, tally.sums())
@@ -229,7 +233,7 @@ impl Bench {
         self.weight_bytes
     }
 
-    /// Bytes a second that all threads together read from memory.
+    /// Bytes a second that the device reads from its memory.
     pub fn bandwidth(&self) -> f64 {
         self.bandwidth
     }
@@ -258,6 +262,7 @@ impl Bench {
             bytes_per_step: measured.weight_bytes,
             bandwidth_share: measured.weight_bytes as f64 / seconds / self.bandwidth,
             peak_bytes: process::peak_bytes(),
+            dispatches: measured.dispatches,
             kernels_ms: measured.kernels_ms,
         })
     }

@@ -41,6 +41,7 @@ pub(super) struct Measured {
     pub(super) context: usize,
     pub(super) step_ms: f64,
     pub(super) weight_bytes: u64,
+    pub(super) dispatches: u64,
     pub(super) kernels_ms: Vec<(&'static str, f64)>,
 }
 
@@ -205,12 +206,13 @@ impl Bench {
     /// Runs once to warm up and meter, then as often as was asked for; `run` says when what counts began.
     fn repeat(&mut self, size: Size, mut run: impl FnMut(&mut Bench) -> Result<Instant>) -> Result<Measured> {
         self.executor.set_meter(Some(Meter::default()));
-        let warm = run(self);
+        let warm = run(self).and_then(|_| self.executor.finish());
         let meter = self.executor.set_meter(None).unwrap_or_default();
         warm?;
         let mut times = Vec::new();
         for _ in 0..self.options.runs {
             let begun = run(self)?;
+            self.executor.finish()?;
             times.push(begun.elapsed().as_secs_f64() * 1e3 / size.steps as f64);
         }
         let mut kernels_ms: Vec<_> = meter
@@ -224,6 +226,7 @@ impl Bench {
             context: size.context,
             step_ms: median(times),
             weight_bytes: meter.weight_bytes / size.steps as u64,
+            dispatches: meter.dispatches / size.steps as u64,
             kernels_ms,
         })
     }

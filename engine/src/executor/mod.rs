@@ -189,6 +189,17 @@ impl Executor {
         }
     }
 
+    /// Waits until everything that was asked for is done.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        match self {
+            Executor::Gpu(gpu) => gpu.finish(),
+            Executor::Cpu(_) | Executor::Outline(_) => Ok(()),
+        }
+    }
+
     /// Whether runs go on after they were asked for, so that it pays to ask for the next one before the values of this one are read.
     pub(crate) fn runs_ahead(&self) -> bool {
         matches!(self, Executor::Gpu(_))

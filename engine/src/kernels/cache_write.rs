@@ -75,7 +75,7 @@ pub(crate) fn gpu(inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::testing::executors;
+    use crate::kernels::testing::{executors, random};
 
     #[test]
     fn rows_go_around_the_ring() {
@@ -113,29 +113,25 @@ mod tests {
     #[test]
     fn elements_are_rounded_to_the_nearest_and_ties_to_even() {
         // Between 2048 and 4096 a step is 2; the largest is 65504.
-        let x = [2049.0, 2051.0, 2050.5, -2049.5, 1e-8, 65519.0, 65520.0, f32::NAN, 0.1, 3e-7];
-        let infinite = f32::INFINITY;
-        let want = [
-            2048.0,
-            2052.0,
-            2050.0,
-            -2050.0,
-            0.0,
-            65504.0,
-            infinite,
-            f32::NAN,
-            0.099_975_586,
-            2.980_232_2e-7,
-        ];
+        let mut x = vec![2049.0, 2051.0, 2050.5, -2049.5, 1e-8, 65519.0, 65520.0, f32::NAN, 0.1, -0.0];
+        let mut want =
+            vec![2048.0, 2052.0, 2050.0, -2050.0, 0.0, 65504.0, f32::INFINITY, f32::NAN, 0.099_975_586, -0.0];
+        // All sizes, those below the smallest normal number and ties among them too.
+        let tie = |bits: u16| 0.5 * (f16::from_bits(bits).to_f32() + f16::from_bits(bits + 1).to_f32());
+        x.extend(random(4000, 1).iter().zip(0..).map(|(v, i)| v * 2f32.powi(i % 44 - 26)));
+        x.extend([0, 1, 2, 3, 0x3fe, 0x3ff, 0x400, 0x401, 0x7bfd, 0x7bfe].map(tie));
+        want.extend(x[10..].iter().map(|&v| f16::from_f32(v).to_f32()));
+        let len = x.len();
         for mut executor in executors() {
-            let cache = executor.memory().allocate([1, 10].into(), Element::F16).unwrap();
+            let cache = executor.memory().allocate([1, len].into(), Element::F16).unwrap();
             let mut rec = Recording::new();
-            let (bx, bp) = (rec.constant_f32([1, 10], x.to_vec()), rec.constant_u32([1], vec![0]));
+            let (bx, bp) = (rec.constant_f32([1, len], x.clone()), rec.constant_u32([1], vec![0]));
             record(&mut rec, bx, bp, cache).unwrap();
             executor.run_recording(&rec);
             let got = executor.memory().read_f32(cache).unwrap();
-            for (got, want) in got.iter().zip(want) {
-                assert!(*got == want || got.is_nan() && want.is_nan(), "{got}, expected {want}");
+            for (got, want) in got.iter().zip(&want) {
+                let same = got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
+                assert!(same, "{got}, expected {want}");
             }
         }
     }

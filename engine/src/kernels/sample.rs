@@ -39,9 +39,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// `[1, 1]` u32: the count of the calls whose logits held NaN.
+    /// Words of `rng`.
+    pub(crate) const RNG: usize = 4;
+
+    /// `[1]` u32: how many calls have had logits with NaN.
     pub(crate) fn broken(&self) -> Buffer {
-        self.rng.reshape([4, 1]).slice_rows(3, 1)
+        self.rng.reshape([State::RNG, 1]).slice_rows(State::RNG - 1, 1).reshape([1])
     }
 }
 
@@ -74,7 +77,7 @@ pub(crate) fn record(rec: &mut Recording, logits: Buffer, state: State, params: 
     require::f32s("sample", &[("logits", logits)])?;
     require::u32s("sample", &[("token", token), ("rng", rng)])?;
     require::length("sample", "token", token, 1)?;
-    require::length("sample", "rng", rng, 4)?;
+    require::length("sample", "rng", rng, State::RNG)?;
     check(logits.rows() == 1 && u32::try_from(vocabulary).is_ok(), "sample", || {
         format!("logits must be one row, found {}", logits.shape)
     })?;

@@ -51,15 +51,19 @@ impl<'a> Tally<'a> {
     pub(crate) fn sums(&self) -> Sums {
         self.sums
     }
-}
 
-impl Memory for Tally<'_> {
-    fn upload(&mut self, shape: Shape, element: Element, parts: Vec<Bytes>) -> Result<Buffer> {
+    fn count(&mut self, shape: Shape, element: Element) {
         let bytes = element.bytes(shape.rows(), shape.row()) as u64;
         self.sums.bytes += bytes;
         if bytes > self.sums.largest {
             (self.sums.largest, self.sums.element) = (bytes, Some(element));
         }
+    }
+}
+
+impl Memory for Tally<'_> {
+    fn upload(&mut self, shape: Shape, element: Element, parts: Vec<Bytes>) -> Result<Buffer> {
+        self.count(shape, element);
         let placed = match &mut self.memory {
             Some(memory) => memory.upload(shape, element, parts)?,
             None => nowhere(shape, element),
@@ -68,6 +72,14 @@ impl Memory for Tally<'_> {
             tell(self.sums.bytes);
         }
         Ok(placed)
+    }
+
+    fn random(&mut self, shape: Shape, element: Element) -> Result<Option<Buffer>> {
+        let made = self.memory.as_mut().map_or(Ok(None), |memory| memory.random(shape, element))?;
+        if made.is_some() {
+            self.count(shape, element);
+        }
+        Ok(made)
     }
 
     fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer> {

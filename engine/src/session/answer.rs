@@ -93,8 +93,8 @@ impl Session {
                 events.extend(self.finish(answer));
             }
             Err(error) => {
-                if let Error::Broken(reason) = error {
-                    self.engine.give_up(reason);
+                if let Error::NotANumber(_) = error {
+                    self.engine.give_up(&error);
                 }
                 self.abandon(answer);
                 return Err(error);

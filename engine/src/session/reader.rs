@@ -16,6 +16,8 @@ use crate::shape::Element;
 /// Rows that a fresh cache holds.
 const FIRST_ROWS: usize = 512;
 
+const BROKEN: Error = Error::NotANumber("thinker");
+
 /// How far the thinker has read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ReaderMark {
@@ -58,7 +60,7 @@ impl Reader {
         let memory = device.memory();
         let sampler = sample::State {
             token: memory.allocate([1].into(), Element::U32)?,
-            rng: memory.allocate([4].into(), Element::U32)?,
+            rng: memory.allocate([sample::State::RNG].into(), Element::U32)?,
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         let position = memory.allocate([3, 1].into(), Element::F32)?;
@@ -197,9 +199,10 @@ impl Reader {
 
     /// The token sampled last.
     pub(crate) fn token(&self, device: &mut Device<'_>) -> Result<u32> {
-        let token = device.memory().read_u32(self.sampler.token)?;
-        let broken = device.memory().read_u32(self.sampler.broken())?;
-        sound(&[token[0], broken[0]])
+        if device.memory().read_u32(self.sampler.broken())?[0] > 0 {
+            return Err(BROKEN);
+        }
+        Ok(device.memory().read_u32(self.sampler.token)?[0])
     }
 
     /// Feeds the token sampled last and samples the next. Where the device runs ahead, the step after is asked for too: it costs
@@ -209,10 +212,15 @@ impl Reader {
             Some(fetch) => fetch,
             None => self.submit(device, thinker, 1)?,
         };
-        if device.executor.runs_ahead() {
+        if device.executor.runs_ahead() && !self.tapped {
             self.ahead = Some(self.submit(device, thinker, 2)?);
         }
-        let token = sound(&device.executor.collect(wanted)?)?;
+        let &[token, broken] = &device.executor.collect(wanted)?[..] else {
+            return Err(Error::Device("a step has given no token".into()));
+        };
+        if broken > 0 {
+            return Err(BROKEN);
+        }
         self.mark.rows += 1;
         self.mark.walk.next += 1.0;
         self.draws += 1;
@@ -240,13 +248,5 @@ impl Reader {
         sample::record(&mut rec, logits, self.sampler, self.params.clone())?;
         advance::advance_f32(&mut rec, self.position, 1)?;
         Ok(rec)
-    }
-}
-
-/// The token of a sampler whose token and count of broken logits these are.
-fn sound(drawn: &[u32]) -> Result<u32> {
-    match *drawn {
-        [token, 0] => Ok(token),
-        _ => Err(Error::Broken("the thinker's logits hold NaN")),
     }
 }

@@ -22,8 +22,6 @@ use crate::shape::Element;
 /// Rows that a fresh cache holds.
 const FIRST_ROWS: usize = 512;
 
-const BROKEN: Error = Error::Broken("the logits of the speech hold NaN");
-
 /// A stretch of user turns that the thinker has read and the talker has not.
 #[derive(Clone, Debug)]
 pub(crate) struct Stretch {
@@ -119,13 +117,13 @@ impl Speaker {
         let (vocabulary, hidden) = (voice.talker.codec_embedding.rows(), voice.talker.codec_embedding.row());
         let memory = device.memory();
         let codes = memory.allocate([voice.code_predictor.codes(), 1].into(), Element::U32)?;
-        let rng = memory.allocate([4].into(), Element::U32)?;
+        let rng = memory.allocate([sample::State::RNG].into(), Element::U32)?;
         let others = (0..voice.code_predictor.codes())
             .map(|i| sample::State { token: codes.slice_rows(i, 1).reshape([1]), rng, seen: None })
             .collect();
         let first = sample::State {
             token: memory.allocate([1].into(), Element::U32)?,
-            rng: memory.allocate([4].into(), Element::U32)?,
+            rng: memory.allocate([sample::State::RNG].into(), Element::U32)?,
             seen: Some(memory.allocate([vocabulary].into(), Element::U32)?),
         };
         Ok(Speaker {
@@ -290,11 +288,10 @@ impl Speaker {
         let normed = talker.record(&mut rec, x, positions, &self.cache)?;
         self.record_choice(&mut rec, talker, normed.slice_rows(Talker::OPENING_ROWS - 1, 1))?;
         let program = device.prepare(rec)?;
-        let first = device.run_fetching(&program, &[self.first.token, self.first.broken()])?;
+        let first = device.run_fetching(&program, &[self.first.token])?;
         device.memory().write_f32(self.position, &[next + Talker::OPENING_ROWS as f32; 3])?;
         let progress = voice.code2wav.reset(device.memory())?;
-        let [first, 0] = device.executor.collect(first)?[..] else { return Err(BROKEN) };
-        self.first_code = first;
+        self.first_code = device.executor.collect(first)?.first().copied().unwrap_or_default();
         let ended = self.first_code == talker.config.codec_eos_id || opening.max_frames == 0;
         self.utterance = Some(Utterance {
             text: VecDeque::new(),
@@ -361,10 +358,9 @@ impl Speaker {
                 device.prepare(rec)?
             }
         };
-        let wanted: Vec<Buffer> = (self.others.iter().map(|other| other.token))
-            .chain([self.first.token, self.first.broken()])
-            .chain(self.others.first().map(sample::State::broken))
-            .collect();
+        let samplers = || self.others.iter().chain([&self.first]);
+        let wanted: Vec<Buffer> =
+            samplers().map(|s| s.token).chain(samplers().rev().take(2).map(sample::State::broken)).collect();
         let fetch = device.run_fetching(&program, &wanted)?;
         *match parts {
             (true, true) => &mut self.frame,
@@ -372,9 +368,12 @@ impl Speaker {
             _ => &mut self.talk,
         } = Some(program);
         let values = device.executor.collect(fetch)?;
+        // The code predictor's samplers share one count.
         let (codes, broken) = values.split_at(values.len().min(self.others.len() + 1));
-        if broken.iter().any(|count| *count > 0) {
-            return Err(BROKEN);
+        for (count, part) in broken.iter().zip(["talker", "code predictor"]) {
+            if *count > 0 {
+                return Err(Error::NotANumber(part));
+            }
         }
         self.take_codes(codes, predicts, talks, voice.talker.config.codec_eos_id);
         Ok(())

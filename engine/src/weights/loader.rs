@@ -135,6 +135,11 @@ impl<'a> Loader<'a> {
         let element = self.held.element(self.random_dtype());
         let count = if let [count, _, _] = *shape.axes() { count } else { 1 };
         let rows = shape.rows() / count;
+        if let Source::Random = self.source
+            && let Some(buffer) = self.memory.random(shape, element)?
+        {
+            return Ok(buffer);
+        }
         let parts = match (&self.source, self.held) {
             (Source::Outline, _) => Vec::new(),
             (_, Held::Quantised(quant)) => {

@@ -106,6 +106,11 @@ impl Memory for Residents {
         Ok(self.insert(Resident { buffer, scales }, shape, element))
     }
 
+    fn random(&mut self, shape: Shape, element: Element) -> Result<Option<Buffer>> {
+        let (buffer, scales) = upload::random(&self.context, shape, element)?;
+        Ok(Some(self.insert(Resident { buffer, scales }, shape, element)))
+    }
+
     fn allocate(&mut self, shape: Shape, element: Element) -> Result<Buffer> {
         let buffer = self.context.buffer("state", element.bytes(shape.rows(), shape.row()) as u64)?;
         Ok(self.insert(Resident { buffer, scales: 0 }, shape, element))

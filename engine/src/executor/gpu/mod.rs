@@ -184,6 +184,11 @@ impl Gpu {
         Ok(pending)
     }
 
+    /// Waits until everything that was submitted is done.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.context.wait(None)
+    }
+
     /// Adds a run to the meter, if there is one.
     fn note(&mut self, program: &Program, timer: Option<&Timer>) -> Result<()> {
         let Some(meter) = &mut self.meter else { return Ok(()) };

@@ -1,9 +1,12 @@
 //! Brings weights to the device in the layout that the shaders load: rows padded with zeros to 16 bytes or a whole block.
 
+use half::f16;
+
 use super::context::Context;
 use crate::error::{Error, Result};
 use crate::quant::Quant;
-use crate::shader;
+use crate::recording::{Buffer, Place};
+use crate::shader::{self, Dispatch};
 use crate::shape::{Bytes, Element, Shape};
 
 /// Bytes on their way at once where processor and adapter do not share their memory.
@@ -52,6 +55,70 @@ fn quantised(context: &Context, quant: Quant, shape: Shape, parts: &[Bytes]) -> 
     parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[split..]))?;
     writer.finish()?;
     Ok((buffer, start as u64))
+}
+
+/// A buffer of random weights made on the device, in the layout of [`matrix`].
+pub(super) fn random(context: &Context, shape: Shape, element: Element) -> Result<(wgpu::Buffer, u64)> {
+    let (values, scales) = match element.quant() {
+        Some(quant) => {
+            let quants = quant.quants(shape.rows(), shape.row());
+            (quants, quant.bytes(shape.rows(), shape.row()) - quants)
+        }
+        None => (element.bytes(shape.rows(), shader::pitch(element, shape.row())), 0),
+    };
+    let align = context.device.limits().min_storage_buffer_offset_alignment as usize;
+    let start = values.next_multiple_of(align);
+    let buffer = context.buffer("weight", (start + scales) as u64)?;
+    let f16 = |value: f32| u32::from(f16::from_f32(value).to_bits());
+    // Small enough that activations stay finite over many layers: up to a sixteenth.
+    match element {
+        Element::F32 | Element::U32 => fill(context, &buffer, "F32", [0, values], [0; 3])?,
+        Element::Bf16 => fill(context, &buffer, "HALVES", [0, values], [119 << 7, 0x807f, 1 << 7])?,
+        Element::F16 => fill(context, &buffer, "HALVES", [0, values], [7 << 10, 0x83ff, 1 << 10])?,
+        Element::Q8_0 => {
+            fill(context, &buffer, "BYTES", [0, values], [0; 3])?;
+            let pair = f16(1.0 / 2048.0) * 0x1_0001;
+            fill(context, &buffer, "SCALES", [start, scales], [pair, 0, 0])?;
+        }
+        Element::Q4 => {
+            fill(context, &buffer, "BYTES", [0, values], [0; 3])?;
+            let pair = f16(1.0 / 128.0) | f16(-7.5 / 128.0) << 16;
+            fill(context, &buffer, "SCALES", [start, scales], [pair, 0, 0])?;
+        }
+    }
+    Ok((buffer, if scales > 0 { start as u64 } else { 0 }))
+}
+
+/// Runs the noise shader over `bytes` bytes from byte `start` on.
+fn fill(
+    context: &Context,
+    buffer: &wgpu::Buffer,
+    define: &'static str,
+    [start, bytes]: [usize; 2],
+    pattern: [u32; 3],
+) -> Result<()> {
+    const GROUPS: u32 = 8192;
+    let place = Buffer { place: Place::Scratch(0), offset: 0, shape: [1].into(), element: Element::U32 };
+    let words = bytes.div_ceil(4).min(buffer.size() as usize / 4 - start / 4);
+    let dispatch = pattern.into_iter().fold(
+        Dispatch::new("noise").define(define).write(place).size(start / 4).size(words),
+        Dispatch::param,
+    );
+    let pipeline = context.pipeline(&dispatch)?;
+    let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.layout,
+        entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
+    });
+    let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    pass.set_pipeline(&pipeline.pipeline);
+    pass.set_bind_group(0, &bind_group, &[]);
+    pass.set_immediates(0, bytemuck::cast_slice(&dispatch.params));
+    pass.dispatch_workgroups(GROUPS, 1, 1);
+    drop(pass);
+    context.submit(Some(encoder.finish()));
+    Ok(())
 }
 
 /// Fills a buffer from its start on.
