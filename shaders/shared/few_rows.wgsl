@@ -20,7 +20,7 @@ fn main(
     let thread = subgroup * subgroup_size + invocation;
     let part = min(LANES, subgroup_size);
 #else
-    let part = LANES;
+    let part = 1u;
 #endif
     let tile = tile_of(group.y * groups.x + group.x);
     let team = thread / LANES;

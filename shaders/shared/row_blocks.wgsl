@@ -37,10 +37,12 @@ fn of_both(value: u32, thread: u32) -> u32 {
     return max(value, subgroupShuffleXor(value, 1u));
 }
 #else
+var<workgroup> of_threads: array<u32, SIZE>;
+
 fn of_both(value: u32, thread: u32) -> u32 {
-    of_threads[thread] = bitcast<f32>(value);
+    of_threads[thread] = value;
     workgroupBarrier();
-    let other = bitcast<u32>(of_threads[thread ^ 1u]);
+    let other = of_threads[thread ^ 1u];
     workgroupBarrier();
     return max(value, other);
 }

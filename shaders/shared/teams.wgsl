@@ -11,9 +11,9 @@ override PARTIALS: u32 = 256;
 
 var<workgroup> partials: array<f32, PARTIALS>;
 
-#ifdef SUBGROUPS
-// Adds up each of a team's values; `total` gives them. `part`: threads of a team in one subgroup.
+// Adds up each of a team's values; `total` gives them. `part`: threads of a team in one subgroup, or 1.
 fn add_up(sums: ptr<function, array<f32, MOST_SUMS>>, thread: u32, part: u32) {
+#ifdef SUBGROUPS
     for (var i = 0u; i < SUMS; i++) {
         var v = (*sums)[i];
         if part > 1 {
@@ -36,6 +36,7 @@ fn add_up(sums: ptr<function, array<f32, MOST_SUMS>>, thread: u32, part: u32) {
         }
         (*sums)[i] = v;
     }
+#endif
     if thread % part == 0 {
         for (var i = 0u; i < SUMS; i++) {
             partials[thread / part * SUMS + i] = (*sums)[i];
@@ -43,26 +44,6 @@ fn add_up(sums: ptr<function, array<f32, MOST_SUMS>>, thread: u32, part: u32) {
     }
     workgroupBarrier();
 }
-#else
-var<workgroup> of_threads: array<f32, SIZE>;
-
-// Adds up each of a team's values; `total` gives them. `part` is LANES.
-fn add_up(sums: ptr<function, array<f32, MOST_SUMS>>, thread: u32, part: u32) {
-    for (var i = 0u; i < SUMS; i++) {
-        of_threads[thread] = (*sums)[i];
-        for (var half = LANES / 2; half > 0; half /= 2) {
-            workgroupBarrier();
-            if thread % LANES < half {
-                of_threads[thread] += of_threads[thread + half];
-            }
-        }
-        if thread % LANES == 0 {
-            partials[thread / LANES * SUMS + i] = of_threads[thread];
-        }
-        workgroupBarrier();
-    }
-}
-#endif
 
 // Sum of a team's value `i`.
 fn total(team: u32, i: u32, part: u32) -> f32 {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::{Engine, Options};
+use engine::{Case, Engine, Format, Options};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/reference").join(name)
@@ -41,6 +41,41 @@ fn dense() {
     passes("open", "qwen3-dense-bf16", 20);
     passes("narrow", "qwen3-dense-bf16", 20);
     passes("wide", "qwen3-dense-bf16", 20);
+}
+
+/// All comparisons of a set with weights held in `format`.
+fn in_few_bits(set: &str, checkpoint: &str, format: Format) -> Vec<Case> {
+    let options = Options { format: Some(format), ..Options::default() };
+    let mut engine = Engine::load(&data(set).join(checkpoint), &options).unwrap();
+    engine::verify(&mut engine, &data(set).join("goldens"), None).unwrap()
+}
+
+#[test]
+fn eight_bits_keep_the_predictions_of_a_dense_model() {
+    for set in ["narrow", "wide"] {
+        let cases = in_few_bits(set, "qwen3-dense-bf16", Format::Q8_0);
+        let failures: Vec<_> = cases.iter().filter_map(|c| Some((&c.name, c.failure.as_ref()?))).collect();
+        assert!(failures.is_empty(), "{set}: {failures:#?}");
+        assert_eq!(cases.iter().filter(|case| case.divergence.is_some()).count(), 2, "{set}: two prompts");
+    }
+}
+
+/// Random experts and a few dozen channels tell small errors apart far more than a trained model does, so that logits of the
+/// mixtures are not held to a limit here. All else is: what needs no weight, the errors of the table alone, and the list of what
+/// was not compared.
+#[test]
+fn quantised_mixtures_are_judged_by_the_errors_of_their_tables_and_list_the_rest() {
+    // A step's error is uniform: its square over twelve, with blocks whose largest weight is about twice their usual one.
+    for (format, most) in [(Format::Q8_0, 1e-4), (Format::Q4, 1e-2)] {
+        let cases = in_few_bits("open", "omni-bf16", format);
+        for case in cases.iter().filter(|case| case.divergence.is_none()) {
+            assert_eq!(case.failure, None, "{}", case.name);
+        }
+        let table = cases.iter().find(|case| case.name == "thinker_text hidden.0").unwrap();
+        assert!(table.mean_square_error.is_some_and(|error| error > 0.0 && error < most), "{table:?}");
+        assert!(cases.iter().filter(|case| case.divergence.is_some()).count() >= 8, "prompts");
+        assert!(cases.iter().filter(|case| case.skipped.is_some()).count() > 100, "skipped");
+    }
 }
 
 /// What is easily got wrong in this model, and the comparisons that would show it.

@@ -29,6 +29,9 @@ struct Line {
     worst: Option<f64>,
     cosine: Option<f64>,
     exact: (usize, usize),
+    mean_square_error: Option<f64>,
+    divergence: Option<f64>,
+    skipped: usize,
     failures: Vec<String>,
 }
 
@@ -43,15 +46,21 @@ pub(crate) fn run(options: &VerifyOptions) -> Result<()> {
     let cases = engine::verify(&mut engine, &options.goldens, options.dump.as_deref())?;
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for case in &cases {
-        lines.entry(group(&case.name)).or_default().add(case);
+        // Errors grow from layer to layer, so that each has a line.
+        let name = if case.mean_square_error.is_some() { case.name.clone() } else { group(&case.name) };
+        lines.entry(name).or_default().add(case);
     }
-    println!("{:<34} {:>5} {:>12} {:>12} {:>13}", "case", "count", "worst error", "cosine", "exact");
+    println!(
+        "{:<34} {:>5} {:>12} {:>12} {:>13} {:>9} {:>9}",
+        "case", "count", "worst error", "cosine", "exact", "mse", "kl"
+    );
     for (name, line) in &lines {
         println!("{}", line.row(name));
         line.failures.iter().for_each(|failure| println!("    {failure}"));
     }
     let failed: usize = lines.values().map(|line| line.failures.len()).sum();
-    println!("{} passed, {failed} failed", cases.len() - failed);
+    let skipped: usize = lines.values().map(|line| line.skipped).sum();
+    println!("{} passed, {failed} failed, {skipped} not compared", cases.len() - failed - skipped);
     if cases.is_empty() {
         bail!("{} holds nothing to compare with", options.goldens.display());
     }
@@ -75,6 +84,13 @@ impl Line {
         if let Some((same, all)) = case.exact {
             self.exact = (self.exact.0 + same, self.exact.1 + all);
         }
+        if let Some(error) = case.mean_square_error {
+            self.mean_square_error = larger(self.mean_square_error, error);
+        }
+        if let Some(divergence) = case.divergence {
+            self.divergence = larger(self.divergence, divergence);
+        }
+        self.skipped += usize::from(case.skipped.is_some());
         self.failures.extend(case.failure.iter().map(|failure| format!("{}: {failure}", case.name)));
     }
 
@@ -82,13 +98,19 @@ impl Line {
         let number = |value: Option<f64>, show: fn(f64) -> String| value.map_or("-".into(), show);
         let exact = if self.exact.1 > 0 { format!("{}/{}", self.exact.0, self.exact.1) } else { "-".into() };
         format!(
-            "{:<34} {:>5} {:>12} {:>12} {:>13}  {}",
+            "{:<34} {:>5} {:>12} {:>12} {:>13} {:>9} {:>9}  {}",
             name,
             self.cases,
             number(self.worst, |v| format!("{v:.2e}")),
             number(self.cosine, |v| format!("{v:.8}")),
             exact,
-            if self.failures.is_empty() { "ok" } else { "FAILED" }
+            number(self.mean_square_error, |v| format!("{v:.1e}")),
+            number(self.divergence, |v| format!("{v:.1e}")),
+            match (self.failures.is_empty(), self.skipped) {
+                (true, 0) => "ok",
+                (true, _) => "not compared",
+                (false, _) => "FAILED",
+            }
         )
     }
 }
@@ -111,8 +133,8 @@ mod tests {
             name: "thinker_text hidden.3".into(),
             worst_relative_error: Some(error),
             cosine: Some(1.0),
-            exact: None,
             failure: failure.map(str::to_owned),
+            ..Case::default()
         }
     }
 

@@ -154,11 +154,9 @@ impl Goldens {
     pub(super) fn check_equal<T: PartialEq + std::fmt::Debug>(&mut self, name: &str, ours: &T, golden: &T) {
         let same = ours == golden;
         self.cases.push(Case {
-            name: name.into(),
-            worst_relative_error: None,
-            cosine: None,
             exact: Some((usize::from(same), 1)),
             failure: (!same).then(|| format!("ours {ours:?}, golden {golden:?}")),
+            ..Case::named(name.into())
         });
     }
 
@@ -167,13 +165,7 @@ impl Goldens {
         let Some(golden) = golden else { return };
         self.ours.entry(file.into()).or_default().insert(key.into(), ours.clone());
         self.seen.insert((file.into(), key.into()));
-        let mut case = Case {
-            name: format!("{file} {key}"),
-            worst_relative_error: None,
-            cosine: None,
-            exact: None,
-            failure: None,
-        };
+        let mut case = Case::named(format!("{file} {key}"));
         if ours.shape != golden.shape {
             case.failure = Some(format!("shape {:?}, expected {:?}", ours.shape, golden.shape));
         } else {
@@ -187,22 +179,34 @@ impl Goldens {
         self.cases.push(case);
     }
 
-    /// Ends the comparison. A golden tensor that nothing was compared with is a failure, unless it is a reference's own noise or
-    /// follows from others.
-    pub(super) fn finish(mut self, dump: Option<&Path>) -> Result<Vec<Case>> {
+    /// Adds a comparison that was made by hand.
+    pub(super) fn push(&mut self, case: Case) {
+        self.cases.push(case);
+    }
+
+    /// Lists what nothing has been compared with yet as skipped.
+    pub(super) fn skip_others(&mut self, reason: &str) {
+        for (file, key) in self.unseen() {
+            let name = format!("{file} {key}");
+            self.cases.push(Case { skipped: Some(reason.into()), ..Case::named(name) });
+            self.seen.insert((file, key));
+        }
+    }
+
+    /// Golden tensors that nothing was compared with, but for a reference's own noise and what follows from others.
+    fn unseen(&self) -> Vec<(String, String)> {
         let derived = |key: &str| key == "bf16_logits_last" || key.ends_with("margin");
-        for (file, tensors) in &self.files {
-            for key in tensors.keys().filter(|key| !derived(key)) {
-                if !self.seen.contains(&(file.clone(), key.clone())) {
-                    self.cases.push(Case {
-                        name: format!("{file} {key}"),
-                        worst_relative_error: None,
-                        cosine: None,
-                        exact: None,
-                        failure: Some("nothing of ours was compared with it".into()),
-                    });
-                }
-            }
+        let all = self.files.iter().flat_map(|(file, tensors)| tensors.keys().map(move |key| (file, key)));
+        all.map(|(file, key)| (file.clone(), key.clone()))
+            .filter(|name| !derived(&name.1) && !self.seen.contains(name))
+            .collect()
+    }
+
+    /// Ends the comparison. A golden tensor that nothing was compared with is a failure.
+    pub(super) fn finish(mut self, dump: Option<&Path>) -> Result<Vec<Case>> {
+        for (file, key) in self.unseen() {
+            let failure = Some("nothing of ours was compared with it".into());
+            self.cases.push(Case { failure, ..Case::named(format!("{file} {key}")) });
         }
         if let Some(folder) = dump {
             for (file, tensors) in &self.ours {
@@ -282,7 +286,7 @@ mod tests {
     use super::*;
 
     fn case() -> Case {
-        Case { name: "a b".into(), worst_relative_error: None, cosine: None, exact: None, failure: None }
+        Case::named("a b".into())
     }
 
     #[test]

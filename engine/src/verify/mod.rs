@@ -4,6 +4,7 @@ mod dense;
 mod encoders;
 mod frontend;
 mod goldens;
+mod quantised;
 mod sound;
 mod speech;
 mod taps;
@@ -20,7 +21,7 @@ use crate::error::Result;
 use crate::model::config::Config;
 
 /// One comparison.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Case {
     /// File and key of the golden tensor.
     pub name: String,
@@ -30,11 +31,24 @@ pub struct Case {
     pub cosine: Option<f64>,
     /// Elements that are equal, and all.
     pub exact: Option<(usize, usize)>,
+    /// Mean square of the deviations, as a share of the golden tensor's mean square.
+    pub mean_square_error: Option<f64>,
+    /// Kullback-Leibler divergence of our distributions of tokens from the golden ones, in nats: the mean over positions.
+    pub divergence: Option<f64>,
     /// What is wrong, where it is out of tolerance.
     pub failure: Option<String>,
+    /// Why there was no comparison.
+    pub skipped: Option<String>,
 }
 
-/// Compares `engine` with the goldens of `folder`, a folder with a `manifest.json` or one that holds `omni` and `qwen3-dense`. With
+impl Case {
+    fn named(name: String) -> Case {
+        Case { name, ..Case::default() }
+    }
+}
+
+/// Compares `engine` with the goldens of `folder`, a folder with a `manifest.json` or one that holds `omni` and `qwen3-dense`. Of a
+/// model with quantised weights, only the logits are judged, and what they do not need is listed as skipped. With
 /// `dump`, writes our tensors there under the goldens' own file and key names.
 ///
 /// # Errors
@@ -48,7 +62,13 @@ pub fn verify(engine: &mut Engine, folder: &Path, dump: Option<&Path>) -> Result
     let mut goldens = Goldens::open(&folder)?;
     let cancel = Cancel::new();
     text::verify(engine, &mut goldens)?;
-    if dense {
+    if let Some(quant) = engine.model.thinker.embed_tokens.element.quant() {
+        if !dense {
+            frontend::verify(engine, &mut goldens)?;
+        }
+        quantised::verify(engine, quant, &mut goldens, &cancel)?;
+        goldens.skip_others("a model in few bits has other values");
+    } else if dense {
         dense::verify(engine, &mut goldens, &cancel)?;
     } else {
         frontend::verify(engine, &mut goldens)?;

@@ -116,6 +116,13 @@ impl Context {
         });
         Pipeline { pipeline, layout }
     }
+
+    /// The same, as if the adapter had no subgroups.
+    #[cfg(test)]
+    pub(crate) fn without_subgroups(mut self) -> Context {
+        self.target.subgroup = None;
+        self
+    }
 }
 
 /// The value behind a lock; one that a panicking thread left is as good as any here.

@@ -12,7 +12,10 @@ use crate::shape::Element;
 const X_BYTES: usize = 40 << 10;
 
 /// Workgroup memory for all else.
-const OTHER_BYTES: usize = 8 << 10;
+const OTHER_BYTES: usize = 12 << 10;
+
+/// Rows of x that a workgroup takes where it has no subgroups to add up what its threads find: each needs room for all of it.
+const COLUMNS_WITHOUT_SUBGROUPS: usize = 2;
 
 /// Half of a block of x: 16 bytes once quantised.
 const HALF: usize = BLOCK / 2;
@@ -70,8 +73,10 @@ impl Source {
         low: &Lowering<'_>,
     ) -> Result<Teams> {
         let room = (low.target().workgroup_bytes as usize).saturating_sub(OTHER_BYTES).min(X_BYTES);
-        let fits =
-            |columns: &usize| self.element.quant().is_none() || self.quantised(*columns).bytes() <= room;
+        let fits = |columns: &usize| {
+            (low.target().subgroup.is_some() || *columns <= COLUMNS_WITHOUT_SUBGROUPS)
+                && (self.element.quant().is_none() || self.quantised(*columns).bytes() <= room)
+        };
         let Some(most) = [MOST_COLUMNS, 4, 2, 1].into_iter().find(fits) else {
             return Err(Error::Shape {
                 kernel: "matvec",

@@ -78,8 +78,8 @@ impl Teams {
     /// Gives the constants to a shader.
     pub(super) fn constants(&self, dispatch: Dispatch, normed: bool, target: &Target) -> Dispatch {
         let sums = (self.rows + usize::from(normed)) * self.columns;
-        // Threads whose values the smallest subgroup adds up; the whole team's without subgroups.
-        let part = target.subgroup.map_or(self.lanes, |(smallest, _)| self.lanes.min(smallest as usize));
+        // Threads of a team whose values the smallest subgroup adds up.
+        let part = target.subgroup.map_or(1, |(smallest, _)| self.lanes.min(smallest as usize));
         let constants = [
             ("LANES", self.lanes),
             ("ROWS", self.rows),

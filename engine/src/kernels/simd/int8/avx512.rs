@@ -102,15 +102,12 @@ unsafe fn q4<const C: usize>(group: &Group<'_>, blocks: usize, x: [Row<'_>; C]) 
     let mut sums = [[_mm512_setzero_ps(); ROWS]; C];
     for first in (0..blocks).step_by(STEP) {
         let mut m = [_mm512_setzero_ps(); ROWS];
-        for r in 0..ROWS {
+        for (m, scales) in m.iter_mut().zip(group.scales) {
             // SAFETY: the caller vouches for the blocks, and the mask leaves out those beyond.
             let pairs = unsafe {
-                _mm512_maskz_loadu_epi32(
-                    lanes(blocks - first),
-                    group.scales[r].as_ptr().add(2 * first).cast(),
-                )
+                _mm512_maskz_loadu_epi32(lanes(blocks - first), scales.as_ptr().add(2 * first).cast())
             };
-            m[r] = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(pairs)));
+            *m = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(pairs)));
         }
         for c in 0..C {
             // SAFETY: rows of x are filled up to whole steps.
