@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use engine::{Cancel, Info, Summary};
+use engine::{Cancel, Info, Progress, Summary};
 
 /// One report.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A model is being loaded.
     Loading(PathBuf),
+    /// So much of it is in place.
+    Placed(Progress),
     /// A model is ready; the handle stops its work.
     Loaded(Box<Info>, Cancel),
     /// A model cannot be loaded; there is none now.

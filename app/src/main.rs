@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod event;
 mod live;
+mod progress;
 mod record;
 mod state;
 mod turn;

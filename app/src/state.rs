@@ -7,7 +7,7 @@ mod entry;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Ending, Info, Settings, Summary};
+use engine::{Ending, Info, Progress, Settings, Summary};
 
 use crate::audio::Level;
 use crate::cli::prompt::Part;
@@ -63,8 +63,8 @@ pub(crate) enum Action {
 pub(crate) enum Model {
     /// None was chosen, or it cannot be loaded.
     Absent,
-    /// It is being loaded.
-    Loading(String),
+    /// It is being loaded, and is so far in place.
+    Loading(String, Progress),
     /// It is ready.
     Ready(Box<Info>),
 }
@@ -202,9 +202,14 @@ impl State {
     pub(crate) fn apply(&mut self, event: Event, now: Duration) -> Vec<Action> {
         match event {
             Event::Loading(folder) => {
-                self.model = Model::Loading(name(&folder));
+                self.model = Model::Loading(name(&folder), Progress::default());
                 self.notice = None;
                 return self.step(Input::Unloaded, now);
+            }
+            Event::Placed(placed) => {
+                if let Model::Loading(_, progress) = &mut self.model {
+                    *progress = placed;
+                }
             }
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
@@ -212,7 +217,8 @@ impl State {
                 return self.step(Input::Loaded, now);
             }
             Event::Rebuilding => {
-                self.model = Model::Loading(self.info().map_or_else(String::new, |info| info.name.clone()));
+                let name = self.info().map_or_else(String::new, |info| info.name.clone());
+                self.model = Model::Loading(name, Progress::default());
                 return self.step(Input::Unloaded, now);
             }
             Event::Rebuilt(info) => {

@@ -116,6 +116,7 @@ impl Window {
             host: Host { device: device.clone(), progress: None },
             settings: settings.clone(),
             recorder,
+            lose_device_after: options.lose_device_after,
         })?;
         let mut window = Window {
             state: State::new(settings, level),

@@ -4,6 +4,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -64,14 +65,18 @@ pub(crate) struct Start {
     pub(crate) settings: Settings,
     /// Where questions are written, if anywhere.
     pub(crate) recorder: Option<Recorder>,
+    /// For tests: the device is lost with so many pieces of work after the first model is loaded.
+    pub(crate) lose_device_after: Option<u64>,
 }
 
 /// Starts the worker's thread. It ends when the sender is dropped.
 ///
 /// # Errors
 /// The system refuses a thread.
-pub(crate) fn start(start: Start) -> Result<Sender<Job>> {
+pub(crate) fn start(mut start: Start) -> Result<Sender<Job>> {
     let (jobs, jobs_in) = bounded(64);
+    let events = start.events.clone();
+    start.host.progress = Some(Arc::new(move |progress| events.send(Event::Placed(progress))));
     let mut worker = Worker { start, session: None, building: None };
     std::thread::Builder::new()
         .name("engine".into())
@@ -169,6 +174,12 @@ impl Worker {
                     load_ms = info.load_ms,
                     "model loaded"
                 );
+                if let Some(reason) = &info.fallback {
+                    tracing::info!(reason, "no graphics processor is used");
+                }
+                if let Some(after) = self.start.lose_device_after.take() {
+                    session.engine().lose_device_after(after);
+                }
                 let cancel = session.cancel();
                 self.session = Some(session);
                 self.start.events.send(Event::Loaded(Box::new(info), cancel));

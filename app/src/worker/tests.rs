@@ -33,6 +33,7 @@ impl Bench {
             host: Host::default(),
             settings: Settings::default().greedy(),
             recorder: None,
+            lose_device_after: None,
         };
         let jobs = super::start(start).unwrap();
         jobs.send(Job::Load(folder.to_path_buf())).unwrap();

@@ -30,17 +30,19 @@ pub(crate) struct Tally<'a> {
     memory: Option<&'a mut dyn Memory>,
     sums: Sums,
     tell: Option<&'a dyn Fn(u64)>,
+    /// Buffers that it has made up.
+    nowhere: u32,
 }
 
 impl<'a> Tally<'a> {
     /// Passes everything on to `memory`.
     pub(crate) fn over(memory: &'a mut dyn Memory) -> Tally<'a> {
-        Tally { memory: Some(memory), sums: Sums::default(), tell: None }
+        Tally { memory: Some(memory), sums: Sums::default(), tell: None, nowhere: 0 }
     }
 
-    /// Keeps nothing: its buffers cannot be used.
+    /// Keeps nothing: its buffers can only be recorded with.
     pub(crate) fn alone() -> Tally<'a> {
-        Tally { memory: None, sums: Sums::default(), tell: None }
+        Tally { memory: None, sums: Sums::default(), tell: None, nowhere: 0 }
     }
 
     /// Has `tell` called with the bytes so far, after each weight.
@@ -50,6 +52,12 @@ impl<'a> Tally<'a> {
 
     pub(crate) fn sums(&self) -> Sums {
         self.sums
+    }
+
+    /// A buffer that can be recorded with, and no more.
+    fn nowhere(&mut self, shape: Shape, element: Element) -> Buffer {
+        self.nowhere += 1;
+        Buffer { place: Place::Resident(self.nowhere), offset: 0, shape, element }
     }
 
     fn count(&mut self, shape: Shape, element: Element) {
@@ -66,7 +74,7 @@ impl Memory for Tally<'_> {
         self.count(shape, element);
         let placed = match &mut self.memory {
             Some(memory) => memory.upload(shape, element, parts)?,
-            None => nowhere(shape, element),
+            None => self.nowhere(shape, element),
         };
         if let Some(tell) = self.tell {
             tell(self.sums.bytes);
@@ -86,7 +94,7 @@ impl Memory for Tally<'_> {
         self.sums.states += element.bytes(shape.rows(), shape.row()) as u64;
         match &mut self.memory {
             Some(memory) => memory.allocate(shape, element),
-            None => Ok(nowhere(shape, element)),
+            None => Ok(self.nowhere(shape, element)),
         }
     }
 
@@ -111,8 +119,4 @@ impl Memory for Tally<'_> {
     fn read_u32(&mut self, buffer: Buffer) -> Result<Vec<u32>> {
         self.memory.as_mut().map_or(Ok(Vec::new()), |memory| memory.read_u32(buffer))
     }
-}
-
-fn nowhere(shape: Shape, element: Element) -> Buffer {
-    Buffer { place: Place::Resident(u32::MAX), offset: 0, shape, element }
 }
