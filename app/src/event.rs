@@ -4,17 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use engine::{Cancel, Info, Summary};
+use engine::{Cancel, Info, Progress, Summary};
 
 /// One report.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A model is being loaded.
     Loading(PathBuf),
+    /// So much of it is in place.
+    Placed(Progress),
     /// A model is ready; the handle stops its work.
     Loaded(Box<Info>, Cancel),
     /// A model cannot be loaded; there is none now.
     LoadFailed(String),
+    /// The model lost its device and is being placed anew; the conversation stays.
+    Rebuilding,
+    /// It can go on.
+    Rebuilt(Box<Info>),
     /// The settings that were asked for do not fit the model; the old ones stay.
     SettingsRefused(String),
     /// The conversation was forgotten.

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod event;
 mod live;
+mod progress;
 mod record;
 mod state;
 mod turn;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         Some(Command::Talk(options)) => cli::talk::run(&options),
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
-        None => window::run(cli.window),
+        None => window::run(&cli.window),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

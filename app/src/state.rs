@@ -7,7 +7,7 @@ mod entry;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Ending, Info, Settings, Summary};
+use engine::{Ending, Info, Progress, Settings, Summary};
 
 use crate::audio::Level;
 use crate::cli::prompt::Part;
@@ -63,8 +63,8 @@ pub(crate) enum Action {
 pub(crate) enum Model {
     /// None was chosen, or it cannot be loaded.
     Absent,
-    /// It is being loaded.
-    Loading(String),
+    /// It is being loaded, and is so far in place.
+    Loading(String, Progress),
     /// It is ready.
     Ready(Box<Info>),
 }
@@ -202,13 +202,27 @@ impl State {
     pub(crate) fn apply(&mut self, event: Event, now: Duration) -> Vec<Action> {
         match event {
             Event::Loading(folder) => {
-                self.model = Model::Loading(name(&folder));
+                self.model = Model::Loading(name(&folder), Progress::default());
                 self.notice = None;
                 return self.step(Input::Unloaded, now);
+            }
+            Event::Placed(placed) => {
+                if let Model::Loading(_, progress) = &mut self.model {
+                    *progress = placed;
+                }
             }
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
                 self.clear();
+                return self.step(Input::Loaded, now);
+            }
+            Event::Rebuilding => {
+                let name = self.info().map_or_else(String::new, |info| info.name.clone());
+                self.model = Model::Loading(name, Progress::default());
+                return self.step(Input::Unloaded, now);
+            }
+            Event::Rebuilt(info) => {
+                self.model = Model::Ready(info);
                 return self.step(Input::Loaded, now);
             }
             Event::LoadFailed(message) => {

@@ -1,12 +1,21 @@
 //! The window: `logic` takes in events and commands and does what follows, `ui` only draws.
 
+mod device;
+mod frames;
+mod open;
+
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use eframe::egui::{self, Context, Key, RawInput, Ui, ViewportBuilder};
-use engine::Cancel;
+use eframe::egui::{self, Context, Key, RawInput, Ui};
+use engine::{Cancel, Host, SharedDevice};
+
+use frames::Frames;
+pub(crate) use open::run;
 
 use crate::audio::{self, Level, Order};
 use crate::cli::WindowOptions;
@@ -23,28 +32,6 @@ const METER_FRAME: Duration = Duration::from_millis(50);
 /// A dialog that ends sooner without a choice was never shown.
 const UNSEEN: Duration = Duration::from_millis(700);
 
-/// Opens the window and runs until it is closed.
-///
-/// # Errors
-/// A sentence: there is no display, or nothing to draw with.
-pub(crate) fn run(options: WindowOptions) -> Result<()> {
-    let icon = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icons/colloquy.png"))?;
-    let native = eframe::NativeOptions {
-        viewport: ViewportBuilder::default()
-            .with_title("Colloquy")
-            .with_icon(icon)
-            .with_app_id("colloquy")
-            .with_inner_size([820.0, 720.0])
-            .with_min_inner_size([520.0, 440.0])
-            .with_drag_and_drop(true),
-        ..eframe::NativeOptions::default()
-    };
-    eframe::run_native("Colloquy", native, Box::new(|context| Ok(Box::new(Window::new(context, &options)?))))
-        .map_err(|error| {
-            anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk")
-        })
-}
-
 struct Window {
     state: State,
     started: Instant,
@@ -58,14 +45,63 @@ struct Window {
     cancel: Option<Cancel>,
     /// The Space bar is down and was taken as the talk key.
     space_is_held: bool,
+    frames: Frames,
+    /// What the worker and the devices' thread wake.
+    awake: Awake,
+    /// The device that the window draws with, where the engine can use it.
+    device: Option<SharedDevice>,
 }
 
+/// The interface of the window that is open now.
+type Awake = Arc<Mutex<Context>>;
+
 impl Window {
-    fn new(context: &eframe::CreationContext<'_>, options: &WindowOptions) -> Result<Window> {
+    /// The window in `slot`, made at the first call and taken over to another device by later ones. `lost` is set when that device
+    /// is lost.
+    fn shown<'a>(
+        slot: &'a mut Option<Window>,
+        context: &eframe::CreationContext<'_>,
+        options: &WindowOptions,
+        lost: &Arc<AtomicBool>,
+    ) -> Result<Shown<'a>> {
         theme::install(&context.egui_ctx);
-        let repaint = context.egui_ctx.clone();
+        let device = device::lend(context).inspect_err(|reason| {
+            tracing::info!(reason, "the engine cannot share the window's graphics processor");
+        });
+        if let Ok(device) = &device {
+            let (lost, context) = (lost.clone(), context.egui_ctx.clone());
+            device.on_loss(move || {
+                lost.store(true, Ordering::Relaxed);
+                context.request_repaint();
+            });
+        }
+        let window = match slot {
+            Some(window) => {
+                window.reopened(context.egui_ctx.clone(), device.ok());
+                window
+            }
+            None => slot.insert(Window::new(&context.egui_ctx, options, device.ok())?),
+        };
+        Ok(Shown(window))
+    }
+
+    /// Goes on in a window that was opened anew.
+    fn reopened(&mut self, context: Context, device: Option<SharedDevice>) {
+        *self.awake.lock().unwrap_or_else(PoisonError::into_inner) = context;
+        self.space_is_held = false;
+        if let (Some(old), Some(new)) = (&self.device, &device) {
+            old.replace(new);
+        }
+        self.give(Job::Rebuild);
+    }
+
+    fn new(context: &Context, options: &WindowOptions, device: Option<SharedDevice>) -> Result<Window> {
+        let awake = Awake::new(Mutex::new(context.clone()));
+        let wake = awake.clone();
         let (sender, events) = unbounded();
-        let reports = Events::new(sender, move || repaint.request_repaint());
+        let reports = Events::new(sender, move || {
+            wake.lock().unwrap_or_else(PoisonError::into_inner).request_repaint();
+        });
         let (commands_out, commands) = unbounded();
         let (live, level) = (Live::default(), Level::default());
         let settings = options.answer.settings();
@@ -77,8 +113,10 @@ impl Window {
             hearing: ends.hearing,
             speech: ends.speech,
             options: options.model.engine(),
+            host: Host { device: device.clone(), progress: None },
             settings: settings.clone(),
             recorder,
+            lose_device_after: options.lose_device_after,
         })?;
         let mut window = Window {
             state: State::new(settings, level),
@@ -91,9 +129,12 @@ impl Window {
             live,
             cancel: None,
             space_is_held: false,
+            frames: Frames::default(),
+            awake,
+            device,
         };
         match options.model.folder() {
-            Ok(folder) => window.act(Action::Load(folder), &context.egui_ctx),
+            Ok(folder) => window.act(Action::Load(folder), context),
             Err(error) => reports.send(Event::LoadFailed(error.to_string())),
         }
         Ok(window)
@@ -216,38 +257,42 @@ fn pick(dialog: impl FnOnce() -> Option<std::path::PathBuf>) -> Command {
     }
 }
 
-impl eframe::App for Window {
+/// The window as its library draws it.
+struct Shown<'a>(&'a mut Window);
+
+impl eframe::App for Shown<'_> {
     /// Takes the talk key and Escape before any widget does, wherever the keyboard's focus is, except for Space in the
     /// text field.
     fn raw_input_hook(&mut self, context: &Context, raw_input: &mut RawInput) {
+        let window = &mut *self.0;
         let is_typing = context.memory(|memory| memory.focused()) == Some(*views::DRAFT_ID);
         let mut events = std::mem::take(&mut raw_input.events);
         events.retain(|event| match event {
             egui::Event::Key { key: Key::Space, pressed: true, modifiers, .. }
                 if !is_typing && modifiers.is_none() =>
             {
-                if !std::mem::replace(&mut self.space_is_held, true) {
-                    self.wish(Command::Press);
+                if !std::mem::replace(&mut window.space_is_held, true) {
+                    window.wish(Command::Press);
                 }
                 false
             }
-            egui::Event::Key { key: Key::Space, pressed: false, .. } if self.space_is_held => {
-                self.space_is_held = false;
-                self.wish(Command::Release);
+            egui::Event::Key { key: Key::Space, pressed: false, .. } if window.space_is_held => {
+                window.space_is_held = false;
+                window.wish(Command::Release);
                 false
             }
             egui::Event::Text(text) if text == " " && !is_typing => false,
             egui::Event::Key { key: Key::Escape, pressed, .. }
-                if self.state.is_answering() || self.state.is_holding() =>
+                if window.state.is_answering() || window.state.is_holding() =>
             {
                 if *pressed {
-                    self.wish(Command::Stop);
+                    window.wish(Command::Stop);
                 }
                 false
             }
             egui::Event::WindowFocused(false) => {
-                self.space_is_held = false;
-                self.wish(Command::Release);
+                window.space_is_held = false;
+                window.wish(Command::Release);
                 true
             }
             _ => true,
@@ -256,25 +301,37 @@ impl eframe::App for Window {
     }
 
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
+        let window = &mut *self.0;
         let dropped = context.input(|input| input.raw.dropped_files.clone());
         for file in dropped {
             let path: &Path = file.path();
-            self.wish(Command::Open(path.to_path_buf()));
+            window.wish(Command::Open(path.to_path_buf()));
         }
-        self.drain(context);
-        if self.state.is_holding() || self.state.is_answering() {
+        window.drain(context);
+        if window.state.is_holding() || window.state.is_answering() {
             context.request_repaint_after(METER_FRAME);
         }
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
-        views::window_ui(ui, &self.state, &self.commands_out);
-        if !self.commands.is_empty() {
+        let window = &mut *self.0;
+        if let Some(times) = window.frames.note(Instant::now(), window.state.is_answering()) {
+            let ms = |time: Duration| time.as_secs_f64() * 1e3;
+            tracing::info!(
+                frames = times.frames,
+                median_ms = ms(times.median),
+                p95_ms = ms(times.p95),
+                longest_ms = ms(times.longest),
+                "frame times"
+            );
+        }
+        views::window_ui(ui, &window.state, &window.commands_out);
+        if !window.commands.is_empty() {
             ui.ctx().request_repaint();
         }
     }
 
     fn on_exit(&mut self) {
-        self.silence();
+        self.0.silence();
     }
 }

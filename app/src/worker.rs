@@ -4,11 +4,12 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use engine::{Engine, Options, Session, Settings};
+use engine::{Engine, Host, Options, Session, Settings};
 
 use crate::audio::{Hearing, Speech};
 use crate::cli::prompt::Part;
@@ -42,6 +43,8 @@ pub(crate) enum Job {
     Settings(Box<Settings>),
     /// Forget the conversation.
     Reset,
+    /// The window has a new device: if the model lost the old one, place it there.
+    Rebuild,
 }
 
 /// What the worker needs from its start on.
@@ -56,18 +59,24 @@ pub(crate) struct Start {
     pub(crate) speech: Sender<Speech>,
     /// For every model.
     pub(crate) options: Options,
+    /// What the window lends every model.
+    pub(crate) host: Host,
     /// For the first conversation.
     pub(crate) settings: Settings,
     /// Where questions are written, if anywhere.
     pub(crate) recorder: Option<Recorder>,
+    /// For tests: the device is lost with so many pieces of work after the first model is loaded.
+    pub(crate) lose_device_after: Option<u64>,
 }
 
 /// Starts the worker's thread. It ends when the sender is dropped.
 ///
 /// # Errors
 /// The system refuses a thread.
-pub(crate) fn start(start: Start) -> Result<Sender<Job>> {
+pub(crate) fn start(mut start: Start) -> Result<Sender<Job>> {
     let (jobs, jobs_in) = bounded(64);
+    let events = start.events.clone();
+    start.host.progress = Some(Arc::new(move |progress| events.send(Event::Placed(progress))));
     let mut worker = Worker { start, session: None, building: None };
     std::thread::Builder::new()
         .name("engine".into())
@@ -134,6 +143,7 @@ impl Worker {
                     self.start.events.send(Event::SettingsRefused(sentence(&error)));
                 }
             }
+            Job::Rebuild => self.rebuild(),
             Job::Reset => {
                 if let Some(session) = &mut self.session {
                     match session.reset() {
@@ -153,7 +163,7 @@ impl Worker {
         // The old model's memory is given back before the new one needs it.
         self.session = None;
         self.building = None;
-        let loaded = Engine::load(folder, &self.start.options)
+        let loaded = Engine::load_with(folder, &self.start.options, &self.start.host)
             .and_then(|engine| Session::new(engine, self.start.settings.clone()));
         match loaded {
             Ok(session) => {
@@ -164,6 +174,12 @@ impl Worker {
                     load_ms = info.load_ms,
                     "model loaded"
                 );
+                if let Some(reason) = &info.fallback {
+                    tracing::info!(reason, "no graphics processor is used");
+                }
+                if let Some(after) = self.start.lose_device_after.take() {
+                    session.engine().lose_device_after(after);
+                }
                 let cancel = session.cancel();
                 self.session = Some(session);
                 self.start.events.send(Event::Loaded(Box::new(info), cancel));
@@ -178,6 +194,23 @@ impl Worker {
         }
     }
 
+    /// Places a model anew whose device was lost. The conversation goes on.
+    fn rebuild(&mut self) {
+        let Some(session) = &mut self.session else { return };
+        let Some(reason) = session.engine().fault() else { return };
+        tracing::warn!(reason, "the model is loaded anew");
+        self.building = None;
+        self.start.events.send(Event::Rebuilding);
+        match session.rebuild() {
+            Ok(()) => {
+                let info = session.engine().info().clone();
+                tracing::info!(device = info.device, load_ms = info.load_ms, "model rebuilt");
+                self.start.events.send(Event::Rebuilt(Box::new(info)));
+            }
+            Err(error) => self.start.events.send(Event::LoadFailed(sentence(&error))),
+        }
+    }
+
     /// Does a piece of a turn's work. A failure ends the turn; its question is forgotten.
     fn try_turn(&mut self, turn: u64, work: impl FnOnce(&mut Worker) -> engine::Result<()>) -> bool {
         let Err(error) = work(self) else { return true };
@@ -188,6 +221,10 @@ impl Worker {
         if !matches!(error, engine::Error::Cancelled) {
             tracing::warn!(turn, %error, "turn failed");
             self.start.events.send(Event::Failed { turn, message: sentence(&error) });
+        }
+        // A window whose device was lost opens another, and asks then.
+        if self.start.host.device.as_ref().is_none_or(|device| device.loss().is_none()) {
+            self.rebuild();
         }
         false
     }

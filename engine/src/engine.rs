@@ -1,6 +1,9 @@
 //! A loaded checkpoint.
 
-use std::path::Path;
+mod loading;
+mod room;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -14,9 +17,11 @@ use crate::model::audio_encoder::AudioEncoder;
 use crate::model::config::{Config, GenerationConfig, PreprocessorConfig, SpeechConfig, TokenIds};
 use crate::model::positions::MediaIds;
 use crate::model::vision_encoder::VisionEncoder;
-use crate::settings::{Options, Settings};
+use crate::settings::{Device, Options, Settings};
 use crate::text::{ChatTemplate, Tokenizer};
-use crate::weights::{Checkpoint, Loader};
+use crate::weights::Checkpoint;
+use loading::Placed;
+pub use loading::{Host, Progress};
 
 /// Rate of code2wav's sound; no config names it.
 const SPEECH_RATE_HZ: u32 = 24_000;
@@ -31,6 +36,8 @@ pub struct Info {
     pub name: String,
     /// `cpu (2 threads, avx512)` or the adapter's name.
     pub device: String,
+    /// Why it runs on the processor, where a graphics processor was welcome.
+    pub fallback: Option<String>,
     /// Names of the voices, the default first; empty when it cannot speak.
     pub voices: Vec<String>,
     /// Whether it takes sound.
@@ -50,6 +57,11 @@ pub struct Info {
 /// A loaded checkpoint: weights in place on a device, tokenizer and chat template.
 pub struct Engine {
     info: Info,
+    folder: PathBuf,
+    options: Options,
+    host: Host,
+    /// What is wrong with the model in place, if its work shows that something is.
+    broken: Option<String>,
     pub(crate) executor: Executor,
     pub(crate) model: Model,
     pub(crate) config: Config,
@@ -63,8 +75,17 @@ impl Engine {
     /// Opens a checkpoint folder in the published layout.
     ///
     /// # Errors
-    /// `Error::Io`, `Error::Checkpoint`, `Error::Tensor` and `Error::Config` name the file and what is wrong with it.
+    /// `Error::Io`, `Error::Checkpoint`, `Error::Tensor` and `Error::Config` name the file and what is wrong with it;
+    /// `Error::Device` says why the device cannot be used.
     pub fn load(folder: &Path, options: &Options) -> Result<Engine> {
+        Engine::load_with(folder, options, &Host::default())
+    }
+
+    /// As [`Engine::load`], with what the program around the engine lends it.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn load_with(folder: &Path, options: &Options, host: &Host) -> Result<Engine> {
         let begun = Instant::now();
         if !folder.is_dir() {
             let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no such folder");
@@ -84,19 +105,14 @@ impl Engine {
         let tokenizer = Tokenizer::load(folder)?;
         let template = ChatTemplate::load(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
-        let mut executor = Executor::new(options)?;
-        let exact = options.exact_cache || checkpoint.is_f32();
-        let mut loader =
-            Loader::new(checkpoint.scope(""), executor.memory(), options.format).with_exact_caches(exact);
-        let model = Model::load(&mut loader, &config)?;
-        checkpoint.finish()?;
+        let name = loading::name(folder);
+        let Placed { executor, fallback, model } = loading::place(&name, &checkpoint, &config, options, host)?;
 
         let most = config.text().max_positions;
         let info = Info {
-            name: folder
-                .file_name()
-                .map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into()),
+            name,
             device: executor.description(),
+            fallback,
             voices: voices(&config),
             hears: model.audio_encoder.is_some(),
             sees: model.vision_encoder.is_some(),
@@ -105,7 +121,55 @@ impl Engine {
             context_tokens: options.context_tokens.map_or(most, |tokens| tokens.clamp(1, most)),
             load_ms: begun.elapsed().as_secs_f64() * 1e3,
         };
-        Ok(Engine { info, executor, model, config, generation, preprocessor, tokenizer, template })
+        Ok(Engine {
+            info,
+            folder: folder.to_owned(),
+            options: options.clone(),
+            host: host.clone(),
+            broken: None,
+            executor,
+            model,
+            config,
+            generation,
+            preprocessor,
+            tokenizer,
+            template,
+        })
+    }
+
+    /// Why nothing can be run any more until the model is placed anew, if that is so.
+    pub fn fault(&self) -> Option<String> {
+        self.broken.clone().or_else(|| self.executor.loss())
+    }
+
+    /// Takes note that the model in place does not work, as `error` says.
+    pub(crate) fn give_up(&mut self, error: &Error) {
+        self.broken = Some(error.to_string());
+    }
+
+    /// Opens a device and places the weights there, as [`Engine::load`] did. Nothing of the old device's memory is left: whoever
+    /// holds programs made on it must drop them before.
+    ///
+    /// # Errors
+    /// As [`Engine::load`]; there is still a fault then.
+    pub(crate) fn rebuild(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        self.broken = Some("the model is not in place".into());
+        let nowhere = Options { device: Device::Cpu, threads: 1, ..Options::default() };
+        (self.executor, _) = Executor::open(&nowhere, None)?;
+        let checkpoint = Checkpoint::open(&self.folder)?;
+        let placed = loading::place(&self.info.name, &checkpoint, &self.config, &self.options, &self.host)?;
+        Placed { executor: self.executor, fallback: self.info.fallback, model: self.model } = placed;
+        self.info.device = self.executor.description();
+        self.info.load_ms = begun.elapsed().as_secs_f64() * 1e3;
+        self.broken = None;
+        Ok(())
+    }
+
+    /// For tests: loses the device with the `submissions`th piece of work that it is given from now on, as a driver does that is
+    /// reset. Nothing on the processor.
+    pub fn lose_device_after(&self, submissions: u64) {
+        self.executor.lose_after(submissions);
     }
 
     /// What it is and can do.

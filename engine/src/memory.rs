@@ -1,5 +1,9 @@
 //! The little that model code needs of an executor's memory: to place weights and states, and to exchange small values.
 
+mod tally;
+
+pub(crate) use tally::Tally;
+
 use crate::error::Result;
 use crate::recording::Buffer;
 use crate::shape::{Bytes, Element, Shape};

@@ -46,4 +46,7 @@ pub(crate) struct WindowOptions {
     /// For tests and bug reports: write each turn's question and settings into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) record_dir: Option<PathBuf>,
+    /// For tests: lose the graphics processor with the Nth piece of work after the first model is loaded.
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) lose_device_after: Option<u64>,
 }

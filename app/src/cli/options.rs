@@ -41,12 +41,12 @@ pub(crate) enum FormatOption {
 /// Where the model runs.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum DeviceOption {
-    /// The best that this machine has.
+    /// A graphics processor where there is one, otherwise the processor.
     #[default]
     Auto,
     /// The processor.
     Cpu,
-    /// A graphics processor.
+    /// A graphics processor, also one that is only a program.
     Gpu,
 }
 
@@ -65,6 +65,11 @@ impl ModelOptions {
             FormatOption::Q4 => Format::Q4,
         });
         Options { device, threads: self.threads, format, ..Options::default() }
+    }
+
+    /// Whether the model may run on a graphics processor.
+    pub(crate) fn may_use_gpu(&self) -> bool {
+        self.device != DeviceOption::Cpu
     }
 
     /// The folder to load.

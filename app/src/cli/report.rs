@@ -111,6 +111,7 @@ mod tests {
         let info = Info {
             name: "m".into(),
             device: "cpu".into(),
+            fallback: None,
             voices: vec![],
             hears: true,
             sees: false,

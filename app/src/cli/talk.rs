@@ -10,7 +10,7 @@ use engine::{Engine, Event, Session, Settings, Summary};
 use super::prompt::{Part, Prompt};
 use super::report::{Report, Said};
 use super::{AnswerOptions, ModelOptions};
-use crate::wav;
+use crate::{progress, wav};
 
 /// Options of `talk`.
 #[derive(Args, Debug)]
@@ -114,8 +114,8 @@ pub(crate) fn run(options: &TalkOptions) -> Result<()> {
         prompt.question.iter().map(|part| part.open(options.fps)).collect::<Result<Vec<_>, _>>()?;
 
     let folder = options.model.folder()?;
-    progress(&format!("loading {}", folder.display()));
-    let engine = Engine::load(&folder, &options.model.engine())?;
+    let host = progress::on_terminal(folder.display().to_string());
+    let engine = Engine::load_with(&folder, &options.model.engine(), &host)?;
     let info = engine.info().clone();
     if options.out.is_some() && info.voices.is_empty() {
         bail!("--out is given, but the model {} cannot speak", info.name);
@@ -127,7 +127,10 @@ pub(crate) fn run(options: &TalkOptions) -> Result<()> {
     for content in question {
         session.push(content)?;
     }
-    progress(&format!("answering on {}", info.device));
+    if std::io::stderr().is_terminal() {
+        let why = info.fallback.iter().map(|reason| format!(", because {reason}")).collect::<String>();
+        eprintln!("answering on {}{why} …", info.device);
+    }
     let mut said = Said::default();
     let summary = answer(&mut session, options, &mut said)?;
 
@@ -175,13 +178,6 @@ fn answer(session: &mut Session, options: &TalkOptions, said: &mut Said) -> Resu
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to the standard output")
-}
-
-/// Says on a terminal what goes on.
-fn progress(text: &str) {
-    if std::io::stderr().is_terminal() {
-        eprintln!("{text} …");
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ fn info(hears: bool) -> Box<Info> {
     Box::new(Info {
         name: "pocket".into(),
         device: "cpu".into(),
+        fallback: None,
         voices: vec!["Chelsie".into()],
         hears,
         sees: true,

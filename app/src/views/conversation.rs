@@ -35,7 +35,7 @@ fn greeting_ui(ui: &mut Ui, state: &State) {
             ("What would you like to know?", "Hold Space, ask, and let go. Or type below.")
         }
         Model::Ready(_) => ("What would you like to know?", "Type your question below."),
-        Model::Loading(_) => ("One moment", "The model is being loaded."),
+        Model::Loading(..) => ("One moment", "The model is being loaded."),
         Model::Absent => {
             ("There is no model yet", "Choose its folder with “Model…”, or drop the folder here.")
         }

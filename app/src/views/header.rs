@@ -14,10 +14,14 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
         ui.label(RichText::new("Colloquy").heading().color(palette.accent));
         let name = match &state.model {
             Model::Absent => "no model",
-            Model::Loading(name) => name,
+            Model::Loading(name, _) => name,
             Model::Ready(info) => &info.name,
         };
         ui.label(RichText::new(name).small().color(palette.weak));
+        if let Some(reason) = state.info().and_then(|info| info.fallback.as_ref()) {
+            let words = RichText::new("on the processor").small().color(palette.weak);
+            ui.label(words).on_hover_text(format!("No graphics processor is used: {reason}"));
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if ui.button("Model…").on_hover_text("Choose the folder of another model").clicked() {
                 send(commands, Command::PickModel);

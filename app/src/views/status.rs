@@ -3,6 +3,7 @@
 use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
 
 use super::theme;
+use crate::progress;
 use crate::state::{Model, State};
 use crate::turn::Stage;
 
@@ -25,7 +26,10 @@ pub(super) fn status_ui(ui: &mut Ui, state: &State) {
 /// What goes on.
 fn words(state: &State) -> String {
     match (&state.model, state.turn.stage) {
-        (Model::Loading(name), _) => format!("Loading {name}…"),
+        (Model::Loading(name, progress), _) => match progress::words(progress) {
+            Some(words) => format!("Loading {name}: {words}"),
+            None => format!("Loading {name}…"),
+        },
         (Model::Absent, _) | (_, Stage::Absent) => "No model is loaded".into(),
         (_, Stage::Idle) => "Ready".into(),
         (_, Stage::Opening { .. }) => "Opening the microphone…".into(),

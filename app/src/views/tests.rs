@@ -19,6 +19,7 @@ fn ready() -> State {
     let info = Info {
         name: "pocket".into(),
         device: "cpu (2 threads)".into(),
+        fallback: None,
         voices: vec!["Chelsie".into(), "Ethan".into()],
         hears: true,
         sees: true,

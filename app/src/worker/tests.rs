@@ -30,8 +30,10 @@ impl Bench {
             hearing,
             speech,
             options: Options { threads: 1, ..Options::default() },
+            host: Host::default(),
             settings: Settings::default().greedy(),
             recorder: None,
+            lose_device_after: None,
         };
         let jobs = super::start(start).unwrap();
         jobs.send(Job::Load(folder.to_path_buf())).unwrap();

@@ -7,10 +7,9 @@ use std::time::Instant;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
-use super::process;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::executor::Executor;
+use crate::executor::{Executor, available_bytes};
 use crate::kernels::linear::{self, Epilogue};
 use crate::recording::Recording;
 use crate::shape::Element;
@@ -74,7 +73,7 @@ fn measure(threads: usize) -> Result<f64> {
         .build()
         .map_err(|e| Error::Input(format!("cannot start {threads} threads: {e}")))?;
     // Never a large part of what is left.
-    let bytes = process::available_bytes().map_or(BYTES, |available| BYTES.min(available / 4));
+    let bytes = available_bytes().map_or(BYTES, |available| BYTES.min(available / 4));
     let words = vec![1u64; bytes as usize / size_of::<u64>()];
     let passes = (0..PASSES).flat_map(|_| words.chunks_exact(TIMED.min(words.len()).max(1)));
     Ok(pool.install(|| passes.map(rate).fold(0.0, f64::max)))

@@ -9,20 +9,19 @@ mod pipelines;
 mod process;
 mod shape;
 mod stages;
-mod tally;
 
 use std::path::PathBuf;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::memory::Tally;
 use crate::model::config::Config;
 use crate::settings::{Format, Options};
 use crate::shape::Element;
 use crate::weights::{Checkpoint, Loader};
 use parts::{Needs, Parts};
 pub use pipelines::{Pipeline, pipelines};
-use tally::Tally;
 
 /// A part of the work that is measured by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,7 +178,7 @@ impl Bench {
             )));
         }
         let needs = Needs::of(&options.stages);
-        let mut executor = Executor::new(&options.options)?;
+        let (mut executor, _) = Executor::open(&options.options, None)?;
         let bandwidth = bandwidth::of(&mut executor, options.options.threads)?;
         process::reset_peak();
         let (parts, tally) = match &options.weights {

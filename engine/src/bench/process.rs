@@ -1,6 +1,7 @@
 //! What the system says of this process's memory and of the machine's. Nothing where it does not say: only Linux does.
 
 use crate::error::{Error, Result};
+use crate::executor::{available_bytes, field};
 
 /// The most memory that this process has held.
 pub(super) fn peak_bytes() -> Option<u64> {
@@ -11,11 +12,6 @@ pub(super) fn peak_bytes() -> Option<u64> {
 pub(super) fn reset_peak() {
     // Where it cannot, the figure is too large, never too small.
     drop(std::fs::write("/proc/self/clear_refs", "5"));
-}
-
-/// Memory that could be taken without swapping.
-pub(super) fn available_bytes() -> Option<u64> {
-    field(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable")
 }
 
 /// `Err` where `name`'s weights do not fit what is available.
@@ -36,23 +32,9 @@ fn gib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 30)
 }
 
-/// `Name:   123 kB` in bytes.
-fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kilobytes_become_bytes_and_other_lines_nothing() {
-        let text = "Name:\tx\nVmHWMX: 1 kB\nVmHWM:\t   12 kB\nVmRSS: many\n";
-        assert_eq!(field(text, "VmHWM"), Some(12 * 1024));
-        assert_eq!(field(text, "VmRSS"), None);
-        assert_eq!(field(text, "Absent"), None);
-    }
 
     #[test]
     #[cfg(target_os = "linux")]

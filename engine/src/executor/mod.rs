@@ -14,9 +14,12 @@ pub(crate) mod gpu;
 mod meter;
 mod outline;
 mod plan;
+mod room;
 
+pub use gpu::SharedDevice;
 pub(crate) use meter::Meter;
 pub(crate) use outline::Outline;
+pub(crate) use room::{Room, available_bytes, field};
 
 /// The executors there are.
 pub(crate) enum Executor {
@@ -46,19 +49,61 @@ pub(crate) enum Fetch {
 }
 
 impl Executor {
-    /// The executor for the device that `options` name.
+    /// The executor for the device that `options` name, on a window's device where that is one. Says why it is the processor, where
+    /// a graphics processor was welcome.
     ///
     /// # Errors
     /// `Error::Device` where that device cannot be used.
-    pub(crate) fn new(options: &Options) -> Result<Executor> {
+    pub(crate) fn open(
+        options: &Options,
+        shared: Option<&SharedDevice>,
+    ) -> Result<(Executor, Option<String>)> {
         let cpu = || Ok(Executor::Cpu(cpu::Cpu::new(options.threads)?));
+        let gpu = |software| Ok(Executor::Gpu(Box::new(gpu::Gpu::open(software, shared)?)));
         match options.device {
-            Device::Cpu => cpu(),
-            Device::Gpu => Ok(Executor::Gpu(Box::new(gpu::Gpu::open(true)?))),
-            Device::Auto => match gpu::Gpu::open(false) {
-                Ok(gpu) => Ok(Executor::Gpu(Box::new(gpu))),
-                Err(_) => cpu(),
+            Device::Cpu => Ok((cpu()?, None)),
+            Device::Gpu => Ok((gpu(true)?, None)),
+            Device::Auto => match gpu(false) {
+                Ok(gpu) => Ok((gpu, None)),
+                Err(Error::Device(reason)) => Ok((cpu()?, Some(reason))),
+                Err(error) => Err(error),
             },
+        }
+    }
+
+    /// Why its device was lost, if it was.
+    pub(crate) fn loss(&self) -> Option<String> {
+        match self {
+            Executor::Gpu(gpu) => gpu.loss(),
+            Executor::Cpu(_) | Executor::Outline(_) => None,
+        }
+    }
+
+    /// Memory that it has left, where the system says so.
+    pub(crate) fn room(&self) -> Option<Room> {
+        match self {
+            Executor::Cpu(_) => Some(Room { bytes: available_bytes()?, unified: true }),
+            Executor::Gpu(gpu) => gpu.room(),
+            Executor::Outline(_) => None,
+        }
+    }
+
+    /// Bytes of scratch memory that `recording` takes.
+    ///
+    /// # Errors
+    /// Sizes that the device's shaders do not take.
+    pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
+        match self {
+            Executor::Cpu(_) => Ok(cpu::Cpu::plan(recording).bytes()),
+            Executor::Gpu(gpu) => gpu.scratch_bytes(recording),
+            Executor::Outline(_) => Ok(0),
+        }
+    }
+
+    /// For tests: loses the device with the `submissions`th piece of work from now on. Nothing on the processor.
+    pub(crate) fn lose_after(&self, submissions: u64) {
+        if let Executor::Gpu(gpu) = self {
+            gpu.lose_after(submissions);
         }
     }
 

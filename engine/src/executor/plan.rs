@@ -42,4 +42,9 @@ impl Plan {
         }
         plan
     }
+
+    /// Bytes of all slots.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.slots.iter().map(|&(size, element)| element.bytes(1, size) as u64).sum()
+    }
 }

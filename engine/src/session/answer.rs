@@ -93,6 +93,9 @@ impl Session {
                 events.extend(self.finish(answer));
             }
             Err(error) => {
+                if let Error::NotANumber(_) = error {
+                    self.engine.give_up(&error);
+                }
                 self.abandon(answer);
                 return Err(error);
             }

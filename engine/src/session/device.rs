@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn rows_of_every_layer_survive_a_cache_that_grows_twice() {
-        let mut executor = Executor::new(&Options::default()).unwrap();
+        let mut executor = Executor::open(&Options::default(), None).unwrap().0;
         let cancel = Cancel::new();
         let mut device = Device { executor: &mut executor, cancel: &cancel };
         let mut cache =

@@ -251,10 +251,46 @@ impl Session {
         }
     }
 
+    /// Makes a conversation whose device was lost, or whose model broke, work again: opens a device, loads the model anew, and has
+    /// everything that was said read again with the next message. A message that is being built or answered is dropped. Does
+    /// nothing without a fault. The next message does this by itself; a call only does it sooner. Blocks as [`Engine::load`].
+    ///
+    /// # Errors
+    /// As [`Engine::load`]; what was said stays, and this can be tried again.
+    pub fn rebuild(&mut self) -> Result<()> {
+        if self.engine.fault().is_none() {
+            return Ok(());
+        }
+        self.answer = None;
+        self.listener = None;
+        self.before = None;
+        self.parts.clear();
+        self.conversation.read = Read::default();
+        self.in_user = false;
+        self.samplers_due = true;
+        // Programs hold the old device's memory.
+        self.reader.forget_programs();
+        self.speaker.iter_mut().for_each(Speaker::forget_programs);
+        self.engine.rebuild()?;
+        let (text, speech) = sampling(&self.settings, &self.engine.generation, &self.engine.config)?;
+        let Engine { executor, model, .. } = &mut self.engine;
+        let mut device = Device { executor, cancel: &self.work };
+        self.reader = Reader::new(&mut device, &model.thinker, text)?;
+        self.speaker = match &model.voice {
+            Some(voice) => Some(Speaker::new(&mut device, voice, speech)?),
+            None => None,
+        };
+        self.timing.load_ms = self.engine.info().load_ms;
+        Ok(())
+    }
+
     /// Notes where the message begins, unless it has begun.
     fn begin_message(&mut self) -> Result<()> {
         if self.answer.is_some() {
             return Err(Error::Input("an answer is being given; cancel it or step until it ends".into()));
+        }
+        if self.before.is_none() {
+            self.rebuild()?;
         }
         if self.before.is_none() {
             self.before = Some(Before { mark: self.mark(), read: self.conversation.read.clone() });

@@ -16,6 +16,8 @@ use crate::shape::Element;
 /// Rows that a fresh cache holds.
 const FIRST_ROWS: usize = 512;
 
+const BROKEN: Error = Error::NotANumber("thinker");
+
 /// How far the thinker has read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ReaderMark {
@@ -80,6 +82,12 @@ impl Reader {
     pub(crate) fn tap(&mut self) {
         self.tapped = true;
         self.step = None;
+    }
+
+    /// Gives up what was made ready to run.
+    pub(crate) fn forget_programs(&mut self) {
+        self.step = None;
+        self.ahead = None;
     }
 
     /// Gives the memory back.
@@ -191,6 +199,9 @@ impl Reader {
 
     /// The token sampled last.
     pub(crate) fn token(&self, device: &mut Device<'_>) -> Result<u32> {
+        if device.memory().read_u32(self.sampler.broken())?[0] > 0 {
+            return Err(BROKEN);
+        }
         Ok(device.memory().read_u32(self.sampler.token)?[0])
     }
 
@@ -208,7 +219,7 @@ impl Reader {
             return Err(Error::Device("a step has given no token".into()));
         };
         if broken > 0 {
-            return Err(Error::NotANumber("thinker"));
+            return Err(BROKEN);
         }
         self.mark.rows += 1;
         self.mark.walk.next += 1.0;

@@ -156,8 +156,7 @@ impl Speaker {
         seed: u64,
     ) -> Result<()> {
         self.sampling = sampling;
-        self.predict = None;
-        self.forget_talk();
+        self.forget_programs();
         for (state, stream) in [(Some(&self.first), 1), (self.others.first(), 2)] {
             let seed = seed.wrapping_add(stream);
             if let Some(state) = state {
@@ -170,6 +169,11 @@ impl Speaker {
     /// Keeps the taps of what it runs from now on.
     pub(crate) fn tap(&mut self) {
         self.tapped = true;
+        self.forget_programs();
+    }
+
+    /// Gives up what was made ready to run.
+    pub(crate) fn forget_programs(&mut self) {
         self.predict = None;
         self.forget_talk();
     }

@@ -33,29 +33,37 @@ pub(super) fn open(software: bool) -> Result<Context> {
     descriptor.flags = wgpu::InstanceFlags::empty().with_env();
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    adapters.retain(|adapter| software || adapter.get_info().device_type != DeviceType::Cpu);
-    adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
+    adapters.sort_by_key(rank);
+    let mut reasons = Vec::new();
+    for adapter in adapters {
+        let info = adapter.get_info();
+        match refusal(&adapter) {
+            Some(reason) => reasons.push(format!("{}: {reason}", info.name)),
+            None if is_software(&info) && !software => {
+                reasons.push(format!("{} is a program of the processor", info.name));
+            }
+            None => return request(&adapter),
+        }
+    }
+    Err(Error::Device(match &reasons[..] {
+        [] => "no graphics processor was found".into(),
+        reasons => format!("no graphics processor can run the model ({})", reasons.join("; ")),
+    }))
+}
+
+/// How welcome an adapter is, 0 most.
+pub(super) fn rank(adapter: &wgpu::Adapter) -> usize {
+    match adapter.get_info().device_type {
         DeviceType::DiscreteGpu => 0,
         DeviceType::IntegratedGpu => 1,
         DeviceType::VirtualGpu => 2,
         DeviceType::Other => 3,
         DeviceType::Cpu => 4,
-    });
-    let mut reasons = Vec::new();
-    for adapter in adapters {
-        match refusal(&adapter) {
-            None => return request(&adapter),
-            Some(reason) => reasons.push(format!("{}: {reason}", adapter.get_info().name)),
-        }
     }
-    let found = if reasons.is_empty() { "none was found".into() } else { reasons.join("; ") };
-    Err(Error::Device(format!(
-        "no graphics processor can run the model ({found}); choose the processor with --device cpu"
-    )))
 }
 
 /// Why an adapter cannot be used.
-fn refusal(adapter: &wgpu::Adapter) -> Option<String> {
+pub(super) fn refusal(adapter: &wgpu::Adapter) -> Option<String> {
     let (missing, limits) = (NEEDED - adapter.features(), adapter.limits());
     if !missing.is_empty() {
         return Some(format!("its driver lacks {missing:?}"));
@@ -70,7 +78,7 @@ fn refusal(adapter: &wgpu::Adapter) -> Option<String> {
 }
 
 /// What a device must be asked for, so that the engine can use it: for whoever makes the device.
-pub(crate) fn requirements(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
+pub(super) fn requirements(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
     let mut features = NEEDED | WELCOME & adapter.features();
     if is_unified(&adapter.get_info()) {
         features |= Features::MAPPABLE_PRIMARY_BUFFERS & adapter.features();
@@ -103,6 +111,11 @@ fn request(adapter: &wgpu::Adapter) -> Result<Context> {
     let (device, queue) = pollster::block_on(adapter.request_device(&requirements(adapter)))
         .map_err(|e| Error::Device(format!("{} gives no device: {e}", adapter.get_info().name)))?;
     Ok(Context::new(adapter, device, queue))
+}
+
+/// Whether the adapter is a program of the processor.
+pub(super) fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == DeviceType::Cpu
 }
 
 /// Whether the processor and the adapter share their memory.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::adapter;
+use super::fault::Faults;
 use crate::error::{Error, Result};
 use crate::shader::{self, Access, Dispatch, Target, Variant};
 
@@ -29,26 +30,20 @@ pub(crate) struct Context {
     pub(super) queue: wgpu::Queue,
     pub(super) info: wgpu::AdapterInfo,
     pub(super) target: Target,
+    pub(super) faults: Arc<Faults>,
     pipelines: Mutex<HashMap<Key, Pipeline>>,
-    /// Why the device was lost.
-    lost: Arc<Mutex<Option<String>>>,
 }
 
 impl Context {
     /// Takes a device that `adapter` has made as [`adapter::requirements`] say.
     pub(crate) fn new(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Context {
-        let lost = Arc::new(Mutex::new(None));
-        let note = lost.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            *guard(&note) = Some(format!("{reason:?}: {message}"));
-        });
         Context {
             target: adapter::target(adapter, &device),
             info: adapter.get_info(),
+            faults: Faults::of(&device),
             device,
             queue,
             pipelines: Mutex::default(),
-            lost,
         }
     }
 
@@ -56,14 +51,6 @@ impl Context {
     pub(crate) fn description(&self) -> String {
         let wgpu::AdapterInfo { name, driver, driver_info, .. } = &self.info;
         format!("{name} ({driver} {driver_info})").replace(" )", ")")
-    }
-
-    /// `Err` once the device is lost.
-    pub(super) fn check(&self) -> Result<()> {
-        match &*guard(&self.lost) {
-            None => Ok(()),
-            Some(reason) => Err(Error::DeviceLost(reason.clone())),
-        }
     }
 
     /// The pipeline that a dispatch needs, made at its first use.
@@ -81,6 +68,11 @@ impl Context {
 
     fn make(&self, key: &Key, dispatch: &Dispatch) -> Result<Pipeline> {
         let source = shader::wgsl(&dispatch.variant)?;
+        self.accepted(|| self.compile(source, key, dispatch))
+            .map_err(|reason| Error::Device(format!("{} refuses {}: {reason}", self.info.name, key.shader)))
+    }
+
+    fn compile(&self, source: String, key: &Key, dispatch: &Dispatch) -> Pipeline {
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(key.shader),
             source: wgpu::ShaderSource::Wgsl(source.into()),
@@ -122,7 +114,7 @@ impl Context {
             },
             cache: None,
         });
-        Ok(Pipeline { pipeline, layout })
+        Pipeline { pipeline, layout }
     }
 
     /// The same, as if the adapter had no subgroups.

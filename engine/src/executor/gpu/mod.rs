@@ -3,11 +3,13 @@
 
 mod adapter;
 mod context;
+mod fault;
 mod memory;
 mod pace;
 mod program;
 mod readback;
 mod scratch;
+mod shared;
 mod timer;
 mod upload;
 
@@ -15,18 +17,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use adapter::requirements;
 pub(crate) use context::Context;
 use memory::Residents;
 use pace::Pace;
 pub(crate) use program::Program;
 pub(crate) use readback::Pending;
 use scratch::Scratch;
+pub use shared::SharedDevice;
 use timer::Timer;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::executor::Meter;
+use crate::executor::{Meter, Room, room};
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Recording};
 use crate::shape::Shape;
@@ -46,12 +48,17 @@ pub(crate) struct Gpu {
 }
 
 impl Gpu {
-    /// On the best adapter that there is. `software` allows one that is a program of the processor.
+    /// On a window's device, or else on the best adapter that there is. `software` allows one that is a program of the processor.
     ///
     /// # Errors
     /// `Error::Device` where no adapter can be used.
-    pub(crate) fn open(software: bool) -> Result<Gpu> {
-        Ok(Gpu::over(Arc::new(Context::open(software)?)))
+    pub(crate) fn open(software: bool, shared: Option<&SharedDevice>) -> Result<Gpu> {
+        let shared = shared.map(SharedDevice::context);
+        let usable = |c: &Arc<Context>| c.faults.loss().is_none() && (software || !adapter::is_software(&c.info));
+        match shared.filter(usable) {
+            Some(context) => Ok(Gpu::over(context)),
+            None => Ok(Gpu::over(Arc::new(Context::open(software)?))),
+        }
     }
 
     /// On a device that others use too.
@@ -77,6 +84,27 @@ impl Gpu {
     /// The adapter and its driver.
     pub(crate) fn description(&self) -> String {
         self.context.description()
+    }
+
+    /// Why the device was lost, if it was.
+    pub(crate) fn loss(&self) -> Option<String> {
+        self.context.faults.loss()
+    }
+
+    /// Memory that the adapter has left, where its driver says so.
+    pub(crate) fn room(&self) -> Option<Room> {
+        let info = &self.context.info;
+        room::of_adapter(&info.device_pci_bus_id, adapter::is_unified(info))
+    }
+
+    /// Bytes of scratch memory that `recording` takes.
+    pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
+        program::scratch_bytes(&self.context.target, recording)
+    }
+
+    /// For tests: see [`Context::destroy_after`].
+    pub(crate) fn lose_after(&self, submissions: u64) {
+        self.context.destroy_after(submissions);
     }
 
     pub(crate) fn memory(&mut self) -> &mut dyn Memory {
@@ -133,7 +161,7 @@ impl Gpu {
                 pending = Some(self.memory.readback.copy(open, &pieces)?);
             }
             if left.is_empty() || self.pace.is_full() {
-                let submission = self.context.queue.submit(encoder.take().map(wgpu::CommandEncoder::finish));
+                let submission = self.context.submit(encoder.take().map(wgpu::CommandEncoder::finish));
                 if let Some(pending) = &mut pending {
                     pending.submission = Some(submission.clone());
                 }
@@ -212,18 +240,5 @@ impl Context {
                 mapped_at_creation: false,
             })
         })
-    }
-
-    /// What `make` makes, unless the device has no memory for it.
-    fn checked<T>(&self, size: u64, make: impl FnOnce() -> T) -> Result<T> {
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let made = make();
-        match pollster::block_on(scope.pop()) {
-            None => Ok(made),
-            Some(_) => Err(Error::Device(format!(
-                "{} has no room for another {size} bytes; choose a smaller format or a shorter context",
-                self.info.name
-            ))),
-        }
     }
 }

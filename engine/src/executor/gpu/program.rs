@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::executor::meter::expected_bytes;
 use crate::executor::plan::Plan;
 use crate::recording::{Buffer, Constant, Place, Recording};
-use crate::shader::{Binding, Dispatch, Lowering};
+use crate::shader::{Binding, Dispatch, Lowering, Target};
 use crate::shape::{Element, Shape};
 
 /// A dispatch with everything that it needs.
@@ -80,10 +80,8 @@ impl Program {
         let (dispatches, sizes) = lowering.finish();
 
         let constants = Constants::new(context, &recording.constants)?;
-        let uses =
-            dispatches.iter().enumerate().flat_map(|(at, d)| d.bindings.iter().map(move |b| (at, &b.buffer)));
         let tapped = recording.taps.iter().map(|(after, _, buffer)| (starts[*after], buffer));
-        let used = uses.chain(tapped).filter_map(|(at, buffer)| match buffer.place {
+        let used = uses(&dispatches).chain(tapped).filter_map(|(at, buffer)| match buffer.place {
             Place::Scratch(id) if !constants.pieces.contains_key(&id) => Some((at, id)),
             _ => None,
         });
@@ -104,6 +102,25 @@ impl Program {
         let weight_bytes = recording.commands.iter().map(expected_bytes).sum();
         Ok(Program { steps, taps, weight_bytes, scratch })
     }
+}
+
+/// Bytes of the scratch slots that a recording takes, its constants among them.
+pub(super) fn scratch_bytes(target: &Target, recording: &Recording) -> Result<u64> {
+    let mut lowering = Lowering::new(target, recording.scratch.clone());
+    for command in &recording.commands {
+        command.kernel.gpu(&command.inputs, &command.outputs, &mut lowering)?;
+    }
+    let (dispatches, sizes) = lowering.finish();
+    let used = uses(&dispatches).filter_map(|(at, buffer)| match buffer.place {
+        Place::Scratch(id) => Some((at, id)),
+        Place::Resident(_) => None,
+    });
+    Ok(Plan::new(&sizes, used).bytes())
+}
+
+/// Each buffer that a dispatch binds, with the dispatch's place in the order.
+fn uses(dispatches: &[Dispatch]) -> impl Iterator<Item = (usize, &Buffer)> {
+    dispatches.iter().enumerate().flat_map(|(at, d)| d.bindings.iter().map(move |b| (at, &b.buffer)))
 }
 
 fn step(context: &Context, places: &Places<'_>, dispatch: &Dispatch, kernel: &'static str) -> Result<Step> {

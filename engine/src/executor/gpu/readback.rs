@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Buffers that the host can read, kept for the next read.
 pub(super) struct Readback {
@@ -62,7 +62,7 @@ impl Readback {
         let mut encoder =
             self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pending = self.copy(&mut encoder, &[(from.clone(), at, length)])?;
-        pending.submission = Some(self.context.queue.submit([encoder.finish()]));
+        pending.submission = Some(self.context.submit(Some(encoder.finish())));
         let mut bytes = self.collect(pending)?;
         bytes.truncate(size);
         Ok(bytes)
@@ -97,7 +97,7 @@ impl Context {
             let _ = sender.send(result);
         });
         self.wait(submission)?;
-        let lost = |what: String| self.check().err().unwrap_or(Error::DeviceLost(what));
+        let lost = |what: String| self.lose(what);
         // Where another thread waits for the device too, the answer may come from there, a moment after the wait here has ended.
         match mapped.recv_timeout(super::PATIENCE) {
             Ok(Ok(())) => {}
@@ -109,14 +109,5 @@ impl Context {
         drop(view);
         staging.unmap();
         Ok(result)
-    }
-
-    /// Waits for a submission, or for all.
-    pub(super) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = wgpu::PollType::Wait { submission_index, timeout: Some(super::PATIENCE) };
-        match self.device.poll(poll) {
-            Ok(_) => self.check(),
-            Err(error) => Err(self.check().err().unwrap_or(Error::DeviceLost(error.to_string()))),
-        }
     }
 }

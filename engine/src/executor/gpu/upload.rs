@@ -117,7 +117,7 @@ fn fill(
     pass.set_immediates(0, bytemuck::cast_slice(&dispatch.params));
     pass.dispatch_workgroups(GROUPS, 1, 1);
     drop(pass);
-    context.queue.submit([encoder.finish()]);
+    context.submit(Some(encoder.finish()));
     Ok(())
 }
 
@@ -165,7 +165,7 @@ impl Writer<'_> {
         self.flush()?;
         if waits {
             // Bounds what is staged: the driver frees it once it has been copied.
-            let submission = self.context.queue.submit([]);
+            let submission = self.context.submit(None);
             self.context.wait(Some(submission))?;
         }
         Ok(())

@@ -1,0 +1,108 @@
+//! Bringing a checkpoint's weights to a device: which device, and how far it is.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::room::Needs;
+use crate::error::Result;
+use crate::executor::{Executor, SharedDevice};
+use crate::memory::Tally;
+use crate::model::Model;
+use crate::model::config::Config;
+use crate::settings::{Device, Format, Options};
+use crate::weights::{Checkpoint, Loader};
+
+/// What the program around an engine lends it and wants to know.
+#[derive(Clone, Default)]
+pub struct Host {
+    /// A window's device: the model runs on it where the options allow that.
+    pub device: Option<SharedDevice>,
+    /// Told of each weight that has been placed, on the thread that loads.
+    pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+}
+
+/// How far the loading of a checkpoint is.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Progress {
+    /// Bytes of weights in place.
+    pub bytes: u64,
+    /// Bytes of all weights.
+    pub total_bytes: u64,
+    /// Time since loading began.
+    pub seconds: f64,
+}
+
+impl Progress {
+    /// Bytes a second so far.
+    pub fn rate(&self) -> f64 {
+        self.bytes as f64 / self.seconds.max(1e-3)
+    }
+}
+
+/// A model in place.
+pub(super) struct Placed {
+    pub(super) executor: Executor,
+    /// Why it runs on the processor although a graphics processor was welcome.
+    pub(super) fallback: Option<String>,
+    pub(super) model: Model,
+}
+
+/// How often progress is told, in seconds.
+const TELL_EVERY: f64 = 0.05;
+
+/// Places the weights of `checkpoint`, called `name`, on the device that `options` and `host` choose.
+///
+/// # Errors
+/// `Error::Device` where that device cannot be used or has too little memory.
+pub(super) fn place(
+    name: &str,
+    checkpoint: &Checkpoint,
+    config: &Config,
+    options: &Options,
+    host: &Host,
+) -> Result<Placed> {
+    let begun = Instant::now();
+    let exact = options.exact_cache || checkpoint.is_f32();
+    let format = options.format.unwrap_or(if checkpoint.is_f32() { Format::F32 } else { Format::Bf16 });
+    let context = options.context_tokens.unwrap_or(usize::MAX).min(config.text().max_positions);
+
+    let (mut executor, mut fallback) = Executor::open(options, host.device.as_ref())?;
+    let needs = |format| Needs::of(config, format, exact, context, &executor);
+    let total_bytes = needs(format)?.matrices;
+    // The processor reads weights as they are stored from where they are stored.
+    let copies = matches!(executor, Executor::Gpu(_)) || options.format.is_some();
+    if let Some(room) = executor.room().filter(|_| copies)
+        && let Err(error) = needs(format)?.fit(name, &executor.description(), &room, needs)
+    {
+        if options.device != Device::Auto || room.unified {
+            return Err(error);
+        }
+        // The processor has more.
+        (executor, _) = Executor::open(&Options { device: Device::Cpu, ..options.clone() }, None)?;
+        fallback = Some(error.to_string());
+    }
+
+    let told = Cell::new(0.0);
+    let tell = |bytes| {
+        let seconds = begun.elapsed().as_secs_f64();
+        if let Some(progress) = &host.progress
+            && (bytes == total_bytes || seconds - told.get() > TELL_EVERY)
+        {
+            told.set(seconds);
+            progress(Progress { bytes, total_bytes, seconds });
+        }
+    };
+    let mut tally = Tally::over(executor.memory()).telling(&tell);
+    let mut loader =
+        Loader::new(checkpoint.scope(""), &mut tally, options.format).with_exact_caches(exact);
+    let model = Model::load(&mut loader, config)?;
+    checkpoint.finish()?;
+    Ok(Placed { executor, fallback, model })
+}
+
+/// The checkpoint's name: its folder's.
+pub(super) fn name(folder: &Path) -> String {
+    folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into())
+}
