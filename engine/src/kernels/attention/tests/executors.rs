@@ -142,8 +142,7 @@ fn past_and_bounds_out_of_range_stay_inside_the_buffers() {
             let case = Case::new([4, 2, 24], 0, n);
             for past in [5, 1_000_000, u32::MAX as usize] {
                 let (mut rec, width) = (Recording::new(), 2 * 24);
-                let [k, v] =
-                    [&case.k, &case.v].map(|all| rec.constant_f32([n, width], all.clone()));
+                let [k, v] = [&case.k, &case.v].map(|all| rec.constant_f32([n, width], all.clone()));
                 let past = rec.constant_u32([1], vec![past as u32]);
                 let mask = Mask::Causal { past, window: None };
                 assert!(case.record(&mut executor, rec, k, v, mask).iter().all(|v| v.is_finite()));
