@@ -122,7 +122,7 @@ fn segments_match_oracle() {
     let vision = ([2, 2, 72], 2 * 784, vec![0, 784, 2 * 784]);
     let odd = HEADS.map(|shape| (shape, 150, vec![0, 1, 50, 50, 137]));
     for mut executor in executors() {
-        for (shape, n, bounds) in [audio, vision].iter().chain(&odd) {
+        for (shape, n, bounds) in [&audio, &vision].into_iter().chain(&odd) {
             let case = Case::new(*shape, 0, *n);
             let got = case.segments_on(&mut executor, bounds);
             let segment = |row: usize| bounds.windows(2).position(|b| (b[0]..b[1]).contains(&(row as u32)));
