@@ -56,7 +56,8 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
             let at = (params.first + row) * params.chunks + chunk + s * LANES;
             batch.pieces[s * ROWS + r] = weight[at];
 #ifdef BLOCKS
-            batch.scales[s * ROWS + r] = scales_of(scales[scales_at(at)], at);
+            batch.scales[s * ROWS + r] = scales[scales_at(at)];
+            batch.shifts[s * ROWS + r] = shift_of(at);
 #endif
         }
     }
@@ -66,24 +67,29 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
 // What the epilogue does with a result.
 struct Extra {
     bias: f32,
-    factor: f32,
+    scale: f32,
+    gate: f32,
     residual: f32,
+}
+
+fn given(bit: u32) -> bool {
+    return (params.given & bit) != 0;
 }
 
 fn extra(tile: Tile, result: vec2<u32>) -> Extra {
     let row = min(tile.row + result.x, params.outputs - 1);
     let column = min(tile.column + result.y, params.rows - 1);
-    var extra = Extra(0.0, 1.0, 0.0);
-    if (params.given & 1u) != 0 {
+    var extra = Extra(0.0, 1.0, 0.0, 0.0);
+    if given(1u) {
         extra.bias = bias[params.bias_at + row];
     }
-    if (params.given & 2u) != 0 {
-        extra.factor = scale[params.scale_at + row];
+    if given(2u) {
+        extra.scale = scale[params.scale_at + row];
     }
-    if (params.given & 4u) != 0 {
-        extra.factor *= sigmoid(gate[params.gate_at + column]);
+    if given(4u) {
+        extra.gate = gate[params.gate_at + column];
     }
-    if (params.given & 8u) != 0 {
+    if given(8u) {
         extra.residual = residual[params.residual_at + column * params.outputs + row];
     }
     return extra;
@@ -94,7 +100,8 @@ fn store(tile: Tile, result: vec2<u32>, extra: Extra, part: u32) {
     let column = tile.column + result.y;
     if row < params.outputs && column < params.rows {
         let sum = normed_total(result.x / ROWS, result.x % ROWS, result.y, part);
-        let v = extra.residual + extra.factor * activate(sum + extra.bias);
+        let factor = extra.scale * select(1.0, sigmoid(extra.gate), given(4u));
+        let v = extra.residual + factor * activate(sum + extra.bias);
         out[params.out_at + column * params.outputs + row] = v;
     }
 }

@@ -64,7 +64,8 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
             let at = (params.first + row) * EACH + c % EACH;
             batch.pieces[s * ROWS + r] = weight[at];
 #ifdef BLOCKS
-            batch.scales[s * ROWS + r] = scales_of(scales[scales_at(at)], at);
+            batch.scales[s * ROWS + r] = scales[scales_at(at)];
+            batch.shifts[s * ROWS + r] = shift_of(at);
 #endif
         }
     }

@@ -69,8 +69,10 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
             batch.pieces[i] = gate[gate_at];
             batch.pieces[i + PAIRS] = up[up_at];
 #ifdef BLOCKS
-            batch.scales[i] = scales_of(gate_scales[scales_at(gate_at)], gate_at);
-            batch.scales[i + PAIRS] = scales_of(up_scales[scales_at(up_at)], up_at);
+            batch.scales[i] = gate_scales[scales_at(gate_at)];
+            batch.shifts[i] = shift_of(gate_at);
+            batch.scales[i + PAIRS] = up_scales[scales_at(up_at)];
+            batch.shifts[i + PAIRS] = shift_of(up_at);
 #endif
         }
     }

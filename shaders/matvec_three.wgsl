@@ -74,7 +74,8 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
                 let at = params.first_a * params.chunks + place(tile, team * ROWS + r, chunk + s * LANES);
                 batch.pieces[s * ROWS + r] = weight_a[at];
 #ifdef BLOCKS
-                batch.scales[s * ROWS + r] = scales_of(scales_a[scales_at(at)], at);
+                batch.scales[s * ROWS + r] = scales_a[scales_at(at)];
+                batch.shifts[s * ROWS + r] = shift_of(at);
 #endif
             }
         }
@@ -84,7 +85,8 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
                 let at = params.first_b * params.chunks + place(tile, team * ROWS + r, chunk + s * LANES);
                 batch.pieces[s * ROWS + r] = weight_b[at];
 #ifdef BLOCKS
-                batch.scales[s * ROWS + r] = scales_of(scales_b[scales_at(at)], at);
+                batch.scales[s * ROWS + r] = scales_b[scales_at(at)];
+                batch.shifts[s * ROWS + r] = shift_of(at);
 #endif
             }
         }
@@ -94,7 +96,8 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
                 let at = params.first_c * params.chunks + place(tile, team * ROWS + r, chunk + s * LANES);
                 batch.pieces[s * ROWS + r] = weight_c[at];
 #ifdef BLOCKS
-                batch.scales[s * ROWS + r] = scales_of(scales_c[scales_at(at)], at);
+                batch.scales[s * ROWS + r] = scales_c[scales_at(at)];
+                batch.shifts[s * ROWS + r] = shift_of(at);
 #endif
             }
         }

@@ -1,7 +1,7 @@
 // Main function of products for few rows of x. The importing shader has `Tile`, the part of the result that a workgroup makes, and
 // `tile_of` its number; `x_row`, the first row of x; `fetch`, a team's weights; HEIGHT, the results of a tile for
 // one row of x, at most SIZE / COLUMNS; and for each result, which is a thread's, `extra`, all else that it needs, loaded ahead of the
-// weights, and `store`.
+// weights and not yet touched, and `store`.
 #import "shared/row_products.wgsl"
 
 @compute @workgroup_size(SIZE)
@@ -30,8 +30,9 @@ fn main(
 
     // The first weights are on their way while x is made ready.
     let lane = thread % LANES;
+    let ahead = x_ahead(row, thread, 0u);
     var batch = fetch(tile, team, min(lane, params.chunks - 1));
-    prepare(row, thread);
+    prepare(row, thread, ahead);
     var sums: array<f32, MOST_SUMS>;
     for (var chunk = lane; chunk < params.chunks; chunk += LANES * STEPS) {
         if !ONCE && chunk != lane {

@@ -102,5 +102,11 @@ fn accumulate(sums: ptr<function, array<f32, MOST_SUMS>>, batch: ptr<function, B
 }
 
 // Nothing is made ready.
-fn prepare(row: u32, thread: u32) {}
+alias Ahead = u32;
+
+fn x_ahead(row: u32, thread: u32, start: u32) -> Ahead {
+    return 0u;
+}
+
+fn prepare(row: u32, thread: u32, ahead: Ahead) {}
 #endif

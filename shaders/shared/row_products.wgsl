@@ -19,11 +19,13 @@ override STEPS: u32 = 1;
 override ONCE: bool = false;
 override NORM: bool = false;
 
-// What a thread loads at once: piece s of row r, and its block's scales, at s · ROWS + r.
+// What a thread loads at once: piece s of row r, and the word with its block's scales, at s · ROWS + r. Nothing is done with it until
+// it is needed, so that nothing waits for it.
 struct Batch {
     pieces: array<vec4<u32>, MOST_LOADS>,
 #ifdef BLOCKS
     scales: array<u32, MOST_LOADS>,
+    shifts: array<u32, MOST_LOADS>,
 #endif
 }
 
