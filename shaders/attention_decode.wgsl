@@ -4,8 +4,7 @@
 #variants F16 -
 #variants WIDE -
 #variants SPLIT -
-
-override HEAD_DIM: u32; // at most 256
+#variants ONE TWO FOUR
 
 const SIZE: u32 = 128;
 const VECTORS: u32 = 8;
@@ -17,7 +16,6 @@ const LANES: u32 = 4;
 #import "shared/attention_rows.wgsl"
 #import "shared/attention_few.wgsl"
 @group(0) @binding(3) var<storage, read> at: array<u32>; // [1], past
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [splits, rows, heads, HEAD_DIM]
 #ifdef SPLIT
 @group(0) @binding(5) var<storage, read_write> logs: array<f32>; // [splits, rows, heads], log2 of the sums of weights
 #endif
@@ -35,8 +33,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         return;
     }
     let end = min(first + keys_of_split, span.end);
-    let chunks = (HEAD_DIM + 7) / 8;
-    let width = params.kv_heads * HEAD_DIM;
+    let chunks = (params.head_dim + 7) / 8;
+    let width = params.kv_heads * params.head_dim;
 
     load_queries(thread, id);
     workgroupBarrier();
@@ -49,11 +47,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     let slot = thread / VECTORS;
     let own_vector = id.x * VECTORS + own;
     let seen = row_span(min(own_vector, vectors - 1) / group);
-    let columns = value_columns();
-    let column = thread % columns;
-    let subset = thread / columns;
-    let subsets = SIZE / columns;
-    let value_chunk = min(column, chunks - 1);
+    let value_chunk = min(thread % VALUE_CHUNKS, chunks - 1) * 8;
+    let subset = thread / VALUE_CHUNKS;
 
     var largest = LOWEST;
     var weights = 0.0;
@@ -62,14 +57,14 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         let last = min(KEYS, end - tile) - 1;
         let base = tile % params.capacity;
         var partial: array<f32, 2 * VECTORS>;
-        let one = params.k_offset + slot_of(base + min(pair, last)) * width + id.y * HEAD_DIM;
-        let two = params.k_offset + slot_of(base + min(pair + 32, last)) * width + id.y * HEAD_DIM;
-        for (var step = 0u; step < (chunks + 3) / 4; step++) {
+        let one = params.k_offset + slot_of(base + min(pair, last)) * width + id.y * params.head_dim;
+        let two = params.k_offset + slot_of(base + min(pair + 32, last)) * width + id.y * params.head_dim;
+        for (var step = 0u; step < 2 * COLUMNS; step++) {
             let chunk = step * LANES + lane;
             // Behind the head the queries are zero.
             let from_chunk = min(chunk, chunks - 1) * 8;
-            let key_one = key_eight(one + from_chunk, HEAD_DIM - from_chunk);
-            let key_two = key_eight(two + from_chunk, HEAD_DIM - from_chunk);
+            let key_one = key_eight(one + from_chunk, params.head_dim - from_chunk);
+            let key_two = key_eight(two + from_chunk, params.head_dim - from_chunk);
             for (var j = 0u; j < VECTORS; j++) {
                 let query = chunk * QUERY_PITCH + j * 2;
                 partial[j] = dot8(query, key_one, partial[j]);
@@ -115,11 +110,11 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
             sums[2 * j] *= of_vectors[j];
             sums[2 * j + 1] *= of_vectors[j];
         }
-        for (var from_key = subset; from_key <= last; from_key += 4 * subsets) {
+        for (var from_key = subset; from_key <= last; from_key += 4 * SUBSETS) {
             for (var i = 0u; i < 4; i++) {
-                let key = from_key + i * subsets;
-                let head = params.v_offset + slot_of(base + min(key, last)) * width + id.y * HEAD_DIM;
-                let value = value_eight(head + value_chunk * 8, HEAD_DIM - value_chunk * 8);
+                let key = from_key + i * SUBSETS;
+                let head = params.v_offset + slot_of(base + min(key, last)) * width + id.y * params.head_dim;
+                let value = value_eight(head + value_chunk, params.head_dim - value_chunk);
                 let a = scores[key * PITCH];
                 let b = scores[key * PITCH + 1];
                 for (var j = 0u; j < 4; j++) {

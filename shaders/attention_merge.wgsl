@@ -1,17 +1,16 @@
 // Puts together what the splits of attention_decode or attention_prefill have left: their results, weighted by their shares of
 // the sum of all weights. A workgroup for each head of each row; its threads take a column of four elements in some splits.
 
-override HEAD_DIM: u32; // at most 256
 override VECTORS: u32; // of a tile there
 override KEYS: u32; // of a tile there
 
 const SIZE: u32 = 256;
 
 #import "shared/attention_mask.wgsl"
-@group(0) @binding(0) var<storage, read> parts: array<vec4<f32>>; // [splits, rows, heads, HEAD_DIM], padded to four elements
+@group(0) @binding(0) var<storage, read> parts: array<vec4<f32>>; // [splits, rows, heads, head_dim], padded to four elements
 @group(0) @binding(1) var<storage, read> logs: array<f32>; // [splits, rows, heads], log2 of the sums of weights
 @group(0) @binding(2) var<storage, read> at: array<u32>; // [1], past
-@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [rows, heads, HEAD_DIM]
+@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [rows, heads, head_dim]
 
 var<workgroup> sums: array<vec4<f32>, SIZE>;
 var<workgroup> totals: array<f32, SIZE>;
@@ -34,7 +33,7 @@ fn main(
     let keys = split_keys(span);
     let used = (span.end - span.first + keys - 1) / keys;
 
-    let columns = (HEAD_DIM + 3) / 4;
+    let columns = (params.head_dim + 3) / 4;
     let column = thread % columns;
     let subset = thread / columns;
     let subsets = SIZE / columns;
@@ -73,7 +72,7 @@ fn main(
     }
     sum /= total;
     let to = out_at(0, id) + column * 4;
-    for (var i = 0u; i < min(4, HEAD_DIM - column * 4); i++) {
+    for (var i = 0u; i < min(4, params.head_dim - column * 4); i++) {
         out[to + i] = sum[i];
     }
 }

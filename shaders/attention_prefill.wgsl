@@ -1,7 +1,7 @@
 // Attention of many query rows: causal over a ring of keys and values, or within segments. A workgroup takes a tile of 64 query
 // vectors of one key head and goes through its keys, or one split of them, 32 at a time (online softmax, in base 2). With SPLIT
-// the results are left for attention_merge. A thread has the scores of four vectors with two keys, and of the same vectors ONE,
-// TWO or FOUR columns of four values.
+// the results are left for attention_merge. A thread has the scores of four vectors with two keys, and of the results for
+// the same vectors as many columns of four.
 #variants F16 -
 #variants WIDE -
 #variants SEGMENTS SPLIT -
@@ -10,21 +10,11 @@
 const SIZE: u32 = 256;
 const VECTORS: u32 = 64;
 const KEYS: u32 = 32;
-#ifdef ONE
-const COLUMNS: u32 = 1;
-#endif
-#ifdef TWO
-const COLUMNS: u32 = 2;
-#endif
-#ifdef FOUR
-const COLUMNS: u32 = 4;
-#endif
 
 #import "shared/attention_mask.wgsl"
 #import "shared/attention_rows.wgsl"
 #import "shared/attention_tile.wgsl"
 @group(0) @binding(3) var<storage, read> at: array<u32>; // [1], past, or [bounds]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [splits, rows, heads, HEAD_DIM]
 #ifdef SPLIT
 @group(0) @binding(5) var<storage, read_write> logs: array<f32>; // [splits, rows, heads], log2 of the sums of weights
 #endif
@@ -62,13 +52,15 @@ fn main(
             load_queries(thread, id, dim);
             load_keys(thread, id.y, dim, base, last);
             workgroupBarrier();
-            for (var i = 0u; i < STEP / 4; i++) {
-                let key_one = memory[KEYS_AT + x * STEP_PITCH + i];
-                let key_two = memory[KEYS_AT + (x + 16) * STEP_PITCH + i];
-                for (var j = 0u; j < 4; j++) {
-                    let query = memory[(y * 4 + j) * STEP_PITCH + i];
-                    one[j] = dot4(query, key_one, one[j]);
-                    two[j] = dot4(query, key_two, two[j]);
+            for (var four = 0u; four < min(STEP, params.head_dim - dim); four += 16) {
+                for (var i = four / 4; i < four / 4 + 4; i++) {
+                    let key_one = memory[KEYS_AT + x * STEP_PITCH + i];
+                    let key_two = memory[KEYS_AT + (x + 16) * STEP_PITCH + i];
+                    for (var j = 0u; j < 4; j++) {
+                        let query = memory[(y * 4 + j) * STEP_PITCH + i];
+                        one[j] = dot4(query, key_one, one[j]);
+                        two[j] = dot4(query, key_two, two[j]);
+                    }
                 }
             }
             workgroupBarrier();
@@ -82,8 +74,10 @@ fn main(
         workgroupBarrier();
 
         let before = largest;
-        for (var key = 0u; key < KEYS; key++) {
-            largest = max(largest, memory[weight_at(key, y)]);
+        for (var four = 0u; four <= last; four += 4) {
+            for (var key = four; key < four + 4; key++) {
+                largest = max(largest, memory[weight_at(key, y)]);
+            }
         }
         workgroupBarrier();
         memory[weight_at(x, y)] = exp2(one - largest);
@@ -95,16 +89,19 @@ fn main(
                 sums[j * COLUMNS + i] *= keep[j];
             }
         }
-        for (var from_key = 0u; from_key <= last; from_key += VALUES) {
-            load_values(thread, id.y, from_key, base, last);
+        for (var begin = 0u; begin <= last; begin += VALUES) {
+            load_values(thread, id.y, begin, base, last);
             workgroupBarrier();
-            for (var key = 0u; key < VALUES; key++) {
-                let weight = memory[weight_at(from_key + key, y)];
-                weights += weight;
-                for (var i = 0u; i < COLUMNS; i++) {
-                    let value = memory[VALUES_AT + (key * COLUMNS + i) * 16 + x];
-                    for (var j = 0u; j < 4; j++) {
-                        sums[j * COLUMNS + i] = fma(vec4(weight[j]), value, sums[j * COLUMNS + i]);
+            // Behind the last key weights are zero.
+            for (var four = 0u; four < min(VALUES, last + 1 - begin); four += 4) {
+                for (var key = four; key < four + 4; key++) {
+                    let weight = memory[weight_at(begin + key, y)];
+                    weights += weight;
+                    for (var i = 0u; i < COLUMNS; i++) {
+                        let value = memory[VALUES_AT + (key * COLUMNS + i) * 16 + x];
+                        for (var j = 0u; j < 4; j++) {
+                            sums[j * COLUMNS + i] = fma(vec4(weight[j]), value, sums[j * COLUMNS + i]);
+                        }
                     }
                 }
             }
@@ -116,7 +113,11 @@ fn main(
         if vector + j < params.rows * (params.heads / params.kv_heads) {
             let head = head_of(vector + j, id.y);
             for (var i = 0u; i < COLUMNS; i++) {
-                write_values(id.z, head, (i * 16 + x) * 4, sums[j * COLUMNS + i] / max(weights[j], 1e-37));
+                let dim = (i * 16 + x) * 4;
+                if dim < params.head_dim {
+                    let values = sums[j * COLUMNS + i] / max(weights[j], 1e-37);
+                    store_four(out_at(id.z, head) + dim, params.head_dim - dim, values);
+                }
             }
 #ifdef SPLIT
             if x == 0 {

@@ -7,15 +7,6 @@
 var<workgroup> rows: array<u32, ROWS>;
 
 #ifdef GATED
-const OUTPUTS: u32 = COLUMNS / 2;
-
-fn weight_unit(column: u32, unit: u32) -> vec4<u32> {
-    if column < OUTPUTS {
-        return weight[weight_at[column] + unit];
-    }
-    return up[weight_at[column] + unit];
-}
-
 fn store(row: u32, column: u32, sums: vec4<f32>) {
     let to = params.out_offset + row * params.o + column;
     if column < params.o {
@@ -26,12 +17,6 @@ fn store(row: u32, column: u32, sums: vec4<f32>) {
     }
 }
 #else
-const OUTPUTS: u32 = COLUMNS;
-
-fn weight_unit(column: u32, unit: u32) -> vec4<u32> {
-    return weight[weight_at[column] + unit];
-}
-
 fn store(row: u32, column: u32, sums: vec4<f32>) {
     for (var i = 0u; i < 4; i++) {
         let c = column + 16 * i;
@@ -54,15 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         rows[thread] = row;
         x_at[thread] = params.x_offset + row / params.each * params.k;
     }
-    if thread < COLUMNS {
-        let row = tile.x * params.o + min(first_column + thread % OUTPUTS, params.o - 1);
-#ifdef GATED
-        let first = select(params.up_row, params.weight_row, thread < OUTPUTS);
-#else
-        let first = params.weight_row;
-#endif
-        weight_at[thread] = (first + row) * params.pitch;
-    }
+    find_weights(thread, tile.x * params.o, first_column);
     let sums = tile_sums(thread, 0u, params.k);
     let row = thread / 16;
     let column = first_column + thread % 16;

@@ -6,15 +6,6 @@
 #import "shared/tile.wgsl"
 
 #ifdef GATED
-const OUTPUTS: u32 = COLUMNS / 2;
-
-fn weight_unit(column: u32, unit: u32) -> vec4<u32> {
-    if column < OUTPUTS {
-        return weight[weight_at[column] + unit];
-    }
-    return up[weight_at[column] + unit];
-}
-
 fn store(part: u32, row: u32, column: u32, sums: vec4<f32>) {
     if row >= params.n {
         return;
@@ -28,12 +19,6 @@ fn store(part: u32, row: u32, column: u32, sums: vec4<f32>) {
     }
 }
 #else
-const OUTPUTS: u32 = COLUMNS;
-
-fn weight_unit(column: u32, unit: u32) -> vec4<u32> {
-    return weight[weight_at[column] + unit];
-}
-
 fn store(part: u32, row: u32, column: u32, sums: vec4<f32>) {
     if row >= params.n {
         return;
@@ -55,15 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if thread < ROWS {
         x_at[thread] = params.x_offset + min(first_row + thread, params.n - 1) * params.k;
     }
-    if thread < COLUMNS {
-        let row = min(first_column + thread % OUTPUTS, params.o - 1);
-#ifdef GATED
-        let first = select(params.up_row, params.weight_row, thread < OUTPUTS);
-#else
-        let first = params.weight_row;
-#endif
-        weight_at[thread] = (first + row) * params.pitch;
-    }
+    find_weights(thread, 0u, first_column);
 #ifdef GATED
     let sums = tile_sums(thread, 0u, params.k);
 #else

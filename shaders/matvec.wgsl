@@ -10,6 +10,7 @@ struct Params {
     outputs: u32, // rows of the matrix
     first: u32, // the first of them in the binding
     out_at: u32,
+    given: u32, // bits 0 to 3: whether there are bias, scale, gate and residual
     bias_at: u32,
     scale_at: u32,
     gate_at: u32,
@@ -28,10 +29,6 @@ var<immediate> params: Params;
 @group(0) @binding(7) var<storage, read> residual: array<f32>; // [rows, outputs]
 @group(0) @binding(8) var<storage, read_write> out: array<f32>; // [rows, outputs]
 
-override BIAS: bool = false;
-override SCALE: bool = false;
-override GATE: bool = false;
-override RESIDUAL: bool = false;
 override HEIGHT: u32 = SIZE / LANES * ROWS;
 #import "shared/activation.wgsl"
 #import "shared/few_rows.wgsl"
@@ -77,16 +74,16 @@ fn extra(tile: Tile, result: vec2<u32>) -> Extra {
     let row = min(tile.row + result.x, params.outputs - 1);
     let column = min(tile.column + result.y, params.rows - 1);
     var extra = Extra(0.0, 1.0, 0.0);
-    if BIAS {
+    if (params.given & 1u) != 0 {
         extra.bias = bias[params.bias_at + row];
     }
-    if SCALE {
+    if (params.given & 2u) != 0 {
         extra.factor = scale[params.scale_at + row];
     }
-    if GATE {
+    if (params.given & 4u) != 0 {
         extra.factor *= sigmoid(gate[params.gate_at + column]);
     }
-    if RESIDUAL {
+    if (params.given & 8u) != 0 {
         extra.residual = residual[params.residual_at + column * params.outputs + row];
     }
     return extra;

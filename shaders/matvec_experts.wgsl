@@ -14,6 +14,7 @@ struct Params {
     experts: u32,
     index_at: u32,
     share_at: u32,
+    has_residual: u32,
     residual_at: u32,
     out_at: u32,
 }
@@ -32,7 +33,6 @@ var<immediate> params: Params;
 override K: u32 = 1;
 // 16-byte pieces in a row of one expert.
 override EACH: u32 = 1;
-override RESIDUAL: bool = false;
 override HEIGHT: u32 = SIZE / LANES * ROWS;
 #import "shared/few_rows.wgsl"
 
@@ -75,7 +75,7 @@ fn fetch(tile: Tile, team: u32, chunk: u32) -> Batch {
 alias Extra = f32;
 
 fn extra(tile: Tile, result: vec2<u32>) -> Extra {
-    if !RESIDUAL {
+    if params.has_residual == 0 {
         return 0.0;
     }
     let row = min(tile.row + result.x, params.outputs - 1);

@@ -106,7 +106,8 @@ impl Engine {
         let template = ChatTemplate::load(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let name = loading::name(folder);
-        let Placed { executor, fallback, model } = loading::place(&name, &checkpoint, &config, options, host)?;
+        let Placed { executor, fallback, model } =
+            loading::place(&name, &checkpoint, &config, options, host)?;
 
         let most = config.text().max_positions;
         let info = Info {

@@ -6,23 +6,23 @@
 const QUERY_PITCH: u32 = 2 * VECTORS + 1;
 const PITCH: u32 = 2 * LANES + 2;
 
-var<workgroup> queries: array<vec4<f32>, (HEAD_DIM + 31) / 32 * LANES * QUERY_PITCH>;
-var<workgroup> scores: array<vec4<f32>, KEYS * PITCH>;
+// Chunks of eight values that stand next to each other in threads, and how many threads have the same one.
+const VALUE_CHUNKS: u32 = 8 * COLUMNS;
+const SUBSETS: u32 = SIZE / VALUE_CHUNKS;
+
+var<workgroup> queries: array<vec4<f32>, 2 * COLUMNS * LANES * QUERY_PITCH>;
+// Later half of the threads' sums.
+var<workgroup> scores: array<vec4<f32>, 8 * SIZE>;
 var<workgroup> of_vectors: array<f32, VECTORS>;
 
-// Threads that take a column of eight values: a power of two.
-fn value_columns() -> u32 {
-    return select(select(32u, 16u, HEAD_DIM <= 128), 8u, HEAD_DIM <= 64);
-}
-
 fn load_queries(thread: u32, id: vec3<u32>) {
-    for (var i = thread; i < (HEAD_DIM + 31) / 32 * LANES * VECTORS; i += SIZE) {
+    for (var i = thread; i < 2 * COLUMNS * LANES * VECTORS; i += SIZE) {
         let vector = id.x * VECTORS + i % VECTORS;
         let dim = i / VECTORS * 8;
         var query = Eight();
-        if vector < params.rows * (params.heads / params.kv_heads) && dim < HEAD_DIM {
-            let head = params.q_offset + head_of(vector, id.y) * HEAD_DIM;
-            query = query_eight(head + dim, HEAD_DIM - dim);
+        if vector < params.rows * (params.heads / params.kv_heads) && dim < params.head_dim {
+            let head = params.q_offset + head_of(vector, id.y) * params.head_dim;
+            query = query_eight(head + dim, params.head_dim - dim);
         }
         let to = i / VECTORS * QUERY_PITCH + i % VECTORS * 2;
         queries[to] = query.a * params.scale;
@@ -38,27 +38,25 @@ fn dot8(query: u32, key: Eight, sum: f32) -> f32 {
     return fma(b.x, key.b.x, fma(b.y, key.b.y, fma(b.z, key.b.z, fma(b.w, key.b.w, first))));
 }
 
-// Adds the sums of all subsets of keys, two vectors at once, and writes them by the factors in `of_vectors`.
+// Adds the sums of all subsets of keys, four vectors at once, and writes them by the factors in `of_vectors`.
 fn finish(thread: u32, id: vec3<u32>, sums: ptr<function, array<vec4<f32>, 2 * VECTORS>>) {
-    let columns = value_columns();
-    let column = thread % columns;
-    let quarter = thread / columns;
-    for (var j = 0u; j < VECTORS; j += 2) {
-        for (var i = 0u; i < 4; i++) {
+    for (var j = 0u; j < VECTORS; j += 4) {
+        for (var i = 0u; i < 8; i++) {
             scores[i * SIZE + thread] = (*sums)[2 * j + i];
         }
         workgroupBarrier();
-        let vector = id.x * VECTORS + j + quarter / 2;
-        let dim = column * 8 + quarter % 2 * 4;
-        if quarter < 4 && dim < HEAD_DIM && vector < params.rows * (params.heads / params.kv_heads) {
-            var sum = vec4<f32>();
-            for (var i = column; i < SIZE; i += columns) {
-                sum += scores[quarter * SIZE + i];
-            }
-            sum *= of_vectors[j + quarter / 2];
-            let to = out_at(id.z, head_of(vector, id.y)) + dim;
-            for (var i = 0u; i < min(4, HEAD_DIM - dim); i++) {
-                out[to + i] = sum[i];
+        for (var eighth = thread / VALUE_CHUNKS; eighth < 8; eighth += SUBSETS) {
+            let vector = id.x * VECTORS + j + eighth / 2;
+            let dim = thread % VALUE_CHUNKS * 8 + eighth % 2 * 4;
+            if dim < params.head_dim && vector < params.rows * (params.heads / params.kv_heads) {
+                var one = vec4<f32>();
+                var two = vec4<f32>();
+                for (var i = thread % VALUE_CHUNKS; i < SIZE; i += 2 * VALUE_CHUNKS) {
+                    one += scores[eighth * SIZE + i];
+                    two += scores[eighth * SIZE + i + VALUE_CHUNKS];
+                }
+                let sum = (one + two) * of_vectors[j + eighth / 2];
+                store_four(out_at(id.z, head_of(vector, id.y)) + dim, params.head_dim - dim, sum);
             }
         }
         workgroupBarrier();

@@ -6,6 +6,17 @@
 const UNSEEN: f32 = -3e38;
 const LOWEST: f32 = -1e30;
 
+// Shaders that hold elements of heads in registers do so for heads of up to 64 ONE, 128 TWO or 256 FOUR of them.
+#ifdef ONE
+const COLUMNS: u32 = 1;
+#endif
+#ifdef TWO
+const COLUMNS: u32 = 2;
+#endif
+#ifdef FOUR
+const COLUMNS: u32 = 4;
+#endif
+
 struct Params {
     rows: u32,
     heads: u32,

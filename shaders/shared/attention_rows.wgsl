@@ -1,5 +1,5 @@
-// Loads of eight elements of a head of queries, keys or values. WIDE: heads and offsets are multiples of eight elements, and
-// loads take 16 bytes. Otherwise elements from `left` on, which are another head's, become zeros.
+// Loads of eight elements of a head of queries, keys or values, and stores of four of a result. WIDE: heads and offsets are multiples of eight elements, and
+// they take 16 bytes at once. Otherwise elements from `left` on, which are another head's, become zeros.
 
 struct Eight {
     a: vec4<f32>,
@@ -7,9 +7,10 @@ struct Eight {
 }
 
 #ifdef WIDE
-@group(0) @binding(0) var<storage, read> q: array<vec4<f32>>; // [rows, heads, HEAD_DIM]
+@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [splits, rows, heads, head_dim]
+@group(0) @binding(0) var<storage, read> q: array<vec4<f32>>; // [rows, heads, head_dim]
 #ifdef F16
-@group(0) @binding(1) var<storage, read> k: array<vec4<u32>>; // [capacity, kv_heads, HEAD_DIM], eight f16 each
+@group(0) @binding(1) var<storage, read> k: array<vec4<u32>>; // [capacity, kv_heads, head_dim], eight f16 each
 @group(0) @binding(2) var<storage, read> v: array<vec4<u32>>; // like k
 
 fn widen(halves: vec4<u32>) -> Eight {
@@ -27,7 +28,7 @@ fn value_eight(element: u32, left: u32) -> Eight {
     return widen(v[element / 8]);
 }
 #else
-@group(0) @binding(1) var<storage, read> k: array<vec4<f32>>; // [capacity, kv_heads, HEAD_DIM]
+@group(0) @binding(1) var<storage, read> k: array<vec4<f32>>; // [capacity, kv_heads, head_dim]
 @group(0) @binding(2) var<storage, read> v: array<vec4<f32>>; // like k
 
 fn key_eight(element: u32, left: u32) -> Eight {
@@ -42,10 +43,15 @@ fn value_eight(element: u32, left: u32) -> Eight {
 fn query_eight(element: u32, left: u32) -> Eight {
     return Eight(q[element / 4], q[element / 4 + 1]);
 }
+
+fn store_four(element: u32, left: u32, values: vec4<f32>) {
+    out[element / 4] = values;
+}
 #else
-@group(0) @binding(0) var<storage, read> q: array<f32>; // [rows, heads, HEAD_DIM]
+@group(0) @binding(4) var<storage, read_write> out: array<f32>; // [splits, rows, heads, head_dim]
+@group(0) @binding(0) var<storage, read> q: array<f32>; // [rows, heads, head_dim]
 #ifdef F16
-@group(0) @binding(1) var<storage, read> k: array<u32>; // [capacity, kv_heads, HEAD_DIM], two f16 each
+@group(0) @binding(1) var<storage, read> k: array<u32>; // [capacity, kv_heads, head_dim], two f16 each
 @group(0) @binding(2) var<storage, read> v: array<u32>; // like k
 
 fn half_of(pair: u32, element: u32) -> f32 {
@@ -67,7 +73,7 @@ fn value_at(element: u32, left: u32) -> f32 {
     return half_of(v[element / 2], element);
 }
 #else
-@group(0) @binding(1) var<storage, read> k: array<f32>; // [capacity, kv_heads, HEAD_DIM]
+@group(0) @binding(1) var<storage, read> k: array<f32>; // [capacity, kv_heads, head_dim]
 @group(0) @binding(2) var<storage, read> v: array<f32>; // like k
 
 fn key_at(element: u32, left: u32) -> f32 {
@@ -90,6 +96,12 @@ fn query_at(element: u32, left: u32) -> f32 {
         return 0.0;
     }
     return q[element];
+}
+
+fn store_four(element: u32, left: u32, values: vec4<f32>) {
+    for (var i = 0u; i < min(4, left); i++) {
+        out[element + i] = values[i];
+    }
 }
 
 fn query_four(element: u32, left: u32) -> vec4<f32> {

@@ -73,10 +73,3 @@ fn load_values(thread: u32, kv_head: u32, from_key: u32, base: u32, last: u32) {
         memory[to + 1] = value.b;
     }
 }
-
-fn write_values(split: u32, head: u32, dim: u32, values: vec4<f32>) {
-    let to = out_at(split, head) + dim;
-    for (var i = 0u; i < min(4, max(params.head_dim, dim) - dim); i++) {
-        out[to + i] = values[i];
-    }
-}

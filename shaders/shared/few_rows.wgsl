@@ -34,10 +34,13 @@ fn main(
     prepare(row, thread);
     var sums: array<f32, MOST_SUMS>;
     for (var chunk = lane; chunk < params.chunks; chunk += LANES * STEPS) {
-        if chunk != lane {
+        if !ONCE && chunk != lane {
             batch = fetch(tile, team, chunk);
         }
         accumulate(&sums, &batch, row, chunk);
+        if ONCE {
+            break;
+        }
     }
     add_up(&sums, thread, part);
     if result.y < COLUMNS {

@@ -22,5 +22,9 @@ var<immediate> params: Params;
 @group(0) @binding(4) var<storage, read> weight: array<vec4<u32>>; // [experts, o, pitch]
 #ifdef GATED
 @group(0) @binding(5) var<storage, read> up: array<vec4<u32>>; // [experts, o, pitch]
+@group(0) @binding(6) var<storage, read> weight_scales: array<u32>; // two halves each, if W has them
+@group(0) @binding(7) var<storage, read> up_scales: array<u32>;
 #import "shared/activation.wgsl"
+#else
+@group(0) @binding(5) var<storage, read> weight_scales: array<u32>; // two halves each, if W has them
 #endif

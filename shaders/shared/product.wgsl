@@ -30,7 +30,10 @@ var<immediate> params: Params;
 #ifdef GATED
 @group(0) @binding(2) var<storage, read> weight: array<vec4<u32>>; // [o, pitch]
 @group(0) @binding(3) var<storage, read> up: array<vec4<u32>>; // [o, pitch]
+@group(0) @binding(4) var<storage, read> weight_scales: array<u32>; // two halves each, if W has them
+@group(0) @binding(5) var<storage, read> up_scales: array<u32>;
 #else
 #import "shared/epilogue.wgsl"
 @group(0) @binding(6) var<storage, read> weight: array<vec4<u32>>; // [o, pitch]
+@group(0) @binding(7) var<storage, read> weight_scales: array<u32>; // two halves each, if W has them
 #endif

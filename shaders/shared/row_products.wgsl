@@ -15,6 +15,8 @@ override ROWS: u32 = 1;
 // Rows of x that a team takes at once.
 override COLUMNS: u32 = 1;
 override STEPS: u32 = 1;
+// Whether a row of weights is loaded at once.
+override ONCE: bool = false;
 override NORM: bool = false;
 
 // What a thread loads at once: piece s of row r, and its block's scales, at s · ROWS + r.

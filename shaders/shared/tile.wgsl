@@ -1,9 +1,8 @@
 // A tile of ROWS by COLUMNS products x · Wᵀ in f32, from parts of x and W in workgroup memory; 256 threads, of which each sums
 // rows row, row + 16, … and columns column, column + 16, …, column + 48.
 //
-// The importing shader has `params.k`, the binding `x`, fills `x_at` and `weight_at`, and defines `weight_unit(c, unit)`: 16 bytes
-// of the row of W that belongs to column c of the tile.
-#variants F32 F16 BF16
+// The importing shader has `params.k` and the binding `x`, and fills `x_at`.
+#variants F32 F16 BF16 Q8_0 Q4
 #variants LARGE -
 
 const SIZE: u32 = 256;
@@ -16,18 +15,11 @@ const ROWS: u32 = 16;
 // Elements of a row in workgroup memory, and vectors from row to row: one more, so that 8 rows lie in different banks.
 const DEPTH: u32 = 32;
 const STRIDE: u32 = DEPTH / 4 + 1;
-// Weights in 16 bytes.
-#ifdef F32
-const UNIT: u32 = 4;
-#else
-const UNIT: u32 = 8;
-#endif
-
 var<workgroup> x_tile: array<vec4<f32>, ROWS * STRIDE>;
 var<workgroup> weight_tile: array<vec4<f32>, COLUMNS * STRIDE>;
-// Where each row begins: an element of x, a unit of W.
+// Where each row of x begins.
 var<workgroup> x_at: array<u32, ROWS>;
-var<workgroup> weight_at: array<u32, COLUMNS>;
+#import "shared/tile_weights.wgsl"
 
 // One row of four columns for each of the thread's rows.
 struct Sums {
@@ -66,8 +58,10 @@ fn stage_weight(thread: u32, start: u32) {
         let unit = start / UNIT + i % (DEPTH / UNIT);
         let to = column * STRIDE + i % (DEPTH / UNIT) * (UNIT / 4);
         var u = vec4<u32>();
-        if unit * UNIT < params.k {
+        var scale = vec2<f32>();
+        if unit < params.pitch {
             u = weight_unit(column, unit);
+            scale = weight_scale(column, unit);
         }
 #ifdef F32
         weight_tile[to] = bitcast<vec4<f32>>(u);
@@ -81,6 +75,17 @@ fn stage_weight(thread: u32, start: u32) {
         let odd = bitcast<vec4<f32>>(u & vec4(0xffff0000u));
         weight_tile[to] = vec4(even.x, odd.x, even.y, odd.y);
         weight_tile[to + 1] = vec4(even.z, odd.z, even.w, odd.w);
+#endif
+#ifdef Q8_0
+        for (var j = 0u; j < 4; j++) {
+            weight_tile[to + j] = four(u[j], scale);
+        }
+#endif
+#ifdef Q4
+        for (var j = 0u; j < 4; j++) {
+            weight_tile[to + j] = four(u[j], scale);
+            weight_tile[to + 4 + j] = four(u[j] >> 4, scale);
+        }
 #endif
     }
 }

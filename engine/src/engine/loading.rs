@@ -95,8 +95,7 @@ pub(super) fn place(
         }
     };
     let mut tally = Tally::over(executor.memory()).telling(&tell);
-    let mut loader =
-        Loader::new(checkpoint.scope(""), &mut tally, options.format).with_exact_caches(exact);
+    let mut loader = Loader::new(checkpoint.scope(""), &mut tally, options.format).with_exact_caches(exact);
     let model = Model::load(&mut loader, config)?;
     checkpoint.finish()?;
     Ok(Placed { executor, fallback, model })

@@ -124,7 +124,9 @@ mod tests {
     fn too_little_memory_is_told_with_the_numbers_and_the_format_that_fits() {
         assert_eq!(refusal(62), None);
         let refused = refusal(40).unwrap();
-        for part in ["omni needs 61.5 GiB", "60.0 of weights", "the adapter has 40.0 GiB free", "--format q8_0"] {
+        for part in
+            ["omni needs 61.5 GiB", "60.0 of weights", "the adapter has 40.0 GiB free", "--format q8_0"]
+        {
             assert!(refused.contains(part), "{refused}");
         }
         assert!(refusal(20).unwrap().contains("--format q4 it needs 19.5 GiB"));

@@ -218,7 +218,8 @@ impl Executor {
     pub(crate) fn set_meter(&mut self, meter: Option<Meter>) -> Option<Meter> {
         match self {
             Executor::Cpu(cpu) => std::mem::replace(&mut cpu.meter, meter),
-            Executor::Gpu(_) | Executor::Outline(_) => None,
+            Executor::Gpu(gpu) => std::mem::replace(&mut gpu.meter, meter),
+            Executor::Outline(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the kernels' tests share: repeatable numbers and a comparison that names the worst place.
 
+use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
 use crate::cancel::Cancel;
@@ -56,13 +57,38 @@ pub(crate) fn stored(element: Element, row: usize, values: &[f32]) -> Vec<f32> {
     }
 }
 
-/// Both executors; the graphics processor may be a program of the processor. Without an adapter there is no test: the machine must
-/// get a driver.
+/// Both executors; the graphics processor may be a program of the processor, and leaves its matrix cores aside: what it gives is
+/// exact. Without an adapter there is no test: the machine must get a driver.
 pub(crate) fn executors() -> [Executor; 2] {
     static CONTEXT: OnceLock<Arc<Context>> = OnceLock::new();
-    let context = CONTEXT
-        .get_or_init(|| Arc::new(Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe")));
+    let context = CONTEXT.get_or_init(|| Arc::new(open().without_matrix_cores()));
     [Executor::Cpu(Cpu::new(2).unwrap()), Executor::Gpu(Box::new(Gpu::guarded(context.clone())))]
+}
+
+/// The graphics processor with its matrix cores. Where the driver offers none, says that `test` is skipped.
+pub(crate) fn on_matrix_cores(test: &str) -> Option<Executor> {
+    static CONTEXT: OnceLock<Arc<Context>> = OnceLock::new();
+    let context = CONTEXT.get_or_init(|| Arc::new(open()));
+    if context.target().coop.is_none() {
+        // Not by `eprintln`, which the test runner holds back.
+        writeln!(std::io::stderr(), "skipped: {test}: {} has no matrix cores", context.description())
+            .unwrap();
+        return None;
+    }
+    Some(Executor::Gpu(Box::new(Gpu::guarded(context.clone()))))
+}
+
+fn open() -> Context {
+    Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe")
+}
+
+/// Asserts that the mean squared error is at most `bound` times the mean square of `want`.
+pub(crate) fn assert_nmse(got: &[f32], want: &[f32], bound: f64) {
+    assert_eq!(got.len(), want.len(), "lengths");
+    let squares = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
+    let error = squares(&mut got.iter().zip(want).map(|(&g, &w)| f64::from(g) - f64::from(w)));
+    let power = squares(&mut want.iter().map(|&w| f64::from(w)));
+    assert!(error <= bound * power, "normalised mean squared error {:e}, allowed {bound:e}", error / power);
 }
 
 /// Places values as a weight of the given type, in one part.

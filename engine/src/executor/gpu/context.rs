@@ -47,6 +47,19 @@ impl Context {
         }
     }
 
+    /// What its shaders are chosen by.
+    #[cfg(test)]
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The same, as if the adapter had no cooperative matrices.
+    #[cfg(test)]
+    pub(crate) fn without_matrix_cores(mut self) -> Context {
+        self.target.coop = None;
+        self
+    }
+
     /// Name of the adapter and its driver.
     pub(crate) fn description(&self) -> String {
         let wgpu::AdapterInfo { name, driver, driver_info, .. } = &self.info;

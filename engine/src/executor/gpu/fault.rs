@@ -191,9 +191,8 @@ mod tests {
             context.destroy_after(at);
             let mut steps = 0;
             let error = loop {
-                let step = executor
-                    .run(&program, &Cancel::new())
-                    .and_then(|()| executor.memory().read_f32(counter));
+                let step =
+                    executor.run(&program, &Cancel::new()).and_then(|()| executor.memory().read_f32(counter));
                 match step {
                     Ok(values) => steps += 1 + usize::from(values[0] != (steps + 1) as f32),
                     Err(error) => break error,

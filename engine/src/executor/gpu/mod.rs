@@ -54,7 +54,8 @@ impl Gpu {
     /// `Error::Device` where no adapter can be used.
     pub(crate) fn open(software: bool, shared: Option<&SharedDevice>) -> Result<Gpu> {
         let shared = shared.map(SharedDevice::context);
-        let usable = |c: &Arc<Context>| c.faults.loss().is_none() && (software || !adapter::is_software(&c.info));
+        let usable =
+            |c: &Arc<Context>| c.faults.loss().is_none() && (software || !adapter::is_software(&c.info));
         match shared.filter(usable) {
             Some(context) => Ok(Gpu::over(context)),
             None => Ok(Gpu::over(Arc::new(Context::open(software)?))),

@@ -78,16 +78,12 @@ pub(super) fn lower(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut
             .size(p.head_dim)
     };
     let attend = |out: Buffer| {
-        let mut dispatch = Dispatch::new(tile.shader)
+        let dispatch = Dispatch::new(tile.shader)
             .define((k.element == Element::F16).then_some("F16"))
-            .define(is_wide(p, &inputs[..3]).then_some("WIDE"))
+            .define(is_wide(p, &[q, k, inputs[2], out]).then_some("WIDE"))
             .define((!causal).then_some("SEGMENTS"))
-            .define((splits > 1).then_some("SPLIT"));
-        if tile.shader == PREFILL.shader {
-            dispatch = dispatch.define(columns(p.head_dim));
-        } else {
-            dispatch = dispatch.constant("HEAD_DIM", p.head_dim as u32);
-        }
+            .define((splits > 1).then_some("SPLIT"))
+            .define(columns(p.head_dim));
         let dispatch = dispatch.read(q).read(k).read(inputs[2]).read(at).write(out);
         sized(dispatch, out).grid([groups[0], groups[1], splits]).costs(2 * q.shape.len() * keys)
     };
@@ -98,7 +94,6 @@ pub(super) fn lower(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut
     let logs = low.scratch([splits, rows * p.heads], Element::F32);
     low.push(attend(parts).write(logs))?;
     let merge = Dispatch::new("attention_merge")
-        .constant("HEAD_DIM", p.head_dim as u32)
         .constant("VECTORS", tile.vectors as u32)
         .constant("KEYS", tile.keys as u32)
         .read(parts)
@@ -109,11 +104,11 @@ pub(super) fn lower(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut
 }
 
 /// Whether heads begin at multiples of eight elements, so that 16-byte loads reach them all.
-fn is_wide(p: &Params, inputs: &[Buffer]) -> bool {
-    p.head_dim.is_multiple_of(8) && inputs.iter().all(|buffer| buffer.offset.is_multiple_of(8))
+fn is_wide(p: &Params, buffers: &[Buffer]) -> bool {
+    p.head_dim.is_multiple_of(8) && buffers.iter().all(|buffer| buffer.offset.is_multiple_of(8))
 }
 
-/// How many columns of four values a thread takes, by name.
+/// The variant that holds heads of this length.
 fn columns(head_dim: usize) -> &'static str {
     match head_dim {
         ..=64 => "ONE",

@@ -1,3 +1,5 @@
+mod executors;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
@@ -70,12 +72,22 @@ impl Case {
         out
     }
 
-    /// Plain loops in f64 over the keys that `sees(row, key)` names.
+    /// The result by plain loops in f64 over the keys that `sees(row, key)` names.
     fn oracle(&self, sees: impl Fn(usize, usize) -> bool) -> Vec<f32> {
+        self.oracle_of(0..self.n, sees)
+    }
+
+    /// Some rows of it.
+    fn oracle_of(
+        &self,
+        rows: impl IntoIterator<Item = usize>,
+        sees: impl Fn(usize, usize) -> bool,
+    ) -> Vec<f32> {
         let (dim, group) = (self.dim, self.heads / self.kv_heads);
         let mut out = Vec::new();
-        for (i, q) in self.q.chunks(dim).enumerate() {
+        for i in rows.into_iter().flat_map(|row| row * self.heads..(row + 1) * self.heads) {
             let (row, head) = (i / self.heads, i % self.heads);
+            let q = &self.q[i * dim..][..dim];
             let of_key = |all: &[f32], key: usize, d: usize| {
                 f64::from(all[(key * self.kv_heads + head / group) * dim + d])
             };

@@ -2,8 +2,8 @@
 //! all of its rows at once; `grouped.wgsl` multiplies as [`super::matmul`] does; `grouped_sum.wgsl` adds the experts of a token in
 //! their order. How many rows an expert has is known on the device alone: workgroups without rows end at once.
 
-use super::matmul::normed;
-use super::tile::{Tile, Weight};
+use super::rows::Rows;
+use super::tile::{Tile, Weight, read};
 use crate::error::Result;
 use crate::kernels::rms_norm::Norm;
 use crate::recording::Buffer;
@@ -20,16 +20,15 @@ pub(super) fn gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    let x = normed(x, norm, low)?;
-    let (gate, up) = (Weight::new(gate)?, Weight::new(up)?);
-    let groups = Groups::new(index, gate.buffer, low)?;
+    let rows = Rows::new(x, norm, &[gate, up], low)?;
+    let groups = Groups::new(&rows, index, gate.shape.axes()[0], low)?;
+    let [gate, up] = Weight::pair(gate, up)?;
     let dispatch = groups
-        .product(x, gate, out)
+        .product(&rows, &[gate, up], out)
         .define("GATED")
-        .read(up.buffer)
         .size(up.row)
         .grid(groups.grid(out, 2))
-        .costs(2 * out.shape.len() * x.row());
+        .costs(2 * out.shape.len() * rows.k);
     low.push(dispatch)
 }
 
@@ -43,12 +42,13 @@ pub(super) fn down(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    let groups = Groups::new(index, down, low)?;
+    let rows = Rows::new(mid, None, &[down], low)?;
+    let groups = Groups::new(&rows, index, down.shape.axes()[0], low)?;
     let products = low.scratch([index.shape.len(), out.row()], Element::F32);
     let dispatch = groups
-        .product(mid, Weight::new(down)?, products)
+        .product(&rows, &[Weight::new(down)?], products)
         .grid(groups.grid(products, 1))
-        .costs(products.shape.len() * mid.row());
+        .costs(products.shape.len() * rows.k);
     low.push(dispatch)?;
     let dispatch = Dispatch::new("grouped_sum")
         .read(products)
@@ -75,9 +75,10 @@ struct Groups {
 }
 
 impl Groups {
-    fn new(index: Buffer, stack: Buffer, low: &mut Lowering<'_>) -> Result<Groups> {
-        let (rows, experts) = (index.shape.len(), stack.shape.axes()[0]);
-        let tile = Tile::of(rows.div_ceil(experts));
+    fn new(x: &Rows, index: Buffer, experts: usize, low: &mut Lowering<'_>) -> Result<Groups> {
+        let rows = index.shape.len();
+        // Some experts have more than their share.
+        let tile = x.tile((rows * 3).div_ceil(experts * 2));
         let order = low.scratch([rows], Element::U32);
         let tiles = low.scratch([rows / tile.rows + experts, 4], Element::U32);
         let dispatch = Dispatch::new("group")
@@ -93,23 +94,23 @@ impl Groups {
         Ok(Groups { tile, order, tiles })
     }
 
-    /// The product of the rows of `x` with their matrices of the stack `weight`.
-    fn product(&self, x: Buffer, weight: Weight, out: Buffer) -> Dispatch {
-        Dispatch::new("grouped")
-            .define(weight.define)
-            .define(self.tile.define)
-            .read(x)
+    /// The product of the rows of `x` with their matrices of the stack, or of the two alike.
+    fn product(&self, x: &Rows, stacks: &[Weight], out: Buffer) -> Dispatch {
+        let weight = stacks[0];
+        let dispatch = Dispatch::new(x.shader("grouped", "grouped_coop"))
+            .read(x.buffer)
             .read(self.order)
             .read(self.tiles)
-            .write(out)
-            .read(weight.buffer)
-            .size(x.row())
+            .write(out);
+        let dispatch = read(dispatch, stacks)
+            .size(x.k)
             .size(out.row())
-            .size(x.offset)
+            .size(x.buffer.offset)
             .size(out.offset)
-            .size(self.order.shape.len() / x.rows().max(1))
+            .size(self.order.shape.len() / x.n.max(1))
             .size(weight.pitch)
-            .size(weight.row)
+            .size(weight.row);
+        self.tile.variant(dispatch, weight)
     }
 
     /// Workgroups for `out`, each of whose elements takes so many products.

@@ -1,14 +1,18 @@
 //! Products of many rows with a matrix: a workgroup makes a tile of the result, with parts of the rows and of the matrix in
 //! workgroup memory.
 //!
-//! `matmul.wgsl` keeps to f32: weights are widened exactly, sums run in f32; tolerance 1e-5. Where there are too few tiles to fill a
-//! device, k is split into parts whose sums `matmul_sum.wgsl` brings together in their order.
+//! `matmul.wgsl` keeps to f32: weights are widened exactly, sums run in f32; tolerance 1e-5. `matmul_coop.wgsl`, for weights of 16 bits
+//! or fewer, rounds rows and weights to half precision and sums in f32 on matrix cores: a normalised mean squared error below
+//! 1e-6. Each row is scaled by a power of two, so that no value of x is too large or lost ([`Rows`]); a weight beyond the range
+//! of half precision gives an infinity, never a wrong number. Where there are too few tiles to fill a device, k is split into
+//! parts whose sums `matmul_sum.wgsl` brings together in their order.
 
-use super::tile::{Tile, Weight};
+use super::rows::Rows;
+use super::tile::{Weight, read};
 use crate::error::Result;
 use crate::kernels::linear::Epilogue;
 use crate::kernels::projections::Matrix;
-use crate::kernels::rms_norm::{self, Norm};
+use crate::kernels::rms_norm::Norm;
 use crate::recording::Buffer;
 use crate::shader::{Dispatch, Lowering};
 use crate::shape::Element;
@@ -27,7 +31,7 @@ pub(super) fn linear(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    product(x, weight, epilogue, out, low)
+    product(&Rows::new(x, None, &[weight], low)?, weight, epilogue, out, low)
 }
 
 /// Lowers [`crate::kernels::projections`].
@@ -38,9 +42,10 @@ pub(super) fn projections(
     outputs: &[Buffer],
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    let x = normed(x, norm, low)?;
+    let weights: Vec<Buffer> = matrices.iter().map(|matrix| matrix.0).collect();
+    let rows = Rows::new(x, norm, &weights, low)?;
     for (&(weight, bias), &out) in matrices.iter().zip(outputs) {
-        product(x, weight, &Epilogue { bias, ..Epilogue::default() }, out, low)?;
+        product(&rows, weight, &Epilogue { bias, ..Epilogue::default() }, out, low)?;
     }
     Ok(())
 }
@@ -54,58 +59,45 @@ pub(super) fn gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    let x = normed(x, norm, low)?;
-    let (gate, up) = (Weight::new(gate)?, Weight::new(up)?);
-    let (tile, k) = (Tile::of(x.rows()), x.row());
-    let dispatch = onto("matmul", x, x.rows(), out)
-        .define("GATED")
-        .define(gate.define)
-        .define(tile.define)
-        .read(gate.buffer)
-        .read(up.buffer)
-        .size(k)
-        .size(x.offset)
+    let rows = Rows::new(x, norm, &[gate, up], low)?;
+    let [gate, up] = Weight::pair(gate, up)?;
+    let tile = rows.tile(rows.n);
+    let dispatch = onto(rows.shader("matmul", "matmul_coop"), rows.buffer, rows.n, out).define("GATED");
+    let dispatch = read(dispatch, &[gate, up])
+        .size(rows.k)
+        .size(rows.buffer.offset)
         .size(gate.pitch)
         .size(gate.row)
         .size(up.row)
-        .grid([x.rows().div_ceil(tile.rows), out.row().div_ceil(tile.columns / 2), 1])
-        .costs(2 * out.shape.len() * k);
-    low.push(dispatch)
-}
-
-/// The rows of `x`, normalised.
-pub(super) fn normed(x: Buffer, norm: Option<Norm>, low: &mut Lowering<'_>) -> Result<Buffer> {
-    let Some(norm) = norm else { return Ok(x) };
-    let normed = low.scratch(x.shape, Element::F32);
-    rms_norm::gpu(&rms_norm::Params { eps: norm.eps }, &[x, norm.weight], &[normed], low)?;
-    Ok(normed)
+        .grid([rows.n.div_ceil(tile.rows), out.row().div_ceil(tile.columns / 2), 1])
+        .costs(2 * out.shape.len() * rows.k);
+    low.push(tile.variant(dispatch, gate))
 }
 
 fn product(
-    x: Buffer,
+    rows: &Rows,
     weight: Buffer,
     epilogue: &Epilogue,
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    let (n, k, o) = (x.rows(), x.row(), out.row());
-    let (weight, tile) = (Weight::new(weight)?, Tile::of(n));
+    let (n, k, o) = (rows.n, rows.k, out.row());
+    let (weight, tile) = (Weight::new(weight)?, rows.tile(n));
     let tiles = [n.div_ceil(tile.rows), o.div_ceil(tile.columns)];
     let parts = (ENOUGH / (tiles[0] * tiles[1]).max(1)).min(k / PART).max(1);
     let part = k.div_ceil(parts).next_multiple_of(tile.depth);
     let parts = k.div_ceil(part);
     let sums = |epilogue: &Epilogue, out: Buffer| {
-        followed_by(epilogue, onto("matmul", x, n, out), x)
-            .define(weight.define)
-            .define(tile.define)
-            .read(weight.buffer)
+        let dispatch = onto(rows.shader("matmul", "matmul_coop"), rows.buffer, n, out);
+        let dispatch = read(followed_by(epilogue, dispatch, rows.buffer), &[weight])
             .size(k)
-            .size(x.offset)
+            .size(rows.buffer.offset)
             .size(weight.pitch)
             .size(weight.row)
             .size(part)
             .grid([tiles[0], tiles[1], parts])
-            .costs(n * o * k)
+            .costs(n * o * k);
+        tile.variant(dispatch, weight)
     };
     if parts == 1 {
         return low.push(sums(epilogue, out));

@@ -22,14 +22,16 @@ pub(super) fn linear(
     let source = Source::new(x, norm, weight.element, low)?;
     let teams = source.teams(weight.rows(), 1, 1, low)?;
     let Epilogue { bias, activation, scale, gate, residual } = *epilogue;
-    let optional = [("BIAS", bias), ("SCALE", scale), ("GATE", gate), ("RESIDUAL", residual)];
+    let optional = [bias, scale, gate, residual];
+    let given = (0..).zip(optional).map(|(bit, buffer)| u32::from(buffer.is_some()) << bit).sum();
     let mut dispatch = source.begin("matvec", &teams, low);
     dispatch = dispatch.constant("ACTIVATION", activation as u32);
     dispatch =
         matrix(dispatch, weight)?.size(weight.rows()).size(weight.offset / weight.row()).size(out.offset);
-    for (name, buffer) in optional {
+    dispatch = dispatch.param(given);
+    for buffer in optional {
         let bound = buffer.unwrap_or(source.x);
-        dispatch = dispatch.constant(name, u32::from(buffer.is_some())).read(bound).size(bound.offset);
+        dispatch = dispatch.read(bound).size(bound.offset);
     }
     let tiles = teams.tiles(weight.rows(), x.rows());
     low.push(dispatch.write(out).groups(tiles, low.target()).costs(work(weight, x.rows())))
@@ -146,7 +148,6 @@ pub(super) fn experts(
     let dispatch = matrix(dispatch.define("EXPERTS"), down)?
         .constant("K", k as u32)
         .constant("EACH", each as u32)
-        .constant("RESIDUAL", u32::from(residual.is_some()))
         .read(index)
         .read(share)
         .read(bound)
@@ -156,6 +157,7 @@ pub(super) fn experts(
         .size(experts)
         .size(index.offset)
         .size(share.offset)
+        .size(usize::from(residual.is_some()))
         .size(bound.offset)
         .size(out.offset)
         .groups(teams.tiles(outputs, 1) * n, low.target())

@@ -3,6 +3,7 @@
 mod grouped;
 mod matmul;
 mod matvec;
+mod rows;
 mod source;
 mod teams;
 #[cfg(test)]
@@ -19,11 +20,6 @@ use crate::shader::Lowering;
 /// Rows up to which the weights are read once and the rows kept at hand; more go tile by tile.
 const FEW_ROWS: usize = teams::MOST_COLUMNS;
 
-/// Whether so many rows are few. Tiles take no quantised weights yet: there many rows are taken in parts.
-fn few(rows: usize, weight: Buffer) -> bool {
-    rows <= FEW_ROWS || weight.element.quant().is_some()
-}
-
 /// Lowers [`super::linear`].
 pub(super) fn linear(
     x: Buffer,
@@ -32,7 +28,7 @@ pub(super) fn linear(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match few(x.rows(), weight) {
+    match x.rows() <= FEW_ROWS {
         true => matvec::linear(x, None, weight, epilogue, out, low),
         false => matmul::linear(x, weight, epilogue, out, low),
     }
@@ -46,7 +42,7 @@ pub(super) fn projections(
     outputs: &[Buffer],
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match matrices.iter().all(|&(weight, _)| few(x.rows(), weight)) {
+    match x.rows() <= FEW_ROWS {
         true => matvec::projections(x, norm, matrices, outputs, low),
         false => matmul::projections(x, norm, matrices, outputs, low),
     }
@@ -61,7 +57,7 @@ pub(super) fn gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match few(x.rows(), gate) {
+    match x.rows() <= FEW_ROWS {
         true => matvec::gated(x, norm, None, gate, up, out, low),
         false => matmul::gate_up(x, norm, gate, up, out, low),
     }
@@ -77,7 +73,7 @@ pub(super) fn expert_gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match few(x.rows(), gate) {
+    match x.rows() <= FEW_ROWS {
         true => matvec::gated(x, norm, Some(index), gate, up, out, low),
         false => grouped::gate_up(x, norm, index, gate, up, out, low),
     }
@@ -93,7 +89,7 @@ pub(super) fn expert_down(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match few(index.rows(), down) {
+    match index.rows() <= FEW_ROWS {
         true => matvec::experts(mid, index, weight, down, residual, out, low),
         false => grouped::down(mid, index, weight, down, residual, out, low),
     }

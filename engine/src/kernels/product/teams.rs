@@ -38,6 +38,8 @@ pub(super) struct Teams {
     pub(super) steps: usize,
     pub(super) columns: usize,
     rows_each: usize,
+    /// Whether a row of weights is loaded at once.
+    once: bool,
 }
 
 impl Teams {
@@ -50,7 +52,7 @@ impl Teams {
         let rows = if columns > 4 { 2 } else { 4 };
         // Each result of a workgroup has a thread.
         let lanes = lanes.max(rows / rows_each * columns);
-        let mut teams = Teams { lanes, rows, steps: 1, columns, rows_each };
+        let mut teams = Teams { lanes, rows, steps: 1, columns, rows_each, once: false };
         let few = |teams: &Teams| outputs.div_ceil(teams.height()) * times < enough;
         while few(&teams) && teams.lanes < SIZE && chunks.is_multiple_of(2 * teams.lanes) {
             teams.lanes *= 2;
@@ -62,6 +64,7 @@ impl Teams {
         teams.steps = (1..=4)
             .rfind(|steps| chunks.is_multiple_of(teams.lanes * steps) && teams.rows * steps <= loads)
             .unwrap_or(1);
+        teams.once = chunks <= teams.lanes * teams.steps;
         teams
     }
 
@@ -85,6 +88,7 @@ impl Teams {
             ("ROWS", self.rows),
             ("STEPS", self.steps),
             ("COLUMNS", self.columns),
+            ("ONCE", usize::from(self.once)),
             ("NORM", usize::from(normed)),
             ("SUMS", sums),
             ("PARTIALS", SIZE / part * sums),
@@ -104,7 +108,10 @@ mod tests {
                 for (columns, rows_each) in [(1, 1), (2, 2), (3, 1), (5, 2), (8, 1), (40, 2)] {
                     let teams = Teams::of(Job { outputs, rows_each, chunks, columns, times: 1, enough: 512 });
                     assert!(teams.lanes.is_power_of_two() && teams.lanes <= SIZE, "{teams:?}");
-                    assert!(teams.rows % rows_each == 0 && teams.rows * teams.steps <= 16, "{teams:?}");
+                    assert!(
+                        teams.rows.is_multiple_of(rows_each) && teams.rows * teams.steps <= 16,
+                        "{teams:?}"
+                    );
                     assert!((teams.rows + 1) * teams.columns <= 48, "{teams:?}");
                     assert!(teams.steps == 1 || chunks % (teams.lanes * teams.steps) == 0, "{teams:?}");
                     assert!(

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::recording::{Buffer, Place};
-use crate::shader::pitch;
+use crate::shader::{Binding, Dispatch, Target, pitch};
 use crate::shape::Element;
 
 /// A matrix, or a stack of them, as the shaders load it: units of 16 bytes.
@@ -41,13 +41,63 @@ impl Weight {
         }
         Ok(Weight { buffer, define, pitch: pitch(buffer.element, k) / unit, row: buffer.offset / k })
     }
+
+    /// Two matrices that one shader reads.
+    ///
+    /// # Errors
+    /// As [`Weight::new`], and where their elements differ.
+    pub(super) fn pair(gate: Buffer, up: Buffer) -> Result<[Weight; 2]> {
+        if gate.element != up.element {
+            return Err(Error::Shape {
+                kernel: "matmul",
+                reason: format!("gate is {:?} and up {:?}; they must be alike", gate.element, up.element),
+            });
+        }
+        Ok([Weight::new(gate)?, Weight::new(up)?])
+    }
+}
+
+/// Binds matrices, then the scales of those that have any.
+pub(super) fn read(dispatch: Dispatch, weights: &[Weight]) -> Dispatch {
+    let dispatch = weights.iter().fold(dispatch, |dispatch, weight| dispatch.read(weight.buffer));
+    let scaled = weights.iter().filter(|weight| weight.buffer.element.quant().is_some());
+    scaled.fold(dispatch, |dispatch, weight| dispatch.bind(Binding::scales(weight.buffer)))
+}
+
+/// Matrix cores that the shaders can use.
+#[derive(Clone, Copy)]
+pub(super) struct Cores {
+    /// Name of their variant.
+    define: &'static str,
+    /// Rows and columns of a fragment.
+    fragment: usize,
+}
+
+impl Cores {
+    /// Elements of k that are taken at once.
+    pub(super) const DEPTH: usize = 64;
+
+    /// Those of an adapter. A workgroup must consist of four subgroups at least, and its memory hold the largest tile.
+    pub(super) fn of(target: &Target) -> Option<Cores> {
+        let (shape, (_, largest)) = (target.coop.filter(|_| target.f16)?, target.subgroup?);
+        let (define, fragment, threads) = match (shape.m, largest) {
+            (16, 0..=32) => ("COOP16", 16, 128),
+            (16, 64) => ("COOP16_WAVE64", 16, 256),
+            (8, 0..=8) => ("COOP8", 8, 32),
+            _ => return None,
+        };
+        // Parts of rows and of the matrix in half precision with 8 elements between rows, sums of a fragment's rows, four tables.
+        let bytes = 12 * fragment * 2 * (Self::DEPTH + 8) + 8 * fragment * fragment * 4 + 20 * fragment * 4;
+        let fits = threads <= target.workgroup_size && bytes as u32 <= target.workgroup_bytes;
+        fits.then_some(Cores { define, fragment })
+    }
 }
 
 /// How much of a result a workgroup makes.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
-    /// Name of the size's variant.
-    pub(super) define: Option<&'static str>,
+    size: Option<&'static str>,
+    cores: Option<&'static str>,
     pub(super) rows: usize,
     pub(super) columns: usize,
     /// Elements of k that are taken at once.
@@ -56,8 +106,23 @@ pub(super) struct Tile {
 
 impl Tile {
     /// For so many rows that share a matrix.
-    pub(super) fn of(rows: usize) -> Tile {
-        let large = rows > 32;
-        Tile { define: large.then_some("LARGE"), rows: if large { 64 } else { 16 }, columns: 64, depth: 32 }
+    pub(super) fn of(rows: usize, cores: Option<Cores>) -> Tile {
+        let (small, large, columns, depth) = match cores {
+            Some(Cores { fragment, .. }) => (2 * fragment, 4 * fragment, 8 * fragment, Cores::DEPTH),
+            None => (16, 64, 64, 32),
+        };
+        let is_large = rows > large / 2;
+        Tile {
+            size: is_large.then_some("LARGE"),
+            cores: cores.map(|cores| cores.define),
+            rows: if is_large { large } else { small },
+            columns,
+            depth,
+        }
+    }
+
+    /// Chooses the variant of a tile shader.
+    pub(super) fn variant(self, dispatch: Dispatch, weight: Weight) -> Dispatch {
+        dispatch.define(self.size).define(self.cores).define(weight.define)
     }
 }

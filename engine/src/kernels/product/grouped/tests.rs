@@ -1,5 +1,7 @@
 use crate::executor::Executor;
-use crate::kernels::testing::{assert_close, executors, random, run, stored, upload};
+use crate::kernels::testing::{
+    assert_close, assert_nmse, executors, on_matrix_cores, random, run, stored, upload,
+};
 use crate::kernels::{expert_down, expert_gate_up};
 use crate::recording::Recording;
 use crate::shape::Element;
@@ -13,12 +15,15 @@ struct Case {
     mid: Vec<f32>,
     weight: Vec<f32>,
     residual: Vec<f32>,
+    /// Gate, up and down as given, and what remains of them as elements.
+    given: [Vec<f32>; 3],
     stacks: [Vec<f32>; 3],
 }
 
 impl Case {
     fn new(sizes: [usize; 5], element: Element) -> Case {
         let [n, k, experts, h, w] = sizes;
+        let given = [5, 6, 7].map(|seed| random(experts * h * w, seed));
         Case {
             sizes,
             element,
@@ -27,7 +32,8 @@ impl Case {
             mid: random(n * k * w, 2),
             weight: random(n * k, 3),
             residual: random(n * h, 4),
-            stacks: [5, 6, 7].map(|seed| stored(element, 1, &random(experts * h * w, seed))),
+            stacks: [(0, h), (1, h), (2, w)].map(|(i, row)| stored(element, row, &given[i])),
+            given,
         }
     }
 
@@ -68,8 +74,8 @@ impl Case {
     /// Both halves, the second with and without the residual.
     fn run(&self, executor: &mut Executor) -> [Vec<f32>; 3] {
         let [n, k, experts, h, w] = self.sizes;
-        let [gate, up] = [0, 1].map(|i| upload(executor, [experts, w, h], self.element, &self.stacks[i]));
-        let down = upload(executor, [experts, h, w], self.element, &self.stacks[2]);
+        let [gate, up] = [0, 1].map(|i| upload(executor, [experts, w, h], self.element, &self.given[i]));
+        let down = upload(executor, [experts, h, w], self.element, &self.given[2]);
         let mut rec = Recording::new();
         let index = rec.constant_u32([n, k], self.index.clone());
         let x = rec.constant_f32([n, h], self.x.clone());
@@ -84,11 +90,15 @@ impl Case {
         outs.map(|out| run(executor, &rec, out))
     }
 
-    fn check(&self, executor: &mut Executor) {
+    fn compare(&self, executor: &mut Executor, close: impl Fn(&[f32], &[f32])) {
         let [mid, plain, added] = self.run(executor);
-        assert_close(&mid, &self.gate_up(), 1e-5);
-        assert_close(&plain, &self.down(false), 1e-5);
-        assert_close(&added, &self.down(true), 1e-5);
+        close(&mid, &self.gate_up());
+        close(&plain, &self.down(false));
+        close(&added, &self.down(true));
+    }
+
+    fn check(&self, executor: &mut Executor) {
+        self.compare(executor, |got, want| assert_close(got, want, 1e-5));
     }
 }
 
@@ -98,12 +108,23 @@ fn graphics() -> Executor {
 }
 
 #[test]
+fn matrix_cores_stay_within_their_error_on_odd_sizes() {
+    let Some(mut executor) = on_matrix_cores("experts") else { return };
+    for sizes in [[9, 1, 1, 1, 1], [9, 3, 5, 17, 5], [12, 2, 6, 70, 33], [30, 4, 6, 40, 72]] {
+        for element in [Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
+            Case::new(sizes, element).compare(&mut executor, |got, want| assert_nmse(got, want, 1e-6));
+        }
+        Case::new(sizes, Element::F32).check(&mut executor);
+    }
+}
+
+#[test]
 fn match_the_oracle_on_real_and_odd_sizes() {
     let mut executor = graphics();
     for sizes in
         [[9, 1, 1, 1, 1], [9, 3, 5, 17, 5], [40, 2, 6, 48, 33], [16, 8, 128, 64, 32], [140, 8, 16, 40, 72]]
     {
-        for element in [Element::F32, Element::F16, Element::Bf16] {
+        for element in [Element::F32, Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
             Case::new(sizes, element).check(&mut executor);
         }
     }

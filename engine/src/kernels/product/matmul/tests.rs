@@ -1,7 +1,9 @@
 use crate::executor::Executor;
 use crate::kernels::linear::{self, Activation, Epilogue};
 use crate::kernels::rms_norm::Norm;
-use crate::kernels::testing::{assert_close, executors, random, run, stored, upload};
+use crate::kernels::testing::{
+    assert_close, assert_nmse, executors, on_matrix_cores, random, run, stored, upload,
+};
 use crate::kernels::{gate_up, projections};
 use crate::recording::Recording;
 use crate::shape::Element;
@@ -17,6 +19,17 @@ fn graphics() -> Executor {
     graphics
 }
 
+/// Products of the sizes `[n, k, o]` beside the oracle's.
+fn compare(executor: &mut Executor, [n, k, o]: [usize; 3], element: Element, close: impl Fn(&[f32], &[f32])) {
+    let (x, w) = (random(n * k, 1), random(o * k, 2));
+    let weight = upload(executor, [o, k], element, &w);
+    let w = stored(element, k, &w);
+    let mut rec = Recording::new();
+    let bx = rec.constant_f32([n, k], x.clone());
+    let out = linear::record(&mut rec, bx, weight, Epilogue::default()).unwrap();
+    close(&run(executor, &rec, out), &products(&x, &w, k));
+}
+
 #[test]
 fn match_the_oracle_on_real_and_odd_sizes() {
     let mut executor = graphics();
@@ -30,14 +43,60 @@ fn match_the_oracle_on_real_and_odd_sizes() {
         [130, 768, 200],
         [512, 64, 129],
     ];
-    for [n, k, o] in sizes {
-        for element in [Element::F32, Element::F16, Element::Bf16] {
-            let (x, w) = (random(n * k, 1), stored(element, k, &random(o * k, 2)));
-            let weight = upload(&mut executor, [o, k], element, &w);
-            let mut rec = Recording::new();
-            let bx = rec.constant_f32([n, k], x.clone());
-            let out = linear::record(&mut rec, bx, weight, Epilogue::default()).unwrap();
-            assert_close(&run(&mut executor, &rec, out), &products(&x, &w, k), 1e-5);
+    for sizes in sizes {
+        for element in [Element::F32, Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
+            compare(&mut executor, sizes, element, |got, want| assert_close(got, want, 1e-5));
+        }
+    }
+}
+
+#[test]
+fn matrix_cores_stay_within_their_error_on_odd_sizes() {
+    let Some(mut executor) = on_matrix_cores("products") else { return };
+    for sizes in [[9, 1, 1], [9, 37, 5], [20, 600, 70], [33, 130, 66], [70, 96, 129]] {
+        for element in [Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
+            compare(&mut executor, sizes, element, |got, want| assert_nmse(got, want, 1e-6));
+        }
+        compare(&mut executor, sizes, Element::F32, |got, want| assert_close(got, want, 1e-5));
+    }
+}
+
+#[test]
+fn matrix_cores_take_rows_of_any_magnitude() {
+    let Some(mut executor) = on_matrix_cores("magnitudes of rows") else { return };
+    let (k, o) = (96, 40);
+    let magnitudes = [1.0, 0.0, 1e-36, 1e-20, 3e-6, 7e4, 1e9, 1e35];
+    let mut x = random(9 * k, 1);
+    for (x, magnitude) in x.chunks_mut(k).zip(magnitudes) {
+        x.iter_mut().for_each(|v| *v *= magnitude);
+    }
+    // One value far above all others of its row.
+    x[8 * k + 5] = 3e5;
+    let w = stored(Element::Bf16, k, &random(o * k, 2));
+    let weight = upload(&mut executor, [o, k], Element::Bf16, &w);
+    let mut rec = Recording::new();
+    let bx = rec.constant_f32([9, k], x.clone());
+    let out = linear::record(&mut rec, bx, weight, Epilogue::default()).unwrap();
+    let got = run(&mut executor, &rec, out);
+    for (got, want) in got.chunks(o).zip(products(&x, &w, k).chunks(o)) {
+        assert_nmse(got, want, 1e-6);
+    }
+}
+
+#[test]
+fn matrix_cores_show_what_is_no_number() {
+    let Some(mut executor) = on_matrix_cores("rows that are no numbers") else { return };
+    let (k, o) = (64, 8);
+    for (at, wrong) in [(3, f32::NAN), (70, f32::INFINITY)] {
+        let mut x = random(9 * k, 1);
+        x[at] = wrong;
+        let mut rec = Recording::new();
+        let bx = rec.constant_f32([9, k], x);
+        let weight = upload(&mut executor, [o, k], Element::Bf16, &random(o * k, 2));
+        let out = linear::record(&mut rec, bx, weight, Epilogue::default()).unwrap();
+        let got = run(&mut executor, &rec, out);
+        for (row, got) in got.chunks(o).enumerate() {
+            assert!(got.iter().all(|v| v.is_finite() != (row == at / k)), "row {row}: {got:?}");
         }
     }
 }
@@ -118,6 +177,34 @@ fn a_gate_with_its_up_matches_the_processor() {
         });
         for (processor, graphics) in results[0].iter().zip(&results[1]) {
             assert_close(graphics, processor, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn matrix_cores_take_a_norm_a_gate_and_an_epilogue() {
+    let Some(mut executor) = on_matrix_cores("norms, gates and epilogues") else { return };
+    for (n, k, o) in [(9, 48, 17), (40, 130, 100), (130, 1024, 33)] {
+        let (x, norm, bias, residual) = (random(n * k, 1), random(k, 2), random(o, 5), random(n * o, 6));
+        let on = |executor: &mut Executor| {
+            let [gate, up] = [3, 4].map(|seed| upload(executor, [o, k], Element::Bf16, &random(o * k, seed)));
+            let mut rec = Recording::new();
+            let bx = rec.constant_f32([n, k], x.clone());
+            let norm = Norm { weight: rec.constant_f32([k], norm.clone()), eps: 1e-6 };
+            let epilogue = Epilogue {
+                bias: Some(rec.constant_f32([o], bias.clone())),
+                activation: Activation::GeluTanh,
+                residual: Some(rec.constant_f32([n, o], residual.clone())),
+                ..Epilogue::default()
+            };
+            let gated = gate_up::record(&mut rec, bx, Some(norm), gate, up).unwrap();
+            let normed = projections::record(&mut rec, bx, Some(norm), [(gate, None)]).unwrap()[0];
+            let followed = linear::record(&mut rec, bx, up, epilogue).unwrap();
+            [gated, normed, followed].map(|out| run(executor, &rec, out))
+        };
+        let want = on(&mut Executor::processor());
+        for (got, want) in on(&mut executor).iter().zip(&want) {
+            assert_nmse(got, want, 1e-6);
         }
     }
 }
