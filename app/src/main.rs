@@ -67,6 +67,10 @@ fn start_log(level: LevelFilter) {
 fn explain_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
+        if info.payload_as_str().is_some_and(window::is_loss) {
+            // Caught, and told where it is.
+            return;
+        }
         eprintln!("colloquy: this is a fault of the program, please report it with the lines below.");
         default(info);
     }));

@@ -15,7 +15,7 @@ use eframe::egui::{self, Context, Key, RawInput, Ui};
 use engine::{Cancel, Host, SharedDevice};
 
 use frames::Frames;
-pub(crate) use open::run;
+pub(crate) use open::{is_loss, run};
 
 use crate::audio::{self, Level, Order};
 use crate::cli::WindowOptions;
@@ -29,6 +29,8 @@ use crate::worker::{self, Job};
 
 /// How often a meter that moves is drawn.
 const METER_FRAME: Duration = Duration::from_millis(50);
+/// How long it takes at most until a lost device is known to be.
+const LOSS_IS_KNOWN: Duration = Duration::from_secs(2);
 /// A dialog that ends sooner without a choice was never shown.
 const UNSEEN: Duration = Duration::from_millis(700);
 
@@ -138,6 +140,16 @@ impl Window {
             Err(error) => reports.send(Event::LoadFailed(error.to_string())),
         }
         Ok(window)
+    }
+
+    /// Whether drawing failed because the device was lost, which may be known only a moment later.
+    fn has_lost_its_device(&self) -> bool {
+        let end = Instant::now() + LOSS_IS_KNOWN;
+        let mut known = || self.device.as_ref().is_some_and(|device| device.loss().is_some());
+        while !known() && Instant::now() < end {
+            std::thread::sleep(METER_FRAME);
+        }
+        known()
     }
 
     /// Takes in everything that came, in order.

@@ -47,7 +47,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     (
         "engine",
-        &["error", "settings", "cancel", "audio", "image", "message", "text", "weights", "model", "executor"],
+        &[
+            "error", "settings", "cancel", "audio", "image", "message", "text", "recording", "memory", "weights", "model",
+            "executor",
+        ],
     ),
     (
         "session",

@@ -50,17 +50,21 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         let ended = event_loop.run_app_on_demand(&mut guarded);
         let fault = guarded.fault.take();
         drop(guarded);
-        match fault {
-            Some(fault) if !lost.load(Ordering::Relaxed) => resume_unwind(fault),
-            _ => ended.map_err(|error| anyhow!("the window has failed: {error}"))?,
+        let mut is_lost = lost.load(Ordering::Relaxed);
+        if let Some(fault) = fault {
+            is_lost |= window.as_ref().is_some_and(Window::has_lost_its_device);
+            if !is_lost {
+                resume_unwind(fault);
+            }
         }
+        ended.map_err(|error| anyhow!("the window has failed: {error}"))?;
         if let Some(error) = error {
             bail!("the window cannot be opened: {error}");
         }
         if window.is_none() {
             bail!("the window cannot be opened: no graphics driver here can draw it. Use: colloquy talk");
         }
-        if !lost.load(Ordering::Relaxed) {
+        if !is_lost {
             return Ok(());
         }
         short_lives = if begun.elapsed() < SHORT_LIFE { short_lives + 1 } else { 0 };
@@ -69,6 +73,11 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         }
         tracing::warn!("the graphics processor was lost; the window is opened again");
     }
+}
+
+/// Whether a panic with this message comes from drawing with a device that was lost.
+pub(crate) fn is_loss(message: &str) -> bool {
+    message.starts_with("Failed to create staging buffer") || message.contains("device is lost")
 }
 
 fn native(options: &WindowOptions) -> Result<NativeOptions> {

@@ -207,3 +207,55 @@ fn without_sound_devices_the_window_says_so_and_answers_in_text() {
     desktop.screenshot(&kept("mute.png"));
     assert!(colloquy.is_alive());
 }
+
+/// A number that a line of the log holds.
+fn figure(line: &str, name: &str) -> f64 {
+    let at = line.find(&format!("{name}=")).unwrap_or_else(|| panic!("no {name} in {line}"));
+    let digits = &line[at + name.len() + 1..];
+    digits.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn frames_keep_coming_while_the_windows_own_device_answers() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("frames", false);
+    let log = kept("frames.log");
+    let model = model();
+    let arguments = ["--device", "gpu", "--greedy", "--no-speech", "--model"].map(OsStr::new);
+    let arguments = [&arguments[..], &[model.as_os_str()]].concat();
+    let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
+    // The first answer has the shaders compiled, which happens once.
+    for _ in 0..2 {
+        let before = log_length(&log);
+        write(&desktop, "count to ten");
+        wait_for_log(&log, "answer turn=", before, 120);
+        let times = wait_for_log(&log, "frame times", before, 10);
+        println!("{times}");
+        assert!(figure(&times, "p95_ms") < 100.0, "{times}");
+    }
+    assert!(colloquy.is_alive());
+}
+
+#[test]
+fn a_lost_device_costs_one_answer_and_the_window_goes_on() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("lost", false);
+    let log = kept("device-lost.log");
+    let model = model();
+    let arguments =
+        ["--device", "gpu", "--greedy", "--no-speech", "--lose-device-after", "12", "--model"].map(OsStr::new);
+    let arguments = [&arguments[..], &[model.as_os_str()]].concat();
+    let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
+    write(&desktop, "count to ten");
+    wait_for_log(&log, "turn failed", 0, 120);
+    wait_for_log(&log, "the window is opened again", 0, 30);
+    let before = log_length(&log);
+    let rebuilt = wait_for_log(&log, "model rebuilt", 0, 60);
+    assert!(rebuilt.contains("llvmpipe") || !rebuilt.contains("cpu"), "{rebuilt}");
+    desktop.run("xdotool", ["search", "--sync", "--name", "^Colloquy$", "windowactivate", "--sync"]);
+    desktop.screenshot(&kept("device-lost.png"));
+    write(&desktop, "seven plus eight");
+    let answer = wait_for_log(&log, "answer turn=2", before, 120);
+    assert!(answer.contains("Seven plus eight is fifteen."), "{answer}");
+    assert!(colloquy.is_alive());
+}

@@ -81,8 +81,7 @@ impl Context {
 
     fn make(&self, key: &Key, dispatch: &Dispatch) -> Result<Pipeline> {
         let source = shader::wgsl(&dispatch.variant)?;
-        self.accepted(|| self.compile(source, key, dispatch))
-            .map_err(|reason| Error::Device(format!("{} refuses {}: {reason}", self.info.name, key.shader)))
+        self.accepted(key.shader, || self.compile(source, key, dispatch))
     }
 
     fn compile(&self, source: String, key: &Key, dispatch: &Dispatch) -> Pipeline {

@@ -5,10 +5,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::PATIENCE;
 use super::context::{Context, guard};
 use crate::error::{Error, Result};
+
+/// How long it may take until a device that refuses everything tells that it is lost.
+const LOSS_IS_KNOWN: Duration = Duration::from_secs(1);
 
 /// Faults of a device that no call has returned.
 #[derive(Default)]
@@ -69,18 +73,37 @@ impl Context {
         if let Some(reason) = self.faults.loss() {
             return Err(Error::DeviceLost(reason));
         }
-        match guard(&self.faults.refused).take() {
-            None => Ok(()),
-            Some(reason) => Err(Error::Device(format!("{} refuses the work: {reason}", self.info.name))),
-        }
+        let refused = guard(&self.faults.refused).take();
+        refused.map_or(Ok(()), |reason| {
+            Err(self.fault(|| format!("{} refuses the work: {reason}", self.info.name)))
+        })
     }
 
-    /// Takes note that the device is lost. Returns the error to be told.
+    /// The error of work that failed: a device that is lost refuses everything, which is not the reason then.
+    fn fault(&self, words: impl FnOnce() -> String) -> Error {
+        self.loss().map_or_else(|| Error::Device(words()), Error::DeviceLost)
+    }
+
+    /// Takes note that the device is lost: as the device itself says, or for `reason`. Returns the error to be told.
     pub(super) fn lose(&self, reason: String) -> Error {
-        if self.faults.loss().is_none() {
+        if self.loss().is_none() {
             self.faults.lose(reason);
         }
         Error::DeviceLost(self.faults.loss().unwrap_or_default())
+    }
+
+    /// Why the device was lost, if it was, also where no call has told that yet.
+    pub(super) fn loss(&self) -> Option<String> {
+        // A loss is told by the first poll for which no work is left.
+        drop(self.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LOSS_IS_KNOWN) }));
+        self.faults.loss()
+    }
+
+    fn poll(&self, how: wgpu::PollType) -> Result<(), String> {
+        // Where the driver tells the loss here, wgpu panics.
+        catch_unwind(AssertUnwindSafe(|| self.device.poll(how)))
+            .map_err(|_| "its driver gave it up".to_owned())
+            .and_then(|polled| polled.map(drop).map_err(|e| e.to_string()))
     }
 
     /// Hands work to the device.
@@ -104,19 +127,9 @@ impl Context {
     /// # Errors
     /// `Error::DeviceLost`, also for a device that is silent for too long.
     pub(super) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = |how| {
-            // Where the driver tells the loss here, wgpu panics.
-            catch_unwind(AssertUnwindSafe(|| self.device.poll(how)))
-                .map_err(|_| "its driver gave it up".to_owned())
-                .and_then(|polled| polled.map_err(|e| e.to_string()))
-        };
-        match poll(wgpu::PollType::Wait { submission_index, timeout: Some(PATIENCE) }) {
-            Ok(_) => self.check(),
-            Err(reason) => {
-                // The reason of a loss is only told by a poll that succeeds.
-                drop(poll(wgpu::PollType::Poll));
-                Err(self.lose(reason))
-            }
+        match self.poll(wgpu::PollType::Wait { submission_index, timeout: Some(PATIENCE) }) {
+            Ok(()) => self.check(),
+            Err(reason) => Err(self.lose(reason)),
         }
     }
 
@@ -126,21 +139,25 @@ impl Context {
         let made = make();
         match pollster::block_on(scope.pop()) {
             None => Ok(made),
-            Some(_) => Err(Error::Device(format!(
-                "{} has no room for another {size} bytes; choose a smaller format or a shorter context",
-                self.info.name
-            ))),
+            Some(_) => Err(self.fault(|| {
+                format!(
+                    "{} has no room for another {size} bytes; choose a smaller format or a shorter context",
+                    self.info.name
+                )
+            })),
         }
     }
 
-    /// What `make` makes, unless the device or its driver refuses that, with the reason.
-    pub(super) fn accepted<T>(&self, make: impl FnOnce() -> T) -> Result<T, String> {
+    /// What `make` makes, unless the device or its driver refuses `what` it is, with the reason.
+    pub(super) fn accepted<T>(&self, what: &str, make: impl FnOnce() -> T) -> Result<T> {
         let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
         let made = make();
         let internal = pollster::block_on(internal.pop());
         let invalid = pollster::block_on(invalid.pop());
-        internal.or(invalid).map_or(Ok(made), |error| Err(error.to_string()))
+        internal.or(invalid).map_or(Ok(made), |error| {
+            Err(self.fault(|| format!("{} refuses {what}: {error}", self.info.name)))
+        })
     }
 }
 
@@ -208,13 +225,13 @@ mod tests {
     #[test]
     fn a_shader_that_does_not_compile_is_an_error_with_the_reason() {
         let context = Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe");
-        let refused = context.accepted(|| {
+        let refused = context.accepted("it", || {
             context.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: None,
                 source: wgpu::ShaderSource::Wgsl("@compute fn main() { nothing(); }".into()),
             })
         });
-        assert!(refused.unwrap_err().contains("nothing"));
+        assert!(refused.unwrap_err().to_string().contains("nothing"));
         context.check().unwrap();
     }
 }

@@ -49,7 +49,7 @@ impl SharedDevice {
 
     /// Why the device was lost, if it was.
     pub fn loss(&self) -> Option<String> {
-        self.context().faults.loss()
+        self.context().loss()
     }
 
     pub(crate) fn context(&self) -> Arc<Context> {
