@@ -242,8 +242,8 @@ fn a_lost_device_costs_one_answer_and_the_window_goes_on() {
     let desktop = Desktop::start("lost", false);
     let log = kept("device-lost.log");
     let model = model();
-    let arguments =
-        ["--device", "gpu", "--greedy", "--no-speech", "--lose-device-after", "12", "--model"].map(OsStr::new);
+    let arguments = ["--device", "gpu", "--greedy", "--no-speech", "--lose-device-after", "12", "--model"]
+        .map(OsStr::new);
     let arguments = [&arguments[..], &[model.as_os_str()]].concat();
     let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
     write(&desktop, "count to ten");
