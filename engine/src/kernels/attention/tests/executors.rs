@@ -41,7 +41,7 @@ impl Case {
     ) -> Vec<f32> {
         let q = rec.constant_f32([self.n, self.heads * self.dim], self.q.clone());
         let params = Params { heads: self.heads, kv_heads: self.kv_heads, head_dim: self.dim, mask };
-        let out = super::record(&mut rec, q, k, v, params).unwrap();
+        let out = record(&mut rec, q, k, v, params).unwrap();
         run(executor, &rec, out)
     }
 
@@ -70,7 +70,9 @@ fn causal_matches_oracle_on_odd_heads() {
                     [(None, past + n), (None, past + n + 9), (Some(20), n + 19), (Some(1), n)]
                 {
                     let want = case.oracle_causal(window);
-                    for element in [Element::F16, Element::F32] {
+                    // Halves are written in pairs.
+                    let whole = (capacity * shape[1] * shape[2]).is_multiple_of(2);
+                    for element in [Some(Element::F32), whole.then_some(Element::F16)].into_iter().flatten() {
                         let got = case.causal_on(&mut executor, element, window, capacity);
                         assert_close(&got, &want, 1e-5);
                     }
