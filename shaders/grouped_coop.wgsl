@@ -48,8 +48,5 @@ fn main(
         x_at[i] = row / params.each * x_pitch + 1;
     }
     find_weights(thread, tile.x * params.o, first_column);
-#ifdef LARGE
-    height = tile.z;
-#endif
     tile_product(thread, subgroup, 0u, params.k);
 }

@@ -39,9 +39,6 @@ fn main(
         x_at[i] = min(group.x * ROWS + i, params.n - 1) * x_pitch + 1;
     }
     find_weights(thread, 0u, group.y * OUTPUTS);
-#ifdef LARGE
-    height = params.n - group.x * ROWS;
-#endif
 #ifdef GATED
     tile_product(thread, subgroup, 0u, params.k);
 #else

@@ -2,6 +2,8 @@
 // two fragments' columns; further ones, where subgroups are smaller than foreseen, repeat what others do. What comes next is loaded
 // while the cores are busy.
 //
+// No product stands in a condition, even one that all threads agree on: NVIDIA's compiler makes nonsense of all of them then.
+//
 // The importing shader has the binding `x`, which pack_rows.wgsl has written, fills `x_at`, and defines `store_band(thread, row)`, which
 // writes the band whose first row of the tile is `row`.
 #variants F16 BF16 Q8_0 Q4
@@ -24,10 +26,6 @@ var<workgroup> weight_tile: array<vec4<f16>, COLUMNS * STRIDE>;
 var<workgroup> band: array<f32, FRAGMENT * COLUMNS>;
 // Where each row of x begins, in pairs of vectors: 16 bytes.
 var<workgroup> x_at: array<u32, ROWS>;
-#ifdef LARGE
-// How many of the rows count.
-var<workgroup> height: u32;
-#endif
 
 #import "shared/coop_stage.wgsl"
 
@@ -50,9 +48,6 @@ fn tile_product(thread: u32, subgroup: u32, begin: u32, end: u32) {
 #endif
     // The tables are written.
     workgroupBarrier();
-#ifdef LARGE
-    let tall = height > 2 * FRAGMENT;
-#endif
     load_next(thread, begin);
     for (var start = begin; start < end; start += DEPTH) {
         stage_next(thread);
@@ -70,14 +65,12 @@ fn tile_product(thread: u32, subgroup: u32, begin: u32, end: u32) {
             b0 = coopMultiplyAdd(b, w0, b0);
             b1 = coopMultiplyAdd(b, w1, b1);
 #ifdef LARGE
-            if tall {
-                let c = coopLoadT<Left>(&x_tile[2 * FRAGMENT * STRIDE + k], STRIDE);
-                c0 = coopMultiplyAdd(c, w0, c0);
-                c1 = coopMultiplyAdd(c, w1, c1);
-                let d = coopLoadT<Left>(&x_tile[3 * FRAGMENT * STRIDE + k], STRIDE);
-                d0 = coopMultiplyAdd(d, w0, d0);
-                d1 = coopMultiplyAdd(d, w1, d1);
-            }
+            let c = coopLoadT<Left>(&x_tile[2 * FRAGMENT * STRIDE + k], STRIDE);
+            c0 = coopMultiplyAdd(c, w0, c0);
+            c1 = coopMultiplyAdd(c, w1, c1);
+            let d = coopLoadT<Left>(&x_tile[3 * FRAGMENT * STRIDE + k], STRIDE);
+            d0 = coopMultiplyAdd(d, w0, d0);
+            d1 = coopMultiplyAdd(d, w1, d1);
 #endif
         }
         // This part has been used.
