@@ -48,7 +48,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "error", "settings", "cancel", "audio", "image", "message", "text", "recording", "memory", "weights", "model",
+            "error",
+            "settings",
+            "cancel",
+            "audio",
+            "image",
+            "message",
+            "text",
+            "recording",
+            "memory",
+            "weights",
+            "model",
             "executor",
         ],
     ),
