@@ -145,7 +145,7 @@ impl Window {
     /// Whether drawing failed because the device was lost, which may be known only a moment later.
     fn has_lost_its_device(&self) -> bool {
         let end = Instant::now() + LOSS_IS_KNOWN;
-        let mut known = || self.device.as_ref().is_some_and(|device| device.loss().is_some());
+        let known = || self.device.as_ref().is_some_and(|device| device.loss().is_some());
         while !known() && Instant::now() < end {
             std::thread::sleep(METER_FRAME);
         }

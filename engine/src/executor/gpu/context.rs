@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::adapter;
 use super::fault::Faults;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::shader::{self, Access, Dispatch, Target, Variant};
 
 /// A pipeline and the layout of its one bind group.
