@@ -46,8 +46,9 @@ pub struct Options {
     pub threads: usize,
     /// Most tokens that a conversation may hold; the checkpoint's own limit where `None`.
     pub context_tokens: Option<usize>,
-    /// Keeps keys and values in f32, as checkpoints in f32 always do, instead of f16: for comparisons with a reference.
-    pub exact_cache: bool,
+    /// Keeps to f32 where less would be faster (keys and values, factors on matrix cores), as checkpoints in f32 always do: for
+    /// comparisons with a reference.
+    pub exact: bool,
     /// How matrices of weights are held; as the checkpoint stores them where `None`.
     pub format: Option<Format>,
 }

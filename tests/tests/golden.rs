@@ -9,9 +9,9 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/reference").join(name)
 }
 
-/// The reference keeps its keys and values in f32.
+/// The reference keeps to f32.
 fn exact() -> Options {
-    Options { exact_cache: true, ..Options::default() }
+    Options { exact: true, ..Options::default() }
 }
 
 /// All comparisons of a set pass, and there are at least so many.

@@ -64,7 +64,7 @@ pub(super) fn place(
     host: &Host,
 ) -> Result<Placed> {
     let begun = Instant::now();
-    let exact = options.exact_cache || checkpoint.is_f32();
+    let exact = options.exact || checkpoint.is_f32();
     let format = options.format.unwrap_or(if checkpoint.is_f32() { Format::F32 } else { Format::Bf16 });
     let context = options.context_tokens.unwrap_or(usize::MAX).min(config.text().max_positions);
 

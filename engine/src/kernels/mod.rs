@@ -8,7 +8,6 @@ pub(crate) mod add;
 pub(crate) mod advance;
 pub(crate) mod attention;
 pub(crate) mod bindings;
-pub(crate) mod cache_write;
 pub(crate) mod causal_columns;
 pub(crate) mod concat_rows;
 pub(crate) mod conv2d_columns;
@@ -54,7 +53,6 @@ pub(crate) enum Kernel {
     Add,
     Advance(advance::Params),
     Attention(attention::Params),
-    CacheWrite,
     CausalColumns(causal_columns::Params),
     ConcatRows,
     Conv2dColumns,
@@ -88,7 +86,6 @@ impl Kernel {
             Kernel::Add => add::cpu(inputs, outputs),
             Kernel::Advance(p) => advance::cpu(p, outputs),
             Kernel::Attention(p) => attention::cpu(p, inputs, outputs),
-            Kernel::CacheWrite => cache_write::cpu(inputs, outputs),
             Kernel::CausalColumns(p) => causal_columns::cpu(p, inputs, outputs),
             Kernel::ConcatRows => concat_rows::cpu(inputs, outputs),
             Kernel::Conv2dColumns => conv2d_columns::cpu(inputs, outputs),
@@ -130,7 +127,6 @@ impl Kernel {
             Kernel::Conv2dColumns => conv2d_columns::gpu(inputs, outputs, low),
             Kernel::Copy => copy::gpu(inputs, outputs, low),
             Kernel::DepthwiseConv => depthwise_conv::gpu(inputs, outputs, low),
-            Kernel::CacheWrite => cache_write::gpu(inputs, outputs, low),
             Kernel::Embedding(p) => embedding::gpu(p, inputs, outputs, low),
             Kernel::GateUp(p) => gate_up::gpu(p, inputs, outputs, low),
             Kernel::GatherRows => gather_rows::gpu(inputs, outputs, low),
@@ -159,7 +155,6 @@ impl Kernel {
             Kernel::Add => "add",
             Kernel::Advance(_) => "advance",
             Kernel::Attention(_) => "attention",
-            Kernel::CacheWrite => "cache_write",
             Kernel::CausalColumns(_) => "causal_columns",
             Kernel::ConcatRows => "concat_rows",
             Kernel::Conv2dColumns => "conv2d_columns",

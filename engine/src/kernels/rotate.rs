@@ -3,11 +3,15 @@
 //!
 //! Bindings: q `[n, heads·d]`, k and v `[n, kv_heads·d]`, table `[n, d]` (cosines, then sines) f32, past `[1]` u32, then, if
 //! given, the norms of q and k `[d]` f32 → q turned `[n, heads·d]` f32; keys and values, rings `[capacity, kv_heads·d]` f16 or
-//! f32, updated. Arithmetic and tolerance of [`super::rms_norm`], [`super::rope`] and [`super::cache_write`].
+//! f32, updated. Arithmetic and tolerance of [`super::rms_norm`] and [`super::rope`]; row i goes to slot `(past + i) mod
+//! capacity`, f16 rounded to the nearest, ties to even.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 use super::bindings::{Inputs, Outputs, Slot, Storage};
 use super::rms_norm::{Norm, check_norm, normalised};
-use super::{Kernel, cache_write, require, rope};
+use super::{Kernel, require, rope};
 use crate::error::Result;
 use crate::recording::{Buffer, Recording, check};
 use crate::shader::{Dispatch, Lowering};
@@ -106,15 +110,32 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         };
         rope::cpu(&Inputs { slots: vec![x, table] }, Outputs { slots: vec![slot] });
     };
-    let write = |rows, slot| {
-        cache_write::cpu(&Inputs { slots: vec![rows, past] }, Outputs { slots: vec![slot] });
-    };
+    let past = Inputs { slots: vec![past] }.u32(0)[0] as usize;
     turn(0, out);
     let turned = Buffer { offset: 0, ..inputs.buffer(1) };
     let mut k = Storage::F32(vec![0.0; turned.shape.len()]);
     turn(1, Slot { buffer: turned, storage: &mut k });
-    write((turned, &k), keys);
-    write(inputs.slots[2], values);
+    join(Inputs { slots: vec![(turned, &k)] }.f32(0), turned.row(), past, keys);
+    join(inputs.f32(2), turned.row(), past, values);
+}
+
+/// Puts `rows` into the ring behind the `past` rows before them, in one piece or around its end.
+fn join(rows: &[f32], width: usize, past: usize, ring: Slot<'_>) {
+    match ring.buffer.element {
+        Element::F16 => put(rows, width, past, ring.f16(), <[f16]>::convert_from_f32_slice),
+        _ => put(rows, width, past, ring.f32(), <[f32]>::copy_from_slice),
+    }
+}
+
+fn put<T>(rows: &[f32], width: usize, past: usize, ring: &mut [T], store: impl Fn(&mut [T], &[f32])) {
+    let capacity = ring.len() / width;
+    if capacity == 0 {
+        return;
+    }
+    let start = past % capacity * width;
+    let until_end = rows.len().min(ring.len() - start);
+    store(&mut ring[start..start + until_end], &rows[..until_end]);
+    store(&mut ring[..rows.len() - until_end], &rows[until_end..]);
 }
 
 pub(crate) fn gpu(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {

@@ -54,7 +54,6 @@ impl Context {
     }
 
     /// The same, as if the adapter had no cooperative matrices.
-    #[cfg(test)]
     pub(crate) fn without_matrix_cores(mut self) -> Context {
         self.target.coop = None;
         self

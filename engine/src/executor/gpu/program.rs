@@ -43,6 +43,7 @@ pub(crate) struct Program {
     /// Bytes of weights that a run reads.
     pub(super) weight_bytes: u64,
     /// Its scratch slots.
+    #[cfg(test)]
     pub(super) scratch: Vec<wgpu::Buffer>,
 }
 
@@ -100,7 +101,13 @@ impl Program {
             .map(|(after, name, buffer)| tap(context, &places, starts[*after], name, *buffer))
             .collect::<Result<_>>()?;
         let weight_bytes = recording.commands.iter().map(expected_bytes).sum();
-        Ok(Program { steps, taps, weight_bytes, scratch })
+        Ok(Program {
+            steps,
+            taps,
+            weight_bytes,
+            #[cfg(test)]
+            scratch,
+        })
     }
 }
 

@@ -78,12 +78,6 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn div(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: `self` exists, so the processor has the instructions.
-        unsafe { _mm512_div_ps(a, b) }
-    }
-
-    #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         // SAFETY: `self` exists, so the processor has the instructions.
         unsafe { _mm512_fmadd_ps(a, b, c) }
