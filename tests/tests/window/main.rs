@@ -221,7 +221,7 @@ fn frames_keep_coming_while_the_windows_own_device_answers() {
     let desktop = Desktop::start("frames", false);
     let log = kept("frames.log");
     let model = model();
-    let arguments = ["--device", "gpu", "--greedy", "--no-speech", "--model"].map(OsStr::new);
+    let arguments = ["--device", "gpu", "--greedy", "--max-frames", "12", "--model"].map(OsStr::new);
     let arguments = [&arguments[..], &[model.as_os_str()]].concat();
     let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
     for turn in 1..=3 {
