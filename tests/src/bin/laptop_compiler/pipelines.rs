@@ -16,7 +16,7 @@ const LAPTOP: Target = Target {
 };
 
 /// Ways to store weights.
-const FORMATS: [Format; 2] = [Format::Bf16, Format::F32];
+const FORMATS: [Format; 4] = [Format::Bf16, Format::F32, Format::Q8_0, Format::Q4];
 
 /// All of them, each once. Kernels choose others where there are no cooperative matrices, or no subgroup operations and no f16.
 pub(crate) fn all() -> Result<Vec<Pipeline>> {
