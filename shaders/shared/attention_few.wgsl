@@ -38,27 +38,39 @@ fn dot8(query: u32, key: Eight, sum: f32) -> f32 {
     return fma(b.x, key.b.x, fma(b.y, key.b.y, fma(b.z, key.b.z, fma(b.w, key.b.w, first))));
 }
 
-// Adds the sums of all subsets of keys, four vectors at once, and writes them by the factors in `of_vectors`.
+// Adds the sums of all subsets of keys, four vectors at once, and writes them by the factors in `of_vectors`. The indices are
+// written out: an array of which one is computed would leave the registers.
 fn finish(thread: u32, id: vec3<u32>, sums: ptr<function, array<vec4<f32>, 2 * VECTORS>>) {
-    for (var j = 0u; j < VECTORS; j += 4) {
-        for (var i = 0u; i < 8; i++) {
-            scores[i * SIZE + thread] = (*sums)[2 * j + i];
-        }
-        workgroupBarrier();
-        for (var eighth = thread / VALUE_CHUNKS; eighth < 8; eighth += SUBSETS) {
-            let vector = id.x * VECTORS + j + eighth / 2;
-            let dim = thread % VALUE_CHUNKS * 8 + eighth % 2 * 4;
-            if dim < params.head_dim && vector < params.rows * (params.heads / params.kv_heads) {
-                var one = vec4<f32>();
-                var two = vec4<f32>();
-                for (var i = thread % VALUE_CHUNKS; i < SIZE; i += 2 * VALUE_CHUNKS) {
-                    one += scores[eighth * SIZE + i];
-                    two += scores[eighth * SIZE + i + VALUE_CHUNKS];
-                }
-                let sum = (one + two) * of_vectors[j + eighth / 2];
-                store_four(out_at(id.z, head_of(vector, id.y)) + dim, params.head_dim - dim, sum);
+    keep(thread, 0u, (*sums)[0], (*sums)[1], (*sums)[2], (*sums)[3]);
+    keep(thread, 4u, (*sums)[4], (*sums)[5], (*sums)[6], (*sums)[7]);
+    finish_four(thread, id, 0u);
+    keep(thread, 0u, (*sums)[8], (*sums)[9], (*sums)[10], (*sums)[11]);
+    keep(thread, 4u, (*sums)[12], (*sums)[13], (*sums)[14], (*sums)[15]);
+    finish_four(thread, id, 4u);
+}
+
+fn keep(thread: u32, first: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) {
+    scores[first * SIZE + thread] = a;
+    scores[(first + 1) * SIZE + thread] = b;
+    scores[(first + 2) * SIZE + thread] = c;
+    scores[(first + 3) * SIZE + thread] = d;
+}
+
+fn finish_four(thread: u32, id: vec3<u32>, j: u32) {
+    workgroupBarrier();
+    for (var eighth = thread / VALUE_CHUNKS; eighth < 8; eighth += SUBSETS) {
+        let vector = id.x * VECTORS + j + eighth / 2;
+        let dim = thread % VALUE_CHUNKS * 8 + eighth % 2 * 4;
+        if dim < params.head_dim && vector < params.rows * (params.heads / params.kv_heads) {
+            var one = vec4<f32>();
+            var two = vec4<f32>();
+            for (var i = thread % VALUE_CHUNKS; i < SIZE; i += 2 * VALUE_CHUNKS) {
+                one += scores[eighth * SIZE + i];
+                two += scores[eighth * SIZE + i + VALUE_CHUNKS];
             }
+            let sum = (one + two) * of_vectors[j + eighth / 2];
+            store_four(out_at(id.z, head_of(vector, id.y)) + dim, params.head_dim - dim, sum);
         }
-        workgroupBarrier();
     }
+    workgroupBarrier();
 }
