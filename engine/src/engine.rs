@@ -3,6 +3,8 @@
 mod loading;
 mod room;
 
+pub(crate) use room::ROWS_AT_ONCE;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

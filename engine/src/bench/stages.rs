@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::parts::{loaded, speech};
 use super::{Bench, Stage};
+use crate::engine::ROWS_AT_ONCE;
 use crate::error::Result;
 use crate::executor::Meter;
 use crate::image::Patches;
@@ -12,10 +13,10 @@ use crate::model::audio_encoder::Clip;
 use crate::model::config::Config;
 use crate::model::positions::{MediaIds, Walk};
 use crate::recording::Recording;
+use crate::session::Device;
 use crate::session::prompt::Prompt;
 use crate::session::reader::Reader;
 use crate::session::speaker::{self, Opening, Speaker, SpeechSampling, Stretch};
-use crate::session::{Device, ROWS_AT_ONCE};
 
 /// Stages that a model with this config has.
 pub(super) fn of(config: &Config) -> &'static [Stage] {

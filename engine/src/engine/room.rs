@@ -12,8 +12,8 @@ use crate::weights::Loader;
 /// Tokens of a conversation whose caches are counted: longer ones ask for more as they grow.
 const PLANNED_TOKENS: usize = 4096;
 
-/// Rows of a prompt that are read at once, as a session does.
-const ROWS_AT_ONCE: usize = 256;
+/// Rows that are read at once; the rest waits, so that a cancel is seen soon and scratch memory stays small.
+pub(crate) const ROWS_AT_ONCE: usize = 256;
 
 /// Formats from the most precise to the smallest.
 const FORMATS: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];

@@ -11,6 +11,7 @@ use crate::shape::Shape;
 
 pub(crate) mod cpu;
 pub(crate) mod gpu;
+mod lowered;
 mod meter;
 mod outline;
 mod plan;

@@ -1,9 +1,10 @@
 //! An executor that runs nothing: it notes which pipelines a graphics processor would make for what it is given to run.
 
+use super::lowered::Lowered;
 use crate::error::Result;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Place, Recording};
-use crate::shader::{Lowering, Target, Variant};
+use crate::shader::{Target, Variant};
 use crate::shape::{Bytes, Element, Shape};
 
 /// What was given to it so far. Its memory takes no room, and every value read from it is zero.
@@ -29,11 +30,7 @@ impl Outline {
     /// # Errors
     /// `Error::Shape` where sizes are beyond what the shaders take.
     pub(crate) fn prepare(&mut self, recording: &Recording) -> Result<()> {
-        let mut lowering = Lowering::new(&self.target, recording.scratch.clone());
-        for command in &recording.commands {
-            command.kernel.gpu(&command.inputs, &command.outputs, &mut lowering)?;
-        }
-        for dispatch in lowering.finish().0 {
+        for dispatch in Lowered::new(&self.target, recording)?.dispatches {
             if !self.variants.contains(&dispatch.variant) {
                 self.variants.push(dispatch.variant);
             }

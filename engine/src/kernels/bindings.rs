@@ -141,6 +141,14 @@ pub(crate) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
+    /// What was bound at `i`, or `rows` in its place where there are any.
+    pub(crate) fn or<'b>(&'b self, i: usize, rows: &'b Option<Storage>) -> (Buffer, &'b Storage) {
+        match rows {
+            Some(rows) => (Buffer { offset: 0, ..self.buffer(i) }, rows),
+            None => self.slots[i],
+        }
+    }
+
     /// The handle that was bound at `i`.
     pub(crate) fn buffer(&self, i: usize) -> Buffer {
         self.slots[i].0

@@ -43,10 +43,7 @@ pub(crate) fn record(
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let normed = p.eps.map(|eps| normalised(inputs.f32(0), inputs.f32(3), eps));
-    let x = match &normed {
-        Some(normed) => (Buffer { offset: 0, ..inputs.buffer(0) }, normed),
-        None => inputs.slots[0],
-    };
+    let x = inputs.or(0, &normed);
     let out = outputs.one();
     let gate_like = Buffer { offset: 0, ..out.buffer };
     let mut gate = Storage::F32(vec![0.0; gate_like.shape.len()]);

@@ -80,10 +80,7 @@ impl Params {
 
 pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let normed = p.eps.map(|eps| normalised(inputs.f32(0), inputs.f32(1), eps));
-    let x = match &normed {
-        Some(normed) => (Buffer { offset: 0, ..inputs.buffer(0) }, normed),
-        None => inputs.slots[0],
-    };
+    let x = inputs.or(0, &normed);
     for (i, slot) in outputs.slots.into_iter().enumerate() {
         let slots = std::iter::once(x).chain(inputs.slots[p.inputs_of(i)].iter().copied()).collect();
         let params =

@@ -104,11 +104,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (table, past) = (inputs.slots[3], inputs.slots[4]);
     let turn = |i: usize, slot: Slot<'_>| {
         let normed = p.eps.map(|eps| normalised(inputs.f32(i), inputs.f32(5 + i), eps));
-        let x = match &normed {
-            Some(normed) => (Buffer { offset: 0, ..inputs.buffer(i) }, normed),
-            None => inputs.slots[i],
-        };
-        rope::cpu(&Inputs { slots: vec![x, table] }, Outputs { slots: vec![slot] });
+        rope::cpu(&Inputs { slots: vec![inputs.or(i, &normed), table] }, Outputs { slots: vec![slot] });
     };
     let past = Inputs { slots: vec![past] }.u32(0)[0] as usize;
     turn(0, out);

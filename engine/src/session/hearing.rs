@@ -9,14 +9,11 @@ use super::prompt::{Encoded, Prompt};
 use super::speaker::Stretch;
 use super::{Before, Session};
 use crate::audio::Audio;
-use crate::engine::Engine;
+use crate::engine::{Engine, ROWS_AT_ONCE};
 use crate::error::{Error, Result};
 use crate::message::Content;
 use crate::model::positions::Walk;
 use crate::recording::Buffer;
-
-/// Rows that are read at once; the rest waits, so that a cancel is seen soon and scratch memory stays small.
-pub(crate) const ROWS_AT_ONCE: usize = 256;
 
 /// A prompt that is being read.
 #[derive(Debug)]

@@ -19,7 +19,6 @@ use std::time::Instant;
 use answer::Answer;
 use conversation::{Conversation, Read};
 pub(crate) use device::Device;
-pub(crate) use hearing::ROWS_AT_ONCE;
 use listener::Listener;
 use reader::{Reader, ReaderMark};
 use speaker::{Speaker, SpeakerMark, SpeechSampling};

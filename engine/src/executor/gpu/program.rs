@@ -7,10 +7,11 @@ use super::memory::Residents;
 use super::scratch::Scratch;
 use super::timer::Timer;
 use crate::error::Result;
+use crate::executor::lowered::Lowered;
 use crate::executor::meter::expected_bytes;
 use crate::executor::plan::Plan;
 use crate::recording::{Buffer, Constant, Place, Recording};
-use crate::shader::{Binding, Dispatch, Lowering, Target};
+use crate::shader::{Binding, Dispatch, Target};
 use crate::shape::{Element, Shape};
 
 /// A dispatch with everything that it needs.
@@ -69,16 +70,11 @@ impl Program {
         scratch: &mut Scratch,
         recording: &Recording,
     ) -> Result<Program> {
-        let mut lowering = Lowering::new(&context.target, recording.scratch.clone());
-        // Dispatches before each command, and after the last.
-        let mut starts = vec![0];
+        let Lowered { dispatches, scratch: sizes, starts } = Lowered::new(&context.target, recording)?;
         let mut kernels = Vec::new();
-        for command in &recording.commands {
-            command.kernel.gpu(&command.inputs, &command.outputs, &mut lowering)?;
-            starts.push(lowering.len());
-            kernels.resize(lowering.len(), command.kernel.name());
+        for (command, end) in recording.commands.iter().zip(&starts[1..]) {
+            kernels.resize(*end, command.kernel.name());
         }
-        let (dispatches, sizes) = lowering.finish();
 
         let constants = Constants::new(context, &recording.constants)?;
         let tapped = recording.taps.iter().map(|(after, _, buffer)| (starts[*after], buffer));
@@ -113,11 +109,7 @@ impl Program {
 
 /// Bytes of the scratch slots that a recording takes, its constants among them.
 pub(super) fn scratch_bytes(target: &Target, recording: &Recording) -> Result<u64> {
-    let mut lowering = Lowering::new(target, recording.scratch.clone());
-    for command in &recording.commands {
-        command.kernel.gpu(&command.inputs, &command.outputs, &mut lowering)?;
-    }
-    let (dispatches, sizes) = lowering.finish();
+    let Lowered { dispatches, scratch: sizes, .. } = Lowered::new(target, recording)?;
     let used = uses(&dispatches).filter_map(|(at, buffer)| match buffer.place {
         Place::Scratch(id) => Some((at, id)),
         Place::Resident(_) => None,

@@ -137,6 +137,9 @@ impl Writer<'_> {
             bytes = later;
             if self.block.len() == STAGED_BYTES {
                 self.flush()?;
+                // Bounds what is staged: the driver frees it once it has been copied.
+                let submission = self.context.submit(None);
+                self.context.wait(Some(submission))?;
             }
         }
         Ok(())
@@ -161,13 +164,6 @@ impl Writer<'_> {
     }
 
     fn finish(mut self) -> Result<()> {
-        let waits = self.at > 0;
-        self.flush()?;
-        if waits {
-            // Bounds what is staged: the driver frees it once it has been copied.
-            let submission = self.context.submit(None);
-            self.context.wait(Some(submission))?;
-        }
-        Ok(())
+        self.flush()
     }
 }
