@@ -1,16 +1,23 @@
 // Causal attention of few query rows over a ring of keys and values. A workgroup takes eight query vectors of one key head and
-// one split of their keys, so that a key is loaded once for all heads that share it. Scores, their largest and the sum of their
-// weights go tile by tile of 64 keys (online softmax, in base 2). With SPLIT the results are left for attention_merge.
+// one split of their keys, so that a key is loaded once for all heads that share it. Tile by tile, keys and then values pass
+// through workgroup memory; scores, their largest and the sum of their weights go along (online softmax, in base 2). With SPLIT the
+// results are left for attention_merge.
 #variants F16 -
 #variants WIDE -
 #variants SPLIT -
 #variants ONE TWO FOUR
 
-const SIZE: u32 = 128;
+const SIZE: u32 = 256;
 const VECTORS: u32 = 8;
-const KEYS: u32 = 64;
-// Threads that share the score of a key, each with every fourth chunk of eight elements.
+// A thread has the score of one of them with one vector.
+#ifdef FOUR
+const KEYS: u32 = 16;
+#else
+const KEYS: u32 = 32;
+#endif
+// Threads that share a query vector, each with every fourth chunk of eight elements, and teams of them, each with every eighth key.
 const LANES: u32 = 4;
+const TEAMS: u32 = SIZE / VECTORS / LANES;
 
 #import "shared/attention_mask.wgsl"
 #import "shared/attention_rows.wgsl"
@@ -20,12 +27,13 @@ const LANES: u32 = 4;
 @group(0) @binding(5) var<storage, read_write> logs: array<f32>; // [splits, rows, heads], log2 of the sums of weights
 #endif
 
-var<workgroup> of_threads: array<f32, SIZE>;
+// Of each key and vector: what each lane adds to the score, and the score.
+var<workgroup> shares: array<vec4<f32>, KEYS * VECTORS>;
+var<workgroup> scores: array<f32, KEYS * VECTORS>;
 
 @compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let group = params.heads / params.kv_heads;
-    let vectors = params.rows * group;
     let span = tile_span(id.x);
     let keys_of_split = split_keys(span);
     let first = span.first + id.z * keys_of_split;
@@ -33,113 +41,89 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         return;
     }
     let end = min(first + keys_of_split, span.end);
-    let chunks = (params.head_dim + 7) / 8;
-    let width = params.kv_heads * params.head_dim;
+    let vectors = params.rows * group - id.x * VECTORS;
 
-    load_queries(thread, id);
-    workgroupBarrier();
-
-    // For scores: this thread's lane and the first of its two keys. For weights: its vector and the first of its four keys. For
-    // values: its chunk and the first of its keys.
-    let lane = thread % LANES;
-    let pair = thread / LANES;
-    let own = thread % VECTORS;
-    let slot = thread / VECTORS;
-    let own_vector = id.x * VECTORS + own;
-    let seen = row_span(min(own_vector, vectors - 1) / group);
-    let value_chunk = min(thread % VALUE_CHUNKS, chunks - 1) * 8;
-    let subset = thread / VALUE_CHUNKS;
+    // For scores: vector, lane and team, and of the score that is a thread's own the vector and the key.
+    let vector = thread % VECTORS;
+    let lane = thread / VECTORS % LANES;
+    let team = thread / VECTORS / LANES;
+    let seen = row_span((id.x * VECTORS + min(vector, vectors - 1)) / group);
+    let query = load_query(id, min(vector, vectors - 1), lane);
+    // For values: vector, chunk of its result, and which keys.
+    let chunk = thread % CHUNKS;
+    let result = thread / CHUNKS % VECTORS;
+    let part = thread / CHUNKS / VECTORS;
 
     var largest = LOWEST;
-    var weights = 0.0;
-    var sums: array<vec4<f32>, 2 * VECTORS>;
+    var total = 0.0;
+    var sum = Eight();
+    var next = load_tile(thread, id.y, first, end);
     for (var tile = first; tile < end; tile += KEYS) {
-        let last = min(KEYS, end - tile) - 1;
-        let base = tile % params.capacity;
-        var partial: array<f32, 2 * VECTORS>;
-        let one = params.k_offset + slot_of(base + min(pair, last)) * width + id.y * params.head_dim;
-        let two = params.k_offset + slot_of(base + min(pair + 32, last)) * width + id.y * params.head_dim;
-        for (var step = 0u; step < 2 * COLUMNS; step++) {
-            let chunk = step * LANES + lane;
-            // Behind the head the queries are zero.
-            let from_chunk = min(chunk, chunks - 1) * 8;
-            let key_one = key_eight(one + from_chunk, params.head_dim - from_chunk);
-            let key_two = key_eight(two + from_chunk, params.head_dim - from_chunk);
-            for (var j = 0u; j < VECTORS; j++) {
-                let query = chunk * QUERY_PITCH + j * 2;
-                partial[j] = dot8(query, key_one, partial[j]);
-                partial[j + VECTORS] = dot8(query, key_two, partial[j + VECTORS]);
-            }
-        }
-        for (var j = 0u; j < 2; j++) {
-            let to = (pair + j * 32) * PITCH + lane * 2;
-            let i = j * VECTORS;
-            scores[to] = vec4(partial[i], partial[i + 1], partial[i + 2], partial[i + 3]);
-            scores[to + 1] = vec4(partial[i + 4], partial[i + 5], partial[i + 6], partial[i + 7]);
+        for (var i = 0u; i < STAGED; i++) {
+            staged[i * SIZE + thread] = next.keys[i];
         }
         workgroupBarrier();
-
-        var score: array<f32, 4>;
-        var most = UNSEEN;
-        for (var j = 0u; j < 4; j++) {
-            let key = slot + j * 16;
-            let position = tile + key;
-            var sum = 0.0;
-            for (var from_lane = 0u; from_lane < LANES; from_lane++) {
-                sum += scores[key * PITCH + from_lane * 2 + own / 4][own % 4];
+        for (var key = team; key < KEYS; key += TEAMS) {
+            var share = 0.0;
+            for (var i = 0u; i < CHUNKS / LANES; i++) {
+                share = dot8(query[i], widen(staged[key * CHUNKS + i * LANES + lane]), share);
             }
-            score[j] = select(UNSEEN, sum, position >= seen.first && position < seen.end);
-            most = max(most, score[j]);
+            shares[key * VECTORS + vector][lane] = share;
         }
-        of_threads[thread] = most;
+        workgroupBarrier();
+        for (var i = 0u; i < STAGED; i++) {
+            staged[i * SIZE + thread] = next.values[i];
+        }
+        if tile + KEYS < end {
+            next = load_tile(thread, id.y, tile + KEYS, end);
+        }
+        if thread < KEYS * VECTORS {
+            let position = tile + thread / VECTORS;
+            let four = shares[thread];
+            let score = four.x + four.y + (four.z + four.w);
+            scores[thread] = select(UNSEEN, score, position >= seen.first && position < seen.end);
+        }
         workgroupBarrier();
         let before = largest;
-        for (var j = 0u; j < SIZE; j += VECTORS) {
-            largest = max(largest, of_threads[j + own]);
+        for (var key = 0u; key < KEYS; key++) {
+            largest = max(largest, scores[key * VECTORS + result]);
         }
-        weights *= exp2(before - largest);
-        of_vectors[own] = exp2(before - largest);
-        for (var j = 0u; j < 4; j++) {
-            let weight = exp2(score[j] - largest);
-            weights += weight;
-            scores[(slot + j * 16) * PITCH + own / 4][own % 4] = weight;
+        let keep = exp2(before - largest);
+        total *= keep;
+        sum = Eight(sum.a * keep, sum.b * keep);
+        for (var key = part; key < KEYS; key += PARTS) {
+            let weight = exp2(scores[key * VECTORS + result] - largest);
+            let value = widen(staged[key * CHUNKS + chunk]);
+            total += weight;
+            sum = Eight(fma(vec4(weight), value.a, sum.a), fma(vec4(weight), value.b, sum.b));
         }
-        workgroupBarrier();
-
-        for (var j = 0u; j < VECTORS; j++) {
-            sums[2 * j] *= of_vectors[j];
-            sums[2 * j + 1] *= of_vectors[j];
-        }
-        for (var from_key = subset; from_key <= last; from_key += 4 * SUBSETS) {
-            for (var i = 0u; i < 4; i++) {
-                let key = from_key + i * SUBSETS;
-                let head = params.v_offset + slot_of(base + min(key, last)) * width + id.y * params.head_dim;
-                let value = value_eight(head + value_chunk, params.head_dim - value_chunk);
-                let a = scores[key * PITCH];
-                let b = scores[key * PITCH + 1];
-                for (var j = 0u; j < 4; j++) {
-                    sums[2 * j] = fma(vec4(a[j]), value.a, sums[2 * j]);
-                    sums[2 * j + 1] = fma(vec4(a[j]), value.b, sums[2 * j + 1]);
-                    sums[2 * j + 8] = fma(vec4(b[j]), value.a, sums[2 * j + 8]);
-                    sums[2 * j + 9] = fma(vec4(b[j]), value.b, sums[2 * j + 9]);
-                }
-            }
-        }
+        // This tile has been used.
         workgroupBarrier();
     }
 
-    of_threads[thread] = weights;
+    if part > 0 {
+        keep_part(thread, sum, total);
+    }
     workgroupBarrier();
-    var total = 0.0;
-    for (var j = 0u; j < SIZE; j += VECTORS) {
-        total += of_threads[j + own];
+    if part > 0 || result >= vectors {
+        return;
     }
-    of_vectors[own] = 1.0 / max(total, 1e-37);
+    for (var i = thread; i < (PARTS - 1) * RESULTS; i += RESULTS) {
+        total += totals[i];
+        sum = Eight(sum.a + sums[2 * i], sum.b + sums[2 * i + 1]);
+    }
+    let head = head_of(id.x * VECTORS + result, id.y);
+    let dim = chunk * 8;
+    if dim < params.head_dim {
+        let factor = 1.0 / max(total, 1e-37);
+        store_four(out_at(id.z, head) + dim, params.head_dim - dim, sum.a * factor);
+        if dim + 4 < params.head_dim {
+            store_four(out_at(id.z, head) + dim + 4, params.head_dim - dim - 4, sum.b * factor);
+        }
+    }
 #ifdef SPLIT
-    if slot == 0 && own_vector < vectors {
-        let log = select(largest + log2(total), UNSEEN, total == 0.0);
-        logs[id.z * params.rows * params.heads + head_of(own_vector, id.y)] = log;
+    if chunk == 0 {
+        logs[id.z * params.rows * params.heads + head] = select(largest + log2(total), UNSEEN, total == 0.0);
     }
 #endif
-    finish(thread, id, &sums);
 }

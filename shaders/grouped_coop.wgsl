@@ -12,18 +12,18 @@ var<workgroup> out_rows: array<u32, ROWS>;
 var<private> first_column: u32;
 var<private> count: u32;
 
-fn store_band(thread: u32, first: u32) {
-    for (var i = thread; i < FRAGMENT * OUTPUTS; i += SIZE) {
-        let row = first + i / OUTPUTS;
+fn store_bands(thread: u32, first: u32) {
+    for (var i = thread; i < 2 * FRAGMENT * OUTPUTS; i += SIZE) {
+        let row = row_of_band(first, i / OUTPUTS);
         let column = first_column + i % OUTPUTS;
         if row < count && column < params.o {
             let at = i / OUTPUTS * COLUMNS + i % OUTPUTS;
             let factor = row_factor(row);
             let to = params.out_offset + out_rows[row] * params.o + column;
 #ifdef GATED
-            out[to] = silu(band[at] * factor) * (band[at + OUTPUTS] * factor);
+            out[to] = silu(bands[at] * factor) * (bands[at + OUTPUTS] * factor);
 #else
-            out[to] = band[at] * factor;
+            out[to] = bands[at] * factor;
 #endif
         }
     }

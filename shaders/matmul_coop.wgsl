@@ -9,9 +9,9 @@ enable wgpu_cooperative_matrix;
 // The workgroup.
 var<private> place: vec3<u32>;
 
-fn store_band(thread: u32, first: u32) {
-    for (var i = thread; i < FRAGMENT * OUTPUTS; i += SIZE) {
-        let tile_row = first + i / OUTPUTS;
+fn store_bands(thread: u32, first: u32) {
+    for (var i = thread; i < 2 * FRAGMENT * OUTPUTS; i += SIZE) {
+        let tile_row = row_of_band(first, i / OUTPUTS);
         let row = place.x * ROWS + tile_row;
         let column = place.y * OUTPUTS + i % OUTPUTS;
         if row < params.n && column < params.o {
@@ -19,9 +19,9 @@ fn store_band(thread: u32, first: u32) {
             let factor = row_factor(tile_row);
             let to = params.out_offset + row * params.o + column;
 #ifdef GATED
-            out[to] = silu(band[at] * factor) * (band[at + OUTPUTS] * factor);
+            out[to] = silu(bands[at] * factor) * (bands[at + OUTPUTS] * factor);
 #else
-            out[to + place.z * params.n * params.o] = epilogue(band[at] * factor, row, column);
+            out[to + place.z * params.n * params.o] = epilogue(bands[at] * factor, row, column);
 #endif
         }
     }

@@ -1,76 +1,109 @@
-// Beginning and end of a workgroup of attention_decode: its query vectors come into workgroup memory, and what its threads have
-// summed up over different keys is added and written.
+// Keys, values and queries of attention_decode in chunks of eight elements, and the sums that its threads leave for each other.
 
-// vec4s from one chunk of eight elements of all query vectors to the next, and from one key's scores to the next: sums of eight
-// vectors in each of four lanes. One and two more keep banks apart.
-const QUERY_PITCH: u32 = 2 * VECTORS + 1;
-const PITCH: u32 = 2 * LANES + 2;
+// Chunks of a head, and what a thread brings of a tile.
+const CHUNKS: u32 = 8 * COLUMNS;
+const STAGED: u32 = KEYS * CHUNKS / SIZE;
+// Chunks of all results, and how many threads have the same one, each with other keys.
+const RESULTS: u32 = CHUNKS * VECTORS;
+const PARTS: u32 = SIZE / RESULTS;
 
-// Chunks of eight values that stand next to each other in threads, and how many threads have the same one.
-const VALUE_CHUNKS: u32 = 8 * COLUMNS;
-const SUBSETS: u32 = SIZE / VALUE_CHUNKS;
+// A chunk as it is kept.
+#ifdef F16
+alias Chunk = vec4<u32>;
+#ifdef WIDE
+fn key_chunk(element: u32, left: u32) -> Chunk {
+    return k[element / 8];
+}
 
-var<workgroup> queries: array<vec4<f32>, 2 * COLUMNS * LANES * QUERY_PITCH>;
-// Later half of the threads' sums.
-var<workgroup> scores: array<vec4<f32>, 8 * SIZE>;
-var<workgroup> of_vectors: array<f32, VECTORS>;
+fn value_chunk(element: u32, left: u32) -> Chunk {
+    return v[element / 8];
+}
+#else
+fn narrow(e: Eight) -> Chunk {
+    return vec4(
+        pack2x16float(e.a.xy),
+        pack2x16float(e.a.zw),
+        pack2x16float(e.b.xy),
+        pack2x16float(e.b.zw),
+    );
+}
 
-fn load_queries(thread: u32, id: vec3<u32>) {
-    for (var i = thread; i < 2 * COLUMNS * LANES * VECTORS; i += SIZE) {
-        let vector = id.x * VECTORS + i % VECTORS;
-        let dim = i / VECTORS * 8;
-        var query = Eight();
-        if vector < params.rows * (params.heads / params.kv_heads) && dim < params.head_dim {
-            let head = params.q_offset + head_of(vector, id.y) * params.head_dim;
-            query = query_eight(head + dim, params.head_dim - dim);
-        }
-        let to = i / VECTORS * QUERY_PITCH + i % VECTORS * 2;
-        queries[to] = query.a * params.scale;
-        queries[to + 1] = query.b * params.scale;
+fn key_chunk(element: u32, left: u32) -> Chunk {
+    return narrow(key_eight(element, left));
+}
+
+fn value_chunk(element: u32, left: u32) -> Chunk {
+    return narrow(value_eight(element, left));
+}
+#endif
+#else
+alias Chunk = Eight;
+
+fn widen(chunk: Chunk) -> Eight {
+    return chunk;
+}
+
+fn key_chunk(element: u32, left: u32) -> Chunk {
+    return key_eight(element, left);
+}
+
+fn value_chunk(element: u32, left: u32) -> Chunk {
+    return value_eight(element, left);
+}
+#endif
+
+// A tile's keys, then its values.
+var<workgroup> staged: array<Chunk, KEYS * CHUNKS>;
+// Sums of values and of weights, of all but the first of those with the same chunk.
+var<workgroup> sums: array<vec4<f32>, max(2 * (PARTS - 1) * RESULTS, 1)>;
+var<workgroup> totals: array<f32, max((PARTS - 1) * RESULTS, 1)>;
+
+fn keep_part(thread: u32, sum: Eight, total: f32) {
+    let to = thread - RESULTS;
+    sums[2 * to] = sum.a;
+    sums[2 * to + 1] = sum.b;
+    totals[to] = total;
+}
+
+// What a thread brings of a tile.
+struct Brought {
+    keys: array<Chunk, STAGED>,
+    values: array<Chunk, STAGED>,
+}
+
+// Loads it, of the tile that begins at position `first`; keys from `end` on are like the last before it.
+fn load_tile(thread: u32, kv_head: u32, first: u32, end: u32) -> Brought {
+    let chunks = (params.head_dim + 7) / 8;
+    let base = first % params.capacity;
+    let last = min(KEYS, end - first) - 1;
+    var brought: Brought;
+    for (var i = 0u; i < STAGED; i++) {
+        let n = i * SIZE + thread;
+        let slot = slot_of(base + min(n / CHUNKS, last));
+        // Behind the head queries are zero.
+        let dim = min(n % CHUNKS, chunks - 1) * 8;
+        let at = (slot * params.kv_heads + kv_head) * params.head_dim + dim;
+        brought.keys[i] = key_chunk(params.k_offset + at, params.head_dim - dim);
+        brought.values[i] = value_chunk(params.v_offset + at, params.head_dim - dim);
     }
+    return brought;
 }
 
-// `sum` and the product of a key's chunk with a chunk of a query vector.
-fn dot8(query: u32, key: Eight, sum: f32) -> f32 {
-    let a = queries[query];
-    let b = queries[query + 1];
-    let first = fma(a.x, key.a.x, fma(a.y, key.a.y, fma(a.z, key.a.z, fma(a.w, key.a.w, sum))));
-    return fma(b.x, key.b.x, fma(b.y, key.b.y, fma(b.z, key.b.z, fma(b.w, key.b.w, first))));
-}
-
-// Adds the sums of all subsets of keys, four vectors at once, and writes them by the factors in `of_vectors`. The indices are
-// written out: an array of which one is computed would leave the registers.
-fn finish(thread: u32, id: vec3<u32>, sums: ptr<function, array<vec4<f32>, 2 * VECTORS>>) {
-    keep(thread, 0u, (*sums)[0], (*sums)[1], (*sums)[2], (*sums)[3]);
-    keep(thread, 4u, (*sums)[4], (*sums)[5], (*sums)[6], (*sums)[7]);
-    finish_four(thread, id, 0u);
-    keep(thread, 0u, (*sums)[8], (*sums)[9], (*sums)[10], (*sums)[11]);
-    keep(thread, 4u, (*sums)[12], (*sums)[13], (*sums)[14], (*sums)[15]);
-    finish_four(thread, id, 4u);
-}
-
-fn keep(thread: u32, first: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) {
-    scores[first * SIZE + thread] = a;
-    scores[(first + 1) * SIZE + thread] = b;
-    scores[(first + 2) * SIZE + thread] = c;
-    scores[(first + 3) * SIZE + thread] = d;
-}
-
-fn finish_four(thread: u32, id: vec3<u32>, j: u32) {
-    workgroupBarrier();
-    for (var eighth = thread / VALUE_CHUNKS; eighth < 8; eighth += SUBSETS) {
-        let vector = id.x * VECTORS + j + eighth / 2;
-        let dim = thread % VALUE_CHUNKS * 8 + eighth % 2 * 4;
-        if dim < params.head_dim && vector < params.rows * (params.heads / params.kv_heads) {
-            var one = vec4<f32>();
-            var two = vec4<f32>();
-            for (var i = thread % VALUE_CHUNKS; i < SIZE; i += 2 * VALUE_CHUNKS) {
-                one += scores[eighth * SIZE + i];
-                two += scores[eighth * SIZE + i + VALUE_CHUNKS];
-            }
-            let sum = (one + two) * of_vectors[j + eighth / 2];
-            store_four(out_at(id.z, head_of(vector, id.y)) + dim, params.head_dim - dim, sum);
+// A lane's chunks of a query vector of the workgroup.
+fn load_query(id: vec3<u32>, vector: u32, lane: u32) -> array<Eight, CHUNKS / LANES> {
+    let head = params.q_offset + head_of(id.x * VECTORS + vector, id.y) * params.head_dim;
+    var query: array<Eight, CHUNKS / LANES>;
+    for (var i = 0u; i < CHUNKS / LANES; i++) {
+        let dim = (i * LANES + lane) * 8;
+        if dim < params.head_dim {
+            let chunk = query_eight(head + dim, params.head_dim - dim);
+            query[i] = Eight(chunk.a * params.scale, chunk.b * params.scale);
         }
     }
-    workgroupBarrier();
+    return query;
+}
+
+fn dot8(a: Eight, b: Eight, sum: f32) -> f32 {
+    let first = fma(a.a.x, b.a.x, fma(a.a.y, b.a.y, fma(a.a.z, b.a.z, fma(a.a.w, b.a.w, sum))));
+    return fma(a.b.x, b.b.x, fma(a.b.y, b.b.y, fma(a.b.z, b.b.z, fma(a.b.w, b.b.w, first))));
 }

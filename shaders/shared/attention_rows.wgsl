@@ -6,19 +6,21 @@ struct Eight {
     b: vec4<f32>,
 }
 
-#ifdef WIDE
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [splits, rows, heads, head_dim]
-@group(0) @binding(0) var<storage, read> q: array<vec4<f32>>; // [rows, heads, head_dim]
 #ifdef F16
-@group(0) @binding(1) var<storage, read> k: array<vec4<u32>>; // [capacity, kv_heads, head_dim], eight f16 each
-@group(0) @binding(2) var<storage, read> v: array<vec4<u32>>; // like k
-
 fn widen(halves: vec4<u32>) -> Eight {
     return Eight(
         vec4(unpack2x16float(halves.x), unpack2x16float(halves.y)),
         vec4(unpack2x16float(halves.z), unpack2x16float(halves.w)),
     );
 }
+#endif
+
+#ifdef WIDE
+@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [splits, rows, heads, head_dim]
+@group(0) @binding(0) var<storage, read> q: array<vec4<f32>>; // [rows, heads, head_dim]
+#ifdef F16
+@group(0) @binding(1) var<storage, read> k: array<vec4<u32>>; // [capacity, kv_heads, head_dim], eight f16 each
+@group(0) @binding(2) var<storage, read> v: array<vec4<u32>>; // like k
 
 fn key_eight(element: u32, left: u32) -> Eight {
     return widen(k[element / 8]);

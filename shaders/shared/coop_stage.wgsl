@@ -1,9 +1,11 @@
 // Brings the parts of x and W that a tile on matrix cores multiplies next: from memory to registers, and from there, in half
 // precision, to workgroup memory.
 
-// What each thread brings: pairs of vectors of x, and units of weights.
-const X_PAIRS: u32 = ROWS * (DEPTH / 8) / SIZE;
-const WEIGHT_UNITS: u32 = COLUMNS * (DEPTH / UNIT) / SIZE;
+// Pairs of vectors of x and units of weights, and how many of them each thread brings; spare threads repeat the last.
+const ALL_PAIRS: u32 = ROWS * (DEPTH / 8);
+const ALL_UNITS: u32 = COLUMNS * (DEPTH / UNIT);
+const X_PAIRS: u32 = (ALL_PAIRS + SIZE - 1) / SIZE;
+const WEIGHT_UNITS: u32 = (ALL_UNITS + SIZE - 1) / SIZE;
 
 // What the sums of a row must be multiplied by: the row's first vector holds the exponent.
 fn row_factor(row: u32) -> f32 {
@@ -17,13 +19,13 @@ var<private> scale_next: array<vec2<f32>, WEIGHT_UNITS>;
 
 fn load_next(thread: u32, start: u32) {
     for (var j = 0u; j < X_PAIRS; j++) {
-        let i = thread + j * SIZE;
+        let i = min(thread + j * SIZE, ALL_PAIRS - 1);
         let at = 2 * (x_at[i / (DEPTH / 8)] + start / 8 + i % (DEPTH / 8));
         x_next[2 * j] = x[at];
         x_next[2 * j + 1] = x[at + 1];
     }
     for (var j = 0u; j < WEIGHT_UNITS; j++) {
-        let i = thread + j * SIZE;
+        let i = min(thread + j * SIZE, ALL_UNITS - 1);
         let unit = start / UNIT + i % (DEPTH / UNIT);
         weight_next[j] = vec4<u32>();
         if unit < params.pitch {
@@ -35,13 +37,13 @@ fn load_next(thread: u32, start: u32) {
 
 fn stage_next(thread: u32) {
     for (var j = 0u; j < X_PAIRS; j++) {
-        let i = thread + j * SIZE;
+        let i = min(thread + j * SIZE, ALL_PAIRS - 1);
         let to = 2 * (i / (DEPTH / 8) * (STRIDE / 2) + i % (DEPTH / 8));
         x_tile[to] = x_next[2 * j];
         x_tile[to + 1] = x_next[2 * j + 1];
     }
     for (var j = 0u; j < WEIGHT_UNITS; j++) {
-        let i = thread + j * SIZE;
+        let i = min(thread + j * SIZE, ALL_UNITS - 1);
         let to = 2 * (i / (DEPTH / UNIT) * (STRIDE / 2) + i % (DEPTH / UNIT) * (UNIT / 8));
         let u = weight_next[j];
 #ifdef F16

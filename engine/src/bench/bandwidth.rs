@@ -49,11 +49,11 @@ pub(super) fn of(executor: &mut Executor, threads: usize) -> Result<f64> {
         linear::record(&mut rec, x, weight, Epilogue::default())?;
     }
     let counter = executor.memory().allocate([1].into(), Element::U32)?;
-    let program = executor.prepare(rec)?;
+    let mut program = executor.prepare(rec)?;
     let mut fastest = 0.0f64;
     for _ in 0..RUNS {
         let begun = Instant::now();
-        let fetch = executor.run_fetching(&program, &Cancel::new(), &[counter])?;
+        let fetch = executor.run_fetching(&mut program, &Cancel::new(), &[counter])?;
         executor.collect(fetch)?;
         let bytes = (PASSES * Element::Bf16.bytes(shape[0], shape[1])) as f64;
         fastest = fastest.max(bytes / begun.elapsed().as_secs_f64());

@@ -13,7 +13,7 @@ use crate::weights::Loader;
 const PLANNED_TOKENS: usize = 4096;
 
 /// Rows that are read at once; the rest waits, so that a cancel is seen soon and scratch memory stays small.
-pub(crate) const ROWS_AT_ONCE: usize = 256;
+pub(crate) const ROWS_AT_ONCE: usize = 512;
 
 /// Formats from the most precise to the smallest.
 const FORMATS: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];

@@ -146,7 +146,7 @@ impl Executor {
     ///
     /// # Errors
     /// `Error::Cancelled` when `cancel` fires; resident buffers then hold part of the work.
-    pub(crate) fn run(&mut self, program: &Program, cancel: &Cancel) -> Result<()> {
+    pub(crate) fn run(&mut self, program: &mut Program, cancel: &Cancel) -> Result<()> {
         self.run_fetching(program, cancel, &[]).map(drop)
     }
 
@@ -156,11 +156,11 @@ impl Executor {
     /// As [`Executor::run`].
     pub(crate) fn run_fetching(
         &mut self,
-        program: &Program,
+        program: &mut Program,
         cancel: &Cancel,
         wanted: &[Buffer],
     ) -> Result<Fetch> {
-        match (self, &program.prepared) {
+        match (self, &mut program.prepared) {
             (Executor::Cpu(cpu), Prepared::Cpu(plan)) => {
                 cpu.run(&program.recording, plan, cancel)?;
                 let values = wanted.iter().map(|b| cpu.read_u32(*b)).collect::<Result<Vec<_>>>()?;

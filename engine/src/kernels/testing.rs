@@ -146,8 +146,8 @@ impl Executor {
 
     /// Runs a recording whose results are resident or tapped.
     pub(crate) fn run_recording(&mut self, recording: &Recording) {
-        let program = self.prepare(recording.clone()).unwrap();
-        self.run(&program, &Cancel::new()).unwrap();
+        let mut program = self.prepare(recording.clone()).unwrap();
+        self.run(&mut program, &Cancel::new()).unwrap();
     }
 
     /// Runs a recording on the processor and returns the contents of `out`.

@@ -33,19 +33,19 @@ impl<'a> Device<'a> {
     }
 
     /// Runs all commands in order.
-    pub(crate) fn run(&mut self, program: &Program) -> Result<()> {
+    pub(crate) fn run(&mut self, program: &mut Program) -> Result<()> {
         self.executor.run(program, self.cancel)
     }
 
     /// Runs all commands in order, and has `wanted` brought to the host meanwhile.
-    pub(crate) fn run_fetching(&mut self, program: &Program, wanted: &[Buffer]) -> Result<Fetch> {
+    pub(crate) fn run_fetching(&mut self, program: &mut Program, wanted: &[Buffer]) -> Result<Fetch> {
         self.executor.run_fetching(program, self.cancel, wanted)
     }
 
     /// Runs a recording that is run only once.
     pub(crate) fn run_once(&mut self, recording: Recording) -> Result<()> {
-        let program = self.prepare(recording)?;
-        self.run(&program)
+        let mut program = self.prepare(recording)?;
+        self.run(&mut program)
     }
 
     /// Makes room for `rows` rows, at least doubling. Returns whether the cache moved: recordings over it are then void.
@@ -57,8 +57,8 @@ impl<'a> Device<'a> {
         for layer in 0..cache.layers.len() {
             let (copies, old) = cache.grow_layer(self.memory(), layer, capacity)?;
             // Never cancelled: half a copy would lose the conversation.
-            let copies = self.prepare(copies)?;
-            self.executor.run(&copies, &Cancel::new())?;
+            let mut copies = self.prepare(copies)?;
+            self.executor.run(&mut copies, &Cancel::new())?;
             old.into_iter().for_each(|buffer| self.memory().free(buffer));
         }
         cache.grown(capacity);

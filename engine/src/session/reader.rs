@@ -232,11 +232,11 @@ impl Reader {
         if device.reserve(&mut self.cache, self.mark.rows + rows)? {
             self.step = None;
         }
-        let step = match self.step.take() {
+        let mut step = match self.step.take() {
             Some(step) => step,
             None => device.prepare(self.record_step(thinker)?)?,
         };
-        let fetch = device.run_fetching(&step, &[self.sampler.token, self.sampler.broken()])?;
+        let fetch = device.run_fetching(&mut step, &[self.sampler.token, self.sampler.broken()])?;
         self.step = Some(step);
         Ok(fetch)
     }

@@ -287,8 +287,8 @@ impl Speaker {
         let positions = constant_positions(&mut rec, &places);
         let normed = talker.record(&mut rec, x, positions, &self.cache)?;
         self.record_choice(&mut rec, talker, normed.slice_rows(Talker::OPENING_ROWS - 1, 1))?;
-        let program = device.prepare(rec)?;
-        let first = device.run_fetching(&program, &[self.first.token])?;
+        let mut program = device.prepare(rec)?;
+        let first = device.run_fetching(&mut program, &[self.first.token])?;
         device.memory().write_f32(self.position, &[next + Talker::OPENING_ROWS as f32; 3])?;
         let progress = voice.code2wav.reset(device.memory())?;
         self.first_code = device.executor.collect(first)?.first().copied().unwrap_or_default();
@@ -345,7 +345,7 @@ impl Speaker {
             (false, true) => self.talk.take(),
             (false, false) => return Ok(()),
         };
-        let program = match program {
+        let mut program = match program {
             Some(program) => program,
             None => {
                 let mut rec = Recording::tapped_if(self.tapped);
@@ -361,7 +361,7 @@ impl Speaker {
         let samplers = || self.others.iter().chain([&self.first]);
         let wanted: Vec<Buffer> =
             samplers().map(|s| s.token).chain(samplers().rev().take(2).map(sample::State::broken)).collect();
-        let fetch = device.run_fetching(&program, &wanted)?;
+        let fetch = device.run_fetching(&mut program, &wanted)?;
         *match parts {
             (true, true) => &mut self.frame,
             (true, false) => &mut self.predict,

@@ -13,8 +13,8 @@ pub(super) struct Taps(pub(super) BTreeMap<String, (Shape, Constant)>);
 impl Taps {
     /// Runs a tapped recording.
     pub(super) fn run(engine: &mut Engine, rec: &Recording, cancel: &crate::cancel::Cancel) -> Result<Taps> {
-        let program = engine.executor.prepare(rec.clone())?;
-        engine.executor.run(&program, cancel)?;
+        let mut program = engine.executor.prepare(rec.clone())?;
+        engine.executor.run(&mut program, cancel)?;
         Ok(Taps::taken(engine))
     }
 

@@ -185,14 +185,15 @@ mod tests {
     #[test]
     fn a_loss_at_any_submission_is_an_error_from_then_on_and_never_a_panic() {
         for at in 1..=12 {
-            let (context, mut executor, counter, program) = counting();
+            let (context, mut executor, counter, mut program) = counting();
             let (sender, told) = std::sync::mpsc::channel();
             context.faults.watch(move || sender.send(()).unwrap());
             context.destroy_after(at);
             let mut steps = 0;
             let error = loop {
-                let step =
-                    executor.run(&program, &Cancel::new()).and_then(|()| executor.memory().read_f32(counter));
+                let step = executor
+                    .run(&mut program, &Cancel::new())
+                    .and_then(|()| executor.memory().read_f32(counter));
                 match step {
                     Ok(values) => steps += 1 + usize::from(values[0] != (steps + 1) as f32),
                     Err(error) => break error,
@@ -210,15 +211,15 @@ mod tests {
 
     #[test]
     fn what_a_device_refuses_is_told_once_by_the_next_check() {
-        let (context, mut executor, counter, program) = counting();
+        let (context, mut executor, counter, mut program) = counting();
         // A copy beyond the buffer's end.
         let short = context.staging(16).unwrap();
         let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(&short, 0, &short, 4096, 16);
         context.submit(Some(encoder.finish()));
-        let error = executor.run(&program, &Cancel::new()).unwrap_err().to_string();
+        let error = executor.run(&mut program, &Cancel::new()).unwrap_err().to_string();
         assert!(error.contains("refuses the work"), "{error}");
-        executor.run(&program, &Cancel::new()).unwrap();
+        executor.run(&mut program, &Cancel::new()).unwrap();
         assert!(executor.memory().read_f32(counter).unwrap()[0] >= 1.0);
     }
 

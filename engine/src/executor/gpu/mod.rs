@@ -133,46 +133,50 @@ impl Gpu {
     /// `Error::Cancelled` when `cancel` fires between two slices; resident buffers then hold part of the work.
     pub(crate) fn run(
         &mut self,
-        program: &Program,
+        program: &mut Program,
         cancel: &Cancel,
         wanted: &[Buffer],
     ) -> Result<Option<Pending>> {
         let timer = match self.meter {
-            Some(_) => Timer::new(&self.context, program.steps.len())?,
+            Some(_) => Timer::new(&self.context, program.len())?,
             None => None,
         };
         let mut pending = None;
         let mut encoder = None;
-        let mut taps = program.taps.iter().peekable();
-        let mut left = program.steps.as_slice();
+        let mut tapped = 0;
         let mut done = 0;
         loop {
-            let until_tap = taps.peek().map_or(left.len(), |tap| tap.after - done);
-            let count = self.pace.slice(&left[..until_tap]);
-            let now = &left[..count];
+            // Steps that were made just now go to the device before others are made.
+            let fresh = program.make_more(done, &self.context, &self.memory)?;
+            let made = program.steps_from(done);
+            let taps = &program.taps[tapped..];
+            let until_tap = taps.first().map_or(made.len(), |tap| made.len().min(tap.after - done));
+            let count = self.pace.slice(&made[..until_tap]);
             let open = encoder.get_or_insert_with(|| {
                 self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
             });
-            program::encode(open, now, done, timer.as_ref());
-            (left, done) = (&left[count..], done + count);
-            while let Some(tap) = taps.next_if(|tap| tap.after == done) {
+            program::encode(open, &made[..count], done, timer.as_ref());
+            done += count;
+            for tap in taps.iter().take_while(|tap| tap.after == done) {
                 tap.copy(open);
+                tapped += 1;
             }
-            if let Some(timer) = timer.as_ref().filter(|_| left.is_empty()) {
+            let is_last = done == program.len();
+            if let Some(timer) = timer.as_ref().filter(|_| is_last) {
                 timer.resolve(open);
             }
-            if left.is_empty() && !wanted.is_empty() {
+            if is_last && !wanted.is_empty() {
                 let pieces = wanted.iter().map(|b| self.memory.piece(*b)).collect::<Result<Vec<_>>>()?;
                 pending = Some(self.memory.readback.copy(open, &pieces)?);
             }
-            if left.is_empty() || self.pace.is_full() {
+            if is_last || self.pace.is_full() || (fresh && count == made.len()) {
                 let submission = self.context.submit(encoder.take().map(wgpu::CommandEncoder::finish));
                 if let Some(pending) = &mut pending {
                     pending.submission = Some(submission.clone());
                 }
                 self.pace.submitted(&self.context, submission)?;
                 self.context.check()?;
-                if left.is_empty() {
+                if is_last {
                     break;
                 }
                 cancel.check()?;
@@ -181,7 +185,7 @@ impl Gpu {
         self.note(program, timer.as_ref())?;
         #[cfg(test)]
         if self.scratch.guarded {
-            scratch::guard::check(&self.context, &program.scratch);
+            scratch::guard::check(&self.context, program.scratch());
         }
         for tap in &program.taps {
             self.taps.insert(tap.name.clone(), (tap.shape, tap.read(&self.context)?));
@@ -198,10 +202,10 @@ impl Gpu {
     fn note(&mut self, program: &Program, timer: Option<&Timer>) -> Result<()> {
         let Some(meter) = &mut self.meter else { return Ok(()) };
         meter.weight_bytes += program.weight_bytes;
-        meter.dispatches += program.steps.len() as u64;
+        meter.dispatches += program.len() as u64;
         let Some(timer) = timer else { return Ok(()) };
-        for (step, took) in program.steps.iter().zip(timer.read(&self.context, &mut self.memory.readback)?) {
-            *meter.times.entry(step.kernel).or_default() += took;
+        for (kernel, took) in program.kernels().zip(timer.read(&self.context, &mut self.memory.readback)?) {
+            *meter.times.entry(kernel).or_default() += took;
         }
         Ok(())
     }

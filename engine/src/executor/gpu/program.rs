@@ -1,6 +1,6 @@
 //! A recording made ready for a device: one step for each dispatch, with its pipeline and its bind group.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::context::Context;
 use super::memory::Residents;
@@ -21,7 +21,7 @@ pub(super) struct Step {
     params: Vec<u8>,
     groups: [u32; 3],
     /// The kernel that it belongs to.
-    pub(super) kernel: &'static str,
+    kernel: &'static str,
     /// What it costs, in units of the pace.
     pub(super) work: f64,
 }
@@ -39,22 +39,25 @@ pub(super) struct Tap {
 
 /// All steps of a recording, and the copies of its taps.
 pub(crate) struct Program {
-    pub(super) steps: Vec<Step>,
+    /// The steps made so far: the first run makes them, so that the device is at work meanwhile.
+    steps: Vec<Step>,
+    /// What the other steps are made of, with the kernel of each.
+    unmade: VecDeque<(Dispatch, &'static str)>,
+    places: Places,
     pub(super) taps: Vec<Tap>,
     /// Bytes of weights that a run reads.
     pub(super) weight_bytes: u64,
-    /// Its scratch slots.
-    #[cfg(test)]
-    pub(super) scratch: Vec<wgpu::Buffer>,
 }
 
 /// Where a recording's scratch buffers lie.
-struct Places<'a> {
-    residents: &'a Residents,
-    scratch: &'a [wgpu::Buffer],
+struct Places {
+    scratch: Vec<wgpu::Buffer>,
     plan: Plan,
     constants: Constants,
 }
+
+/// Steps that are made at once in the first run.
+const BLOCK: usize = 64;
 
 /// The recording's own data: one buffer, a piece for each constant.
 struct Constants {
@@ -85,25 +88,54 @@ impl Program {
         let plan = Plan::new(&sizes, used);
         let slots = plan.slots.iter().map(|&(size, element)| element.bytes(1, size) as u64);
         let scratch = scratch.take(context, slots)?;
-        let places = Places { residents, scratch: &scratch, plan, constants };
-        let steps = dispatches
-            .iter()
-            .zip(kernels)
-            .map(|(dispatch, kernel)| step(context, &places, dispatch, kernel))
-            .collect::<Result<_>>()?;
+        let places = Places { scratch, plan, constants };
         let taps = recording
             .taps
             .iter()
-            .map(|(after, name, buffer)| tap(context, &places, starts[*after], name, *buffer))
+            .map(|(after, name, buffer)| tap(context, residents, &places, starts[*after], name, *buffer))
             .collect::<Result<_>>()?;
         let weight_bytes = recording.commands.iter().map(expected_bytes).sum();
-        Ok(Program {
-            steps,
-            taps,
-            weight_bytes,
-            #[cfg(test)]
-            scratch,
-        })
+        let unmade = dispatches.into_iter().zip(kernels).collect();
+        Ok(Program { steps: Vec::new(), unmade, places, taps, weight_bytes })
+    }
+
+    /// How many steps a run takes.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len() + self.unmade.len()
+    }
+
+    /// Makes some steps where the first `done` are all that there are; tells whether it did.
+    pub(super) fn make_more(
+        &mut self,
+        done: usize,
+        context: &Context,
+        residents: &Residents,
+    ) -> Result<bool> {
+        let fresh = done == self.steps.len();
+        while fresh
+            && self.steps.len() < done + BLOCK
+            && let Some((dispatch, kernel)) = self.unmade.front()
+        {
+            self.steps.push(step(context, residents, &self.places, dispatch, kernel)?);
+            self.unmade.pop_front();
+        }
+        Ok(fresh)
+    }
+
+    /// The steps made so far, from `done` on.
+    pub(super) fn steps_from(&self, done: usize) -> &[Step] {
+        &self.steps[done..]
+    }
+
+    /// The kernel of each step, once all are made.
+    pub(super) fn kernels(&self) -> impl Iterator<Item = &'static str> {
+        self.steps.iter().map(|step| step.kernel)
+    }
+
+    /// Its scratch slots.
+    #[cfg(test)]
+    pub(super) fn scratch(&self) -> &[wgpu::Buffer] {
+        &self.places.scratch
     }
 }
 
@@ -122,12 +154,21 @@ fn uses(dispatches: &[Dispatch]) -> impl Iterator<Item = (usize, &Buffer)> {
     dispatches.iter().enumerate().flat_map(|(at, d)| d.bindings.iter().map(move |b| (at, &b.buffer)))
 }
 
-fn step(context: &Context, places: &Places<'_>, dispatch: &Dispatch, kernel: &'static str) -> Result<Step> {
+fn step(
+    context: &Context,
+    residents: &Residents,
+    places: &Places,
+    dispatch: &Dispatch,
+    kernel: &'static str,
+) -> Result<Step> {
     let pipeline = context.pipeline(dispatch)?;
     let entries: Vec<_> = (0..)
         .zip(&dispatch.bindings)
         .map(|(binding, b)| {
-            Ok(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(places.binding(b)?) })
+            Ok(wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::Buffer(places.binding(residents, b)?),
+            })
         })
         .collect::<Result<_>>()?;
     let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -145,8 +186,15 @@ fn step(context: &Context, places: &Places<'_>, dispatch: &Dispatch, kernel: &'s
     })
 }
 
-fn tap(context: &Context, places: &Places<'_>, after: usize, name: &str, buffer: Buffer) -> Result<Tap> {
-    let bound = places.binding(&Binding::read(buffer))?;
+fn tap(
+    context: &Context,
+    residents: &Residents,
+    places: &Places,
+    after: usize,
+    name: &str,
+    buffer: Buffer,
+) -> Result<Tap> {
+    let bound = places.binding(residents, &Binding::read(buffer))?;
     let size = buffer.element.bytes(1, buffer.shape.len()) as u64;
     Ok(Tap {
         after,
@@ -186,10 +234,10 @@ pub(super) fn encode(
     }
 }
 
-impl Places<'_> {
-    fn binding(&self, binding: &Binding) -> Result<wgpu::BufferBinding<'_>> {
+impl Places {
+    fn binding<'a>(&'a self, residents: &'a Residents, binding: &Binding) -> Result<wgpu::BufferBinding<'a>> {
         match (binding.buffer.place, &self.constants.buffer) {
-            (Place::Resident(id), _) => self.residents.binding(id, binding.plane),
+            (Place::Resident(id), _) => residents.binding(id, binding.plane),
             (Place::Scratch(id), Some(buffer)) if self.constants.pieces.contains_key(&id) => {
                 let (offset, size) = self.constants.pieces[&id];
                 Ok(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })

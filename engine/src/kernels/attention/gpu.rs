@@ -14,10 +14,7 @@ use crate::shader::{Dispatch, Lowering};
 use crate::shape::Element;
 
 /// Query vectors up to which reading the keys is what takes time.
-const FEW: usize = 16;
-
-/// Workgroups that occupy a large processor.
-const WORKGROUPS: usize = 256;
+const FEW: usize = 64;
 
 /// Keys that one workgroup reads in less time than another dispatch takes.
 const KEYS_UNSPLIT: usize = 256;
@@ -32,10 +29,14 @@ struct Tile {
     keys: usize,
     /// Fewest tiles of keys that are worth a split.
     turns: usize,
+    /// Workgroups that occupy a large processor.
+    enough: usize,
 }
 
-const DECODE: Tile = Tile { shader: "attention_decode", vectors: 8, keys: 64, turns: 1 };
-const PREFILL: Tile = Tile { shader: "attention_prefill", vectors: 64, keys: 32, turns: 4 };
+const DECODE: Tile = Tile { shader: "attention_decode", vectors: 8, keys: 32, turns: 1, enough: 512 };
+/// For heads of more than 128 elements.
+const DECODE_LONG: Tile = Tile { keys: 16, ..DECODE };
+const PREFILL: Tile = Tile { shader: "attention_prefill", vectors: 64, keys: 32, turns: 4, enough: 256 };
 
 pub(super) fn lower(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut Lowering<'_>) -> Result<()> {
     let (q, k, at, out) = (inputs[0], inputs[1], inputs[3], outputs[0]);
@@ -54,10 +55,14 @@ pub(super) fn lower(p: &Params, inputs: &[Buffer], outputs: &[Buffer], low: &mut
         Mask::Segments { .. } => (rows, (2 * rows).div_ceil(at.shape.len())),
     };
     let causal = matches!(p.mask, Mask::Causal { .. });
-    let tile = if causal && vectors <= FEW { DECODE } else { PREFILL };
+    let tile = match causal && vectors <= FEW {
+        true if p.head_dim > 128 => DECODE_LONG,
+        true => DECODE,
+        false => PREFILL,
+    };
     let groups = [vectors.div_ceil(tile.vectors), p.kv_heads];
     let splits = if causal && keys > KEYS_UNSPLIT {
-        (WORKGROUPS / (groups[0] * groups[1])).clamp(1, keys.div_ceil(tile.keys * tile.turns))
+        (tile.enough / (groups[0] * groups[1])).clamp(1, keys.div_ceil(tile.keys * tile.turns))
     } else {
         1
     };

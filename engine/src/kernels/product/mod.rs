@@ -17,8 +17,11 @@ use crate::error::Result;
 use crate::recording::Buffer;
 use crate::shader::Lowering;
 
-/// Rows up to which the weights are read once and the rows kept at hand; more go tile by tile.
-const FEW_ROWS: usize = teams::MOST_COLUMNS;
+/// Rows up to which all that a matrix costs is reading it: they are kept at hand, some at a time, and more go tile by tile.
+const FEW_ROWS: usize = 4 * teams::MOST_COLUMNS;
+
+/// The same where each row chooses matrices of its own, so that what some rows have chosen alike is read again.
+const FEW_CHOOSING: usize = teams::MOST_COLUMNS;
 
 /// Lowers [`super::linear`].
 pub(super) fn linear(
@@ -73,7 +76,7 @@ pub(super) fn expert_gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match x.rows() <= FEW_ROWS {
+    match x.rows() <= FEW_CHOOSING {
         true => matvec::gated(x, norm, Some(index), gate, up, out, low),
         false => grouped::gate_up(x, norm, index, gate, up, out, low),
     }
@@ -89,7 +92,7 @@ pub(super) fn expert_down(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match index.rows() <= FEW_ROWS {
+    match index.rows() <= FEW_CHOOSING {
         true => matvec::experts(mid, index, weight, down, residual, out, low),
         false => grouped::down(mid, index, weight, down, residual, out, low),
     }

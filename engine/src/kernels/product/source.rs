@@ -84,6 +84,7 @@ impl Source {
             });
         };
         let columns = if times > 1 { 1 } else { self.x.rows().clamp(1, most) };
+        let times = times.max(self.x.rows().div_ceil(columns));
         let enough = if self.element.quant().is_some() { ENOUGH_QUANTISED } else { ENOUGH };
         Ok(Teams::of(Job { outputs, rows_each, chunks: self.chunks, columns, times, enough }))
     }

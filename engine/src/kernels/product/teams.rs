@@ -24,7 +24,7 @@ pub(super) struct Job {
     pub(super) chunks: usize,
     /// Rows of x.
     pub(super) columns: usize,
-    /// Times that all this is done with other weights.
+    /// Times that all this is done with other weights or other rows of x.
     pub(super) times: usize,
     /// Workgroups below which the rows are shared out further.
     pub(super) enough: usize,

@@ -70,8 +70,17 @@ fn singles(values: impl IntoIterator<Item = f64>) -> Vec<f32> {
 
 #[test]
 fn linear_takes_views_of_weights() {
-    let cases =
-        [(2, 500, 33), (1, 32, 5), (2, 17, 3), (1, 2048, 96), (3, 4096, 40), (7, 96, 65), (8, 1000, 130)];
+    let cases = [
+        (2, 500, 33),
+        (1, 32, 5),
+        (2, 17, 3),
+        (1, 2048, 96),
+        (3, 4096, 40),
+        (7, 96, 65),
+        (8, 1000, 130),
+        (21, 544, 70),
+        (32, 2048, 17),
+    ];
     for (mut gpu, cases) in gpus(&cases) {
         for &(n, k, o) in cases {
             for element in ELEMENTS {
@@ -90,7 +99,7 @@ fn linear_takes_views_of_weights() {
 
 #[test]
 fn a_norm_comes_first() {
-    let cases = [(5, 80, [7, 64, 30]), (1, 2048, [96, 16, 16]), (2, 1024, [33, 1, 8])];
+    let cases = [(5, 80, [7, 64, 30]), (1, 2048, [96, 16, 16]), (2, 1024, [33, 1, 8]), (19, 288, [40, 8, 9])];
     for (mut gpu, cases) in gpus(&cases) {
         for &(n, k, o) in cases {
             for element in ELEMENTS {

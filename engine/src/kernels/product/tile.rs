@@ -77,17 +77,17 @@ impl Cores {
     /// Elements of k that are taken at once.
     pub(super) const DEPTH: usize = 64;
 
-    /// Those of an adapter. A workgroup must consist of four subgroups at least, and its memory hold the largest tile.
+    /// Those of an adapter. A workgroup must consist of eight subgroups at least, and its memory hold the largest tile.
     pub(super) fn of(target: &Target) -> Option<Cores> {
         let (shape, (_, largest)) = (target.coop.filter(|_| target.f16)?, target.subgroup?);
         let (define, fragment, threads) = match (shape.m, largest) {
-            (16, 0..=32) => ("COOP16", 16, 128),
-            (16, 64) => ("COOP16_WAVE64", 16, 256),
-            (8, 0..=8) => ("COOP8", 8, 32),
+            (16, 0..=32) => ("COOP16", 16, 256),
+            (16, 64) => ("COOP16_WAVE64", 16, 512),
+            (8, 0..=8) => ("COOP8", 8, 64),
             _ => return None,
         };
-        // Parts of rows and of the matrix in half precision with 8 elements between rows, sums of a fragment's rows, four tables.
-        let bytes = 12 * fragment * 2 * (Self::DEPTH + 8) + 8 * fragment * fragment * 4 + 20 * fragment * 4;
+        // Parts of rows and of the matrix in half precision with 8 elements between rows, sums of two fragments' rows, four tables.
+        let bytes = 12 * fragment * 2 * (Self::DEPTH + 8) + 16 * fragment * fragment * 4 + 20 * fragment * 4;
         let fits = threads <= target.workgroup_size && bytes as u32 <= target.workgroup_bytes;
         fits.then_some(Cores { define, fragment })
     }

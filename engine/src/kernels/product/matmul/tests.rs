@@ -34,11 +34,11 @@ fn compare(executor: &mut Executor, [n, k, o]: [usize; 3], element: Element, clo
 fn match_the_oracle_on_real_and_odd_sizes() {
     let mut executor = graphics();
     let sizes = [
-        [9, 1, 1],
-        [9, 37, 5],
-        [16, 2048, 96],
-        [20, 1100, 70],
-        [33, 130, 66],
+        [33, 1, 1],
+        [33, 37, 5],
+        [40, 2048, 96],
+        [48, 1100, 70],
+        [63, 130, 66],
         [65, 31, 65],
         [130, 768, 200],
         [512, 64, 129],
@@ -53,7 +53,7 @@ fn match_the_oracle_on_real_and_odd_sizes() {
 #[test]
 fn matrix_cores_stay_within_their_error_on_odd_sizes() {
     let Some(mut executor) = on_matrix_cores("products") else { return };
-    for sizes in [[9, 1, 1], [9, 37, 5], [20, 600, 70], [33, 130, 66], [70, 96, 129]] {
+    for sizes in [[33, 1, 1], [33, 37, 5], [52, 600, 70], [63, 130, 66], [70, 96, 129]] {
         for element in [Element::F16, Element::Bf16, Element::Q8_0, Element::Q4] {
             compare(&mut executor, sizes, element, |got, want| assert_nmse(got, want, 1e-6));
         }
@@ -64,10 +64,10 @@ fn matrix_cores_stay_within_their_error_on_odd_sizes() {
 #[test]
 fn matrix_cores_take_rows_of_any_magnitude() {
     let Some(mut executor) = on_matrix_cores("magnitudes of rows") else { return };
-    let (k, o) = (96, 40);
+    let (n, k, o) = (33, 96, 40);
     let magnitudes = [1.0, 0.0, 1e-36, 1e-20, 3e-6, 7e4, 1e9, 1e35];
-    let mut x = random(9 * k, 1);
-    for (x, magnitude) in x.chunks_mut(k).zip(magnitudes) {
+    let mut x = random(n * k, 1);
+    for (x, magnitude) in x.chunks_mut(k).zip(magnitudes.into_iter().cycle()) {
         x.iter_mut().for_each(|v| *v *= magnitude);
     }
     // One value far above all others of its row.
@@ -75,7 +75,7 @@ fn matrix_cores_take_rows_of_any_magnitude() {
     let w = stored(Element::Bf16, k, &random(o * k, 2));
     let weight = upload(&mut executor, [o, k], Element::Bf16, &w);
     let mut rec = Recording::new();
-    let bx = rec.constant_f32([9, k], x.clone());
+    let bx = rec.constant_f32([n, k], x.clone());
     let out = linear::record(&mut rec, bx, weight, Epilogue::default()).unwrap();
     let got = run(&mut executor, &rec, out);
     for (got, want) in got.chunks(o).zip(products(&x, &w, k).chunks(o)) {
@@ -86,12 +86,12 @@ fn matrix_cores_take_rows_of_any_magnitude() {
 #[test]
 fn matrix_cores_show_what_is_no_number() {
     let Some(mut executor) = on_matrix_cores("rows that are no numbers") else { return };
-    let (k, o) = (64, 8);
+    let (n, k, o) = (33, 64, 8);
     for (at, wrong) in [(3, f32::NAN), (70, f32::INFINITY)] {
-        let mut x = random(9 * k, 1);
+        let mut x = random(n * k, 1);
         x[at] = wrong;
         let mut rec = Recording::new();
-        let bx = rec.constant_f32([9, k], x);
+        let bx = rec.constant_f32([n, k], x);
         let weight = upload(&mut executor, [o, k], Element::Bf16, &random(o * k, 2));
         let out = linear::record(&mut rec, bx, weight, Epilogue::default()).unwrap();
         let got = run(&mut executor, &rec, out);
@@ -103,7 +103,7 @@ fn matrix_cores_show_what_is_no_number() {
 
 #[test]
 fn views_begin_at_their_rows() {
-    let (n, k, o) = (12, 37, 9);
+    let (n, k, o) = (36, 37, 9);
     let (x, w) = (random(2 * n * k, 1), stored(Element::Bf16, k, &random(3 * o * k, 2)));
     let mut executor = graphics();
     let weight = upload(&mut executor, [3 * o, k], Element::Bf16, &w);
@@ -117,7 +117,7 @@ fn views_begin_at_their_rows() {
 #[test]
 fn the_epilogue_applies_in_its_order_with_k_whole_and_in_parts() {
     let mut executor = graphics();
-    for (n, k, o) in [(20, 24, 70), (11, 600, 33)] {
+    for (n, k, o) in [(52, 24, 70), (35, 600, 33)] {
         let (x, w) = (random(n * k, 1), random(o * k, 2));
         let (b, s, r, g) = (random(o, 3), random(o, 4), random(n * o, 5), random(n, 6));
         let sums = products(&x, &w, k);
@@ -162,7 +162,7 @@ fn activations_match_the_processor() {
 
 #[test]
 fn a_gate_with_its_up_matches_the_processor() {
-    for (n, k, o) in [(9, 48, 17), (40, 130, 100), (130, 1024, 33)] {
+    for (n, k, o) in [(33, 48, 17), (40, 130, 100), (130, 1024, 33)] {
         let (x, norm) = (random(n * k, 1), random(k, 2));
         let results = executors().map(|mut executor| {
             let [gate, up] =
@@ -184,7 +184,7 @@ fn a_gate_with_its_up_matches_the_processor() {
 #[test]
 fn matrix_cores_take_a_norm_a_gate_and_an_epilogue() {
     let Some(mut executor) = on_matrix_cores("norms, gates and epilogues") else { return };
-    for (n, k, o) in [(9, 48, 17), (40, 130, 100), (130, 1024, 33)] {
+    for (n, k, o) in [(33, 48, 17), (40, 130, 100), (130, 1024, 33)] {
         let (x, norm, bias, residual) = (random(n * k, 1), random(k, 2), random(o, 5), random(n * o, 6));
         let on = |executor: &mut Executor| {
             let [gate, up] = [3, 4].map(|seed| upload(executor, [o, k], Element::Bf16, &random(o * k, seed)));
