@@ -89,6 +89,14 @@ impl Executor {
         }
     }
 
+    /// Bytes of the largest buffer that its shaders can read, where there is such a limit.
+    pub(crate) fn largest_binding(&self) -> Option<u64> {
+        match self {
+            Executor::Gpu(gpu) => Some(gpu.largest_binding()),
+            Executor::Cpu(_) | Executor::Outline(_) => None,
+        }
+    }
+
     /// Bytes of scratch memory that `recording` takes.
     ///
     /// # Errors

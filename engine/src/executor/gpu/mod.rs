@@ -102,6 +102,11 @@ impl Gpu {
         room::of_adapter(&info.device_pci_bus_id, adapter::is_unified(info))
     }
 
+    /// Bytes of the largest buffer that its shaders can read.
+    pub(crate) fn largest_binding(&self) -> u64 {
+        self.context.largest_binding()
+    }
+
     /// Bytes of scratch memory that `recording` takes.
     pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
         program::scratch_bytes(&self.context.target, recording)
@@ -219,6 +224,12 @@ impl Context {
     /// `Error::Device` where no adapter can be used.
     pub(crate) fn open(software: bool) -> Result<Context> {
         adapter::open(software)
+    }
+
+    /// Bytes of the largest buffer that shaders can read.
+    fn largest_binding(&self) -> u64 {
+        let limits = self.device.limits();
+        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
     /// A buffer for shaders, zeroed.
