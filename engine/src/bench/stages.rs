@@ -17,6 +17,7 @@ use crate::session::Device;
 use crate::session::prompt::Prompt;
 use crate::session::reader::Reader;
 use crate::session::speaker::{self, Opening, Speaker, SpeechSampling, Stretch};
+use crate::session::vocoder::Vocoder;
 
 /// Stages that a model with this config has.
 pub(super) fn of(config: &Config) -> &'static [Stage] {
@@ -169,13 +170,15 @@ impl Bench {
             .map(|frame| ids(groups * (frame + 1), codes)[groups * frame..].to_vec())
             .collect();
         let size = Size { tokens: FRAMES_AT_ONCE, context: 0, steps };
+        let code2wav = loaded(self.parts.code2wav(), "code2wav")?;
+        let mut vocoder = Vocoder::new(self.executor.memory(), code2wav)?;
         self.repeat(size, |bench| {
             let code2wav = loaded(bench.parts.code2wav(), "code2wav")?;
-            let mut progress = code2wav.reset(bench.executor.memory())?;
+            vocoder.reset(bench.executor.memory(), code2wav)?;
             let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
             let begun = Instant::now();
             for _ in 0..steps {
-                speaker::decode(&mut device, code2wav, &frames, &mut progress)?;
+                vocoder.decode(&mut device, code2wav, &frames)?;
             }
             Ok(begun)
         })

@@ -158,7 +158,8 @@ impl Executor {
         self.run_fetching(program, cancel, &[]).map(drop)
     }
 
-    /// Runs all commands in order, and has the contents of `wanted`, resident views of u32, brought to the host meanwhile.
+    /// Runs all commands in order, and has the contents of `wanted`, resident views of u32 or of f32, whose bits count, brought to
+    /// the host meanwhile.
     ///
     /// # Errors
     /// As [`Executor::run`].
@@ -171,7 +172,7 @@ impl Executor {
         match (self, &program.prepared) {
             (Executor::Cpu(cpu), Prepared::Cpu(plan)) => {
                 cpu.run(&program.recording, plan, cancel)?;
-                let values = wanted.iter().map(|b| cpu.read_u32(*b)).collect::<Result<Vec<_>>>()?;
+                let values = wanted.iter().map(|b| cpu.bits(*b)).collect::<Result<Vec<_>>>()?;
                 Ok(Fetch::There(values.concat()))
             }
             (Executor::Gpu(gpu), Prepared::Gpu(program)) => {

@@ -12,6 +12,7 @@ mod media;
 pub(crate) mod prompt;
 pub(crate) mod reader;
 pub(crate) mod speaker;
+pub(crate) mod vocoder;
 mod writer;
 
 use std::time::Instant;

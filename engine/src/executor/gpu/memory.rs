@@ -55,7 +55,7 @@ impl Residents {
         })
     }
 
-    /// The piece of memory behind a view of u32.
+    /// The piece of memory behind a view of u32 or f32.
     pub(super) fn piece(&self, buffer: Buffer) -> Result<Piece> {
         let at = buffer.element.bytes(1, buffer.offset) as u64;
         Ok((self.of(buffer)?.buffer.clone(), at, buffer.element.bytes(1, buffer.shape.len()) as u64))

@@ -132,7 +132,7 @@ impl Gpu {
     }
 
     /// Submits all dispatches in order; returns before they are done. Reading a buffer waits for them. The contents of `wanted`,
-    /// views of u32, set out for the host as soon as the work is done.
+    /// views of words, set out for the host as soon as the work is done.
     ///
     /// # Errors
     /// `Error::Cancelled` when `cancel` fires between two slices; resident buffers then hold part of the work.
@@ -240,8 +240,7 @@ impl Context {
         use wgpu::BufferUsages as Usage;
         // Shaders may load 16 bytes at once, and no binding may be empty.
         let size = size.next_multiple_of(16).max(16);
-        let limit =
-            self.device.limits().max_storage_buffer_binding_size.min(self.device.limits().max_buffer_size);
+        let limit = self.largest_binding();
         if size > limit {
             return Err(Error::Device(format!(
                 "a {label} of {size} bytes is larger than {} can bind at once ({limit} bytes)",
