@@ -4,6 +4,7 @@
 mod adapter;
 mod context;
 mod fault;
+mod groups;
 mod memory;
 mod pace;
 mod program;
@@ -128,7 +129,11 @@ impl Gpu {
 
     /// Makes a recording ready to run: pipelines, bind groups, scratch.
     pub(crate) fn prepare(&mut self, recording: &Recording) -> Result<Program> {
-        Program::new(&self.context, &self.memory, &mut self.scratch, recording)
+        let mut groups = std::mem::take(&mut self.memory.groups);
+        let program = Program::new(&self.context, &self.memory, &mut self.scratch, &mut groups, recording);
+        groups.forget(&self.scratch.take_outgrown());
+        self.memory.groups = groups;
+        program
     }
 
     /// Submits all dispatches in order; returns before they are done. Reading a buffer waits for them. The contents of `wanted`,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::context::Context;
+use super::groups::Groups;
 use super::memory::Residents;
 use super::scratch::Scratch;
 use super::timer::Timer;
@@ -68,6 +69,7 @@ impl Program {
         context: &Context,
         residents: &Residents,
         scratch: &mut Scratch,
+        groups: &mut Groups,
         recording: &Recording,
     ) -> Result<Program> {
         let Lowered { dispatches, scratch: sizes, starts } = Lowered::new(&context.target, recording)?;
@@ -89,7 +91,7 @@ impl Program {
         let steps = dispatches
             .iter()
             .zip(kernels)
-            .map(|(dispatch, kernel)| step(context, &places, dispatch, kernel))
+            .map(|(dispatch, kernel)| step(context, &places, groups, dispatch, kernel))
             .collect::<Result<_>>()?;
         let taps = recording
             .taps
@@ -122,19 +124,18 @@ fn uses(dispatches: &[Dispatch]) -> impl Iterator<Item = (usize, &Buffer)> {
     dispatches.iter().enumerate().flat_map(|(at, d)| d.bindings.iter().map(move |b| (at, &b.buffer)))
 }
 
-fn step(context: &Context, places: &Places<'_>, dispatch: &Dispatch, kernel: &'static str) -> Result<Step> {
+fn step(
+    context: &Context,
+    places: &Places<'_>,
+    groups: &mut Groups,
+    dispatch: &Dispatch,
+    kernel: &'static str,
+) -> Result<Step> {
     let pipeline = context.pipeline(dispatch)?;
-    let entries: Vec<_> = (0..)
-        .zip(&dispatch.bindings)
-        .map(|(binding, b)| {
-            Ok(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(places.binding(b)?) })
-        })
-        .collect::<Result<_>>()?;
-    let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout: &pipeline.layout,
-        entries: &entries,
-    });
+    let bindings = dispatch.bindings.iter().map(|b| places.binding(b)).collect::<Result<Vec<_>>>()?;
+    // A recording's constants are its own.
+    let lasting = !dispatch.bindings.iter().any(|b| places.constants.holds(b.buffer));
+    let bind_group = groups.get(&context.device, &pipeline.layout, &bindings, lasting);
     Ok(Step {
         pipeline: pipeline.pipeline,
         bind_group,
@@ -202,6 +203,10 @@ impl Places<'_> {
 }
 
 impl Constants {
+    fn holds(&self, buffer: Buffer) -> bool {
+        matches!(buffer.place, Place::Scratch(id) if self.pieces.contains_key(&id))
+    }
+
     fn new(context: &Context, constants: &[(u32, Constant)]) -> Result<Constants> {
         let align = u64::from(context.device.limits().min_storage_buffer_offset_alignment);
         let (mut bytes, mut pieces) = (Vec::new(), HashMap::new());
