@@ -97,6 +97,25 @@ impl Executor {
         }
     }
 
+    /// Bytes of a graphics processor's memory that are taken now, with what the allocator holds in reserve, where it tells.
+    pub(crate) fn device_bytes(&self) -> Option<u64> {
+        match self {
+            Executor::Gpu(gpu) => gpu.taken_bytes(),
+            Executor::Cpu(_) | Executor::Outline(_) => None,
+        }
+    }
+
+    /// Draws frames as a window would, beside the work, until they are stopped; none where nothing is drawn.
+    ///
+    /// # Errors
+    /// `Error::Device` where the system gives no thread for that.
+    pub(crate) fn draw_frames(&self) -> Result<Option<gpu::Frames>> {
+        match self {
+            Executor::Gpu(gpu) => gpu.draw_frames().map(Some),
+            Executor::Cpu(_) | Executor::Outline(_) => Ok(None),
+        }
+    }
+
     /// Bytes of scratch memory that `recording` takes.
     ///
     /// # Errors

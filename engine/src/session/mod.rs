@@ -8,7 +8,7 @@ mod conversation;
 mod device;
 mod hearing;
 mod listener;
-mod media;
+pub(crate) mod media;
 pub(crate) mod prompt;
 pub(crate) mod reader;
 pub(crate) mod speaker;

@@ -4,6 +4,7 @@
 mod adapter;
 mod context;
 mod fault;
+mod frames;
 mod groups;
 mod memory;
 mod pace;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use context::Context;
+pub(crate) use frames::Frames;
 use memory::Residents;
 use pace::Pace;
 pub(crate) use program::Program;
@@ -106,6 +108,19 @@ impl Gpu {
     /// Bytes of the largest buffer that its shaders can read.
     pub(crate) fn largest_binding(&self) -> u64 {
         self.context.largest_binding()
+    }
+
+    /// Bytes of the device's memory that are taken now, with what the allocator holds in reserve, where it tells.
+    pub(crate) fn taken_bytes(&self) -> Option<u64> {
+        Some(self.context.device.generate_allocator_report()?.total_reserved_bytes)
+    }
+
+    /// Draws frames as a window would, beside the work, until they are stopped.
+    ///
+    /// # Errors
+    /// `Error::Device` where the system gives no thread for that.
+    pub(crate) fn draw_frames(&self) -> Result<Frames> {
+        Frames::start(self.context.clone())
     }
 
     /// Bytes of scratch memory that `recording` takes.
