@@ -26,7 +26,7 @@ use loading::Placed;
 pub use loading::{Host, Progress};
 
 /// Rate of code2wav's sound; no config names it.
-const SPEECH_RATE_HZ: u32 = 24_000;
+pub(crate) const SPEECH_RATE_HZ: u32 = 24_000;
 
 /// The voice that the published checkpoints take where none is named.
 const DEFAULT_VOICE: &str = "ethan";
@@ -182,6 +182,14 @@ impl Engine {
 
     pub(crate) fn audio_encoder(&self) -> Result<&AudioEncoder> {
         self.model.audio_encoder.as_ref().ok_or_else(|| self.cannot("hear: give it text"))
+    }
+
+    /// The audio encoder, and what it runs on.
+    pub(crate) fn hearing(&mut self) -> Result<(&AudioEncoder, &mut Executor)> {
+        match &self.model.audio_encoder {
+            Some(encoder) => Ok((encoder, &mut self.executor)),
+            None => Err(self.cannot("hear: give it text")),
+        }
     }
 
     pub(crate) fn vision_encoder(&self) -> Result<&VisionEncoder> {

@@ -28,7 +28,7 @@ mod verify;
 mod weights;
 
 pub use audio::{Audio, Resampler, Trimmer};
-pub use bench::{Bench, BenchOptions, Figures, Pipeline, Stage, Weights, pipelines};
+pub use bench::{Bench, BenchOptions, Figures, FrameGaps, Pipeline, Stage, Weights, pipelines};
 pub use cancel::Cancel;
 pub use engine::{Engine, Host, Info, Progress};
 pub use error::{Error, Result};

@@ -19,7 +19,7 @@ pub(crate) struct BenchOptions {
     /// every stack of layers has at most N, and the thinker exactly N.
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     pub(crate) shape: Option<String>,
-    /// Tokens read by prefill and written by decode; an eighth as many frames are spoken.
+    /// Tokens read by prefill and written by decode and beside a window's frames; an eighth as many frames are spoken.
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub(crate) tokens: usize,
     /// Tokens read before those.
@@ -81,18 +81,40 @@ fn report(bench: &Bench, figures: &Figures, kernels: bool) -> Value {
         "bandwidth": bench.bandwidth(),
         "dispatches": figures.dispatches,
         "peak_bytes": figures.peak_bytes,
+        "device_bytes": figures.device_bytes,
         "weight_bytes": bench.weight_bytes(),
     });
-    if kernels {
-        line["kernels_ms"] =
-            figures.kernels_ms.iter().map(|(name, ms)| (name.to_string(), json!(ms))).collect();
-    }
+    extend(&mut line, figures, kernels);
     line
+}
+
+/// Adds what only some stages have.
+fn extend(line: &mut Value, figures: &Figures, kernels: bool) {
+    let by_name =
+        |times: &[(&str, f64)]| times.iter().map(|(name, ms)| (name.to_string(), json!(ms))).collect();
+    if !figures.parts_ms.is_empty() {
+        line["parts_ms"] = by_name(&figures.parts_ms);
+    }
+    if let Some(factor) = figures.real_time_factor {
+        line["real_time_factor"] = json!(factor);
+    }
+    if let Some(gaps) = figures.frame_gaps {
+        line["frame_gaps_ms"] = json!({
+            "frames": gaps.frames,
+            "median": gaps.median_ms,
+            "p95": gaps.p95_ms,
+            "longest": gaps.longest_ms,
+        });
+    }
+    if kernels {
+        line["kernels_ms"] = by_name(&figures.kernels_ms);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::FrameGaps;
 
     #[test]
     fn stages_are_known_by_the_names_that_reports_use() {
@@ -100,5 +122,41 @@ mod tests {
             assert_eq!(stage(known.name()), Ok(known));
         }
         assert!(stage("decoding").unwrap_err().contains("prefill, decode"));
+    }
+
+    #[test]
+    fn a_line_holds_what_its_stage_has_and_no_more() {
+        let mut figures = Figures {
+            stage: Stage::Decode,
+            tokens: 1,
+            context: 0,
+            ms: 1.0,
+            per_s: 1000.0,
+            bytes_per_step: 1,
+            bandwidth_share: 0.5,
+            peak_bytes: None,
+            dispatches: 2,
+            kernels_ms: vec![("linear", 0.5)],
+            parts_ms: Vec::new(),
+            real_time_factor: None,
+            frame_gaps: None,
+            device_bytes: None,
+        };
+        let line = |figures: &Figures, kernels| {
+            let mut line = json!({});
+            extend(&mut line, figures, kernels);
+            line
+        };
+        assert_eq!(line(&figures, false), json!({}));
+        figures.parts_ms = vec![("mel", 0.25), ("prefill", 2.0)];
+        figures.real_time_factor = Some(0.125);
+        figures.frame_gaps = Some(FrameGaps { frames: 3, median_ms: 16.0, p95_ms: 17.0, longest_ms: 20.0 });
+        let whole = json!({
+            "parts_ms": {"mel": 0.25, "prefill": 2.0},
+            "real_time_factor": 0.125,
+            "frame_gaps_ms": {"frames": 3, "median": 16.0, "p95": 17.0, "longest": 20.0},
+            "kernels_ms": {"linear": 0.5},
+        });
+        assert_eq!(line(&figures, true), whole);
     }
 }

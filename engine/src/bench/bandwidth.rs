@@ -39,7 +39,9 @@ const LINE: usize = 8;
 pub(super) fn of(executor: &mut Executor, threads: usize) -> Result<f64> {
     /// Runs in a row, of which the fastest counts.
     const RUNS: usize = 5;
-    let shape = [1 << 16, 1 << 13];
+    let columns = 1 << 13;
+    let most_rows = executor.largest_binding().map_or(usize::MAX, |most| most as usize / (2 * columns));
+    let shape = [most_rows.min(1 << 16), columns];
     let Some(weight) = executor.memory().random(shape.into(), Element::Bf16)? else {
         return measure(threads);
     };

@@ -8,7 +8,9 @@ mod parts;
 mod pipelines;
 mod process;
 mod shape;
+mod spoken;
 mod stages;
+mod window;
 
 use std::path::PathBuf;
 
@@ -38,20 +40,27 @@ pub enum Stage {
     TalkerFrame,
     /// Codes to sound; a step is four frames.
     Code2wav,
-    /// From a text prompt to the first sound of the answer.
+    /// Talker, code predictor and code2wav by turns, as in a session; a step is a frame of 80 ms.
+    Speech,
+    /// From the end of a spoken question of 5 seconds to the first sound of the answer.
     FirstAudio,
+    /// As decode, after a prefill of the context, while frames are drawn as for a window: small passes on the same queue, one every
+    /// 16 ms. Only on a graphics processor.
+    Window,
 }
 
 impl Stage {
     /// All stages, in the order of a turn.
-    pub const ALL: [Stage; 7] = [
+    pub const ALL: [Stage; 9] = [
         Stage::Prefill,
         Stage::Decode,
         Stage::AudioEncoder,
         Stage::VisionEncoder,
         Stage::TalkerFrame,
         Stage::Code2wav,
+        Stage::Speech,
         Stage::FirstAudio,
+        Stage::Window,
     ];
 
     /// The name that a command line and a report use.
@@ -63,7 +72,9 @@ impl Stage {
             Stage::VisionEncoder => "vision_encoder",
             Stage::TalkerFrame => "talker_frame",
             Stage::Code2wav => "code2wav",
+            Stage::Speech => "speech",
             Stage::FirstAudio => "first_audio",
+            Stage::Window => "window",
         }
     }
 }
@@ -85,7 +96,7 @@ pub struct BenchOptions {
     pub weights: Weights,
     /// Where the model runs; the limit on the context is not used.
     pub options: Options,
-    /// Tokens read by prefill and written by decode; frames spoken are an eighth of them.
+    /// Tokens read by prefill and written by decode and beside a window's frames; frames spoken are an eighth of them.
     pub tokens: usize,
     /// Tokens read before those.
     pub context: usize,
@@ -119,6 +130,28 @@ pub struct Figures {
     pub dispatches: u64,
     /// Milliseconds of a step by kernel, the largest first; of one run that was not timed otherwise.
     pub kernels_ms: Vec<(&'static str, f64)>,
+    /// Milliseconds of the parts of a step, in their order: medians of runs in which each part waits for the one before it.
+    pub parts_ms: Vec<(&'static str, f64)>,
+    /// Seconds of work for a second of speech, where the stage speaks.
+    pub real_time_factor: Option<f64>,
+    /// How the frames came, where the stage draws them.
+    pub frame_gaps: Option<FrameGaps>,
+    /// The most of a graphics processor's memory that was taken after loading or after a run so far, with what its allocator holds
+    /// in reserve.
+    pub device_bytes: Option<u64>,
+}
+
+/// From the end of each frame to the end of the next.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct FrameGaps {
+    /// Frames that ended a gap.
+    pub frames: usize,
+    /// The middle one.
+    pub median_ms: f64,
+    /// One in twenty is longer.
+    pub p95_ms: f64,
+    /// The longest.
+    pub longest_ms: f64,
 }
 
 /// Most tokens of a prompt or a context.
@@ -136,6 +169,7 @@ pub struct Bench {
     parts: Parts,
     config: Config,
     cancel: Cancel,
+    device_bytes: Option<u64>,
 }
 
 impl Bench {
@@ -165,20 +199,21 @@ impl Bench {
             }
             Weights::Random(shape) => (shape.clone(), shape::config(shape)?),
         };
-        let available = stages::of(&config);
+        let (mut executor, _) = Executor::open(&options.options, None)?;
+        let available = stages::of(&config, &executor);
         if options.stages.is_empty() {
-            options.stages = available.to_vec();
+            options.stages.clone_from(&available);
         }
         if let Some(stage) = options.stages.iter().find(|stage| !available.contains(stage)) {
             let names: Vec<_> = available.iter().map(|s| s.name()).collect();
             return Err(Error::Input(format!(
-                "{name} has no stage {}; it has {}",
+                "{name} has no stage {} on {}; it has {}",
                 stage.name(),
+                executor.description(),
                 names.join(", ")
             )));
         }
         let needs = Needs::of(&options.stages);
-        let (mut executor, _) = Executor::open(&options.options, None)?;
         let bandwidth = bandwidth::of(&mut executor, options.options.threads)?;
         process::reset_peak();
         let (parts, tally) = match &options.weights {
@@ -210,7 +245,19 @@ impl Bench {
         };
         let weight_bytes = tally.bytes;
         let cancel = Cancel::new();
-        Ok(Bench { options, name, format, weight_bytes, bandwidth, executor, parts, config, cancel })
+        let device_bytes = executor.device_bytes();
+        Ok(Bench {
+            options,
+            name,
+            format,
+            weight_bytes,
+            bandwidth,
+            executor,
+            parts,
+            config,
+            cancel,
+            device_bytes,
+        })
     }
 
     /// The checkpoint's folder or the shape.
@@ -264,6 +311,10 @@ impl Bench {
             peak_bytes: process::peak_bytes(),
             dispatches: measured.dispatches,
             kernels_ms: measured.kernels_ms,
+            parts_ms: measured.parts_ms,
+            real_time_factor: measured.real_time_factor,
+            frame_gaps: measured.frame_gaps,
+            device_bytes: self.device_bytes,
         })
     }
 }

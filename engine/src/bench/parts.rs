@@ -27,12 +27,14 @@ impl Needs {
         let mut needs = Needs::default();
         for stage in stages {
             match stage {
-                Stage::Prefill | Stage::Decode => needs.thinker = true,
+                Stage::Prefill | Stage::Decode | Stage::Window => needs.thinker = true,
                 Stage::AudioEncoder => needs.audio_encoder = true,
                 Stage::VisionEncoder => needs.vision_encoder = true,
-                Stage::TalkerFrame => needs.voice = true,
+                Stage::TalkerFrame | Stage::Speech => needs.voice = true,
                 Stage::Code2wav => needs.code2wav = true,
-                Stage::FirstAudio => (needs.thinker, needs.voice) = (true, true),
+                Stage::FirstAudio => {
+                    (needs.audio_encoder, needs.thinker, needs.voice) = (true, true, true);
+                }
             }
         }
         needs

@@ -34,17 +34,17 @@ const PROMPTS: [usize; 6] = [1, 2, 8, 32, 130, 512];
 /// `Error::Input` for a shape that is not known.
 pub fn pipelines(shape: &str, format: Format, target: &Target) -> Result<Vec<Pipeline>> {
     let config = shape::config(shape)?;
-    let stages = stages::of(&config);
     let mut executor = Executor::Outline(Outline::new(target.clone()));
+    let stages = stages::of(&config, &executor);
     let mut loader = Loader::outline(executor.memory(), format);
-    let parts = Parts::load(&mut loader, &config, Needs::of(stages))?;
+    let parts = Parts::load(&mut loader, &config, Needs::of(&stages))?;
     let options = BenchOptions {
         weights: Weights::Random(shape.to_owned()),
         options: Options { format: Some(format), ..Options::default() },
         tokens: 1,
         context: 1,
         runs: 1,
-        stages: stages.to_vec(),
+        stages: stages.clone(),
     };
     let mut bench = Bench {
         options,
@@ -56,8 +56,9 @@ pub fn pipelines(shape: &str, format: Format, target: &Target) -> Result<Vec<Pip
         parts,
         config,
         cancel: Cancel::new(),
+        device_bytes: None,
     };
-    for &stage in stages {
+    for stage in stages {
         let prompts = if stage == Stage::Prefill { &PROMPTS[..] } else { &PROMPTS[..1] };
         for &tokens in prompts {
             bench.options.tokens = tokens;

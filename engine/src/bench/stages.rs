@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::parts::{loaded, speech};
-use super::{Bench, Stage};
+use super::{Bench, FrameGaps, Stage};
 use crate::engine::ROWS_AT_ONCE;
 use crate::error::Result;
-use crate::executor::Meter;
+use crate::executor::{Executor, Meter};
 use crate::image::Patches;
 use crate::kernels::sample;
 use crate::model::audio_encoder::Clip;
@@ -16,19 +16,22 @@ use crate::recording::Recording;
 use crate::session::Device;
 use crate::session::prompt::Prompt;
 use crate::session::reader::Reader;
-use crate::session::speaker::{self, Opening, Speaker, SpeechSampling, Stretch};
+use crate::session::speaker::{Opening, Speaker, SpeakerMark, SpeechSampling, Stretch};
+use crate::session::vocoder::Vocoder;
 
-/// Stages that a model with this config has.
-pub(super) fn of(config: &Config) -> &'static [Stage] {
-    match config {
-        Config::Dense(_) => &Stage::ALL[..2],
-        Config::Omni(omni) if omni.speech.is_none() => &Stage::ALL[..4],
-        Config::Omni(_) => &Stage::ALL,
-    }
+/// Stages of a model with this config on this executor.
+pub(super) fn of(config: &Config, executor: &Executor) -> Vec<Stage> {
+    let has = |stage: &Stage| match stage {
+        Stage::Prefill | Stage::Decode => true,
+        Stage::AudioEncoder | Stage::VisionEncoder => matches!(config, Config::Omni(_)),
+        Stage::TalkerFrame | Stage::Code2wav | Stage::Speech | Stage::FirstAudio => config.speech().is_some(),
+        Stage::Window => matches!(executor, Executor::Gpu(_)),
+    };
+    Stage::ALL.into_iter().filter(has).collect()
 }
 
 /// Frames that code2wav is given at once, as in a session once speech is under way.
-const FRAMES_AT_ONCE: usize = 4;
+pub(super) const FRAMES_AT_ONCE: usize = 4;
 
 /// Speech frames for each token that was asked for: 16 frames, over a second, for the usual 128 tokens.
 const TOKENS_A_FRAME: usize = 8;
@@ -44,15 +47,18 @@ pub(super) struct Measured {
     pub(super) weight_bytes: u64,
     pub(super) dispatches: u64,
     pub(super) kernels_ms: Vec<(&'static str, f64)>,
+    pub(super) parts_ms: Vec<(&'static str, f64)>,
+    pub(super) real_time_factor: Option<f64>,
+    pub(super) frame_gaps: Option<FrameGaps>,
 }
 
 /// A stage's sizes.
-struct Size {
+pub(super) struct Size {
     /// Tokens or frames of a step.
-    tokens: usize,
-    context: usize,
+    pub(super) tokens: usize,
+    pub(super) context: usize,
     /// Steps of a run.
-    steps: usize,
+    pub(super) steps: usize,
 }
 
 impl Bench {
@@ -64,7 +70,9 @@ impl Bench {
             Stage::VisionEncoder => self.vision_encoder(),
             Stage::TalkerFrame => self.talker_frame(),
             Stage::Code2wav => self.code2wav(),
+            Stage::Speech => self.speech(),
             Stage::FirstAudio => self.first_audio(),
+            Stage::Window => self.window(),
         }
     }
 
@@ -93,11 +101,7 @@ impl Bench {
             reader.rewind(mark);
             bench.unmetered(|bench| bench.read(&mut reader, 1))?;
             let begun = Instant::now();
-            let thinker = loaded(bench.parts.thinker.as_ref(), "thinker")?;
-            let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
-            for _ in 0..steps {
-                reader.step(&mut device, thinker)?;
-            }
+            bench.write(&mut reader, steps)?;
             Ok(begun)
         })
     }
@@ -152,7 +156,7 @@ impl Bench {
         let mut speaker = self.speaker()?;
         let size = Size { tokens: 1, context, steps: frames };
         self.repeat(size, |bench| {
-            bench.unmetered(|bench| bench.open(&mut speaker, context))?;
+            bench.unmetered(|bench| bench.answer(&mut speaker, context))?;
             let begun = Instant::now();
             for _ in 0..frames {
                 bench.speak(&mut speaker)?;
@@ -169,43 +173,26 @@ impl Bench {
             .map(|frame| ids(groups * (frame + 1), codes)[groups * frame..].to_vec())
             .collect();
         let size = Size { tokens: FRAMES_AT_ONCE, context: 0, steps };
+        let code2wav = loaded(self.parts.code2wav(), "code2wav")?;
+        let mut vocoder = Vocoder::new(self.executor.memory(), code2wav)?;
         self.repeat(size, |bench| {
             let code2wav = loaded(bench.parts.code2wav(), "code2wav")?;
-            let mut progress = code2wav.reset(bench.executor.memory())?;
+            vocoder.reset(bench.executor.memory(), code2wav)?;
             let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
             let begun = Instant::now();
             for _ in 0..steps {
-                speaker::decode(&mut device, code2wav, &frames, &mut progress)?;
-            }
-            Ok(begun)
-        })
-    }
-
-    fn first_audio(&mut self) -> Result<Measured> {
-        let (tokens, context) = (self.options.tokens, self.options.context);
-        let mut reader = self.reader()?;
-        self.read(&mut reader, context)?;
-        let mark = reader.mark();
-        let mut speaker = self.speaker()?;
-        let size = Size { tokens: 1, context, steps: 1 };
-        self.repeat(size, |bench| {
-            reader.rewind(mark);
-            let begun = Instant::now();
-            bench.read(&mut reader, tokens)?;
-            bench.open(&mut speaker, tokens)?;
-            let mut samples = Vec::new();
-            while samples.is_empty() && speaker.frames().len() < 16 {
-                bench.speak(&mut speaker)?;
-                let voice = loaded(bench.parts.voice.as_ref(), "talker")?;
-                let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
-                samples = speaker.sound(&mut device, &voice.code2wav)?;
+                vocoder.decode(&mut device, code2wav, &frames)?;
             }
             Ok(begun)
         })
     }
 
     /// Runs once to warm up and meter, then as often as was asked for; `run` says when what counts began.
-    fn repeat(&mut self, size: Size, mut run: impl FnMut(&mut Bench) -> Result<Instant>) -> Result<Measured> {
+    pub(super) fn repeat(
+        &mut self,
+        size: Size,
+        mut run: impl FnMut(&mut Bench) -> Result<Instant>,
+    ) -> Result<Measured> {
         self.executor.set_meter(Some(Meter::default()));
         let warm = run(self).and_then(|_| self.executor.finish());
         let meter = self.executor.set_meter(None).unwrap_or_default();
@@ -215,6 +202,7 @@ impl Bench {
             let begun = run(self)?;
             self.executor.finish()?;
             times.push(begun.elapsed().as_secs_f64() * 1e3 / size.steps as f64);
+            self.note_device_bytes();
         }
         let mut kernels_ms: Vec<_> = meter
             .times
@@ -229,23 +217,31 @@ impl Bench {
             weight_bytes: meter.weight_bytes / size.steps as u64,
             dispatches: meter.dispatches / size.steps as u64,
             kernels_ms,
+            parts_ms: Vec::new(),
+            real_time_factor: None,
+            frame_gaps: None,
         })
     }
 
+    /// Takes note of the memory that the device has given so far.
+    pub(super) fn note_device_bytes(&mut self) {
+        self.device_bytes = self.device_bytes.max(self.executor.device_bytes());
+    }
+
     /// Runs what does not count.
-    fn unmetered<T>(&mut self, run: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
+    pub(super) fn unmetered<T>(&mut self, run: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
         let meter = self.executor.set_meter(None);
         let result = run(self);
         self.executor.set_meter(meter);
         result
     }
 
-    fn frames(&self) -> usize {
+    pub(super) fn frames(&self) -> usize {
         self.options.tokens.div_ceil(TOKENS_A_FRAME)
     }
 
     /// Nothing read; samples as the published checkpoints do.
-    fn reader(&mut self) -> Result<Reader> {
+    pub(super) fn reader(&mut self) -> Result<Reader> {
         let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
         let params = sampling(0.6, 20, 0.95);
@@ -255,7 +251,7 @@ impl Bench {
     }
 
     /// Reads so many tokens of text, in stretches as a session does, and samples the next.
-    fn read(&mut self, reader: &mut Reader, tokens: usize) -> Result<()> {
+    pub(super) fn read(&mut self, reader: &mut Reader, tokens: usize) -> Result<()> {
         let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
         let mut prompt = Prompt::text(ids(tokens, thinker.embed_tokens.rows() as u32));
@@ -267,8 +263,18 @@ impl Bench {
         Ok(())
     }
 
+    /// Writes so many tokens.
+    pub(super) fn write(&mut self, reader: &mut Reader, tokens: usize) -> Result<()> {
+        let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
+        let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
+        for _ in 0..tokens {
+            reader.step(&mut device, thinker)?;
+        }
+        Ok(())
+    }
+
     /// Samples as the published checkpoints do, but never ends.
-    fn speaker(&mut self) -> Result<Speaker> {
+    pub(super) fn speaker(&mut self) -> Result<Speaker> {
         let voice = loaded(self.parts.voice.as_ref(), "talker")?;
         let codes = speech(&self.config)?.talker.num_codes();
         let first =
@@ -280,13 +286,25 @@ impl Bench {
         Ok(speaker)
     }
 
-    /// Opens an answer after a user turn of so many tokens.
-    fn open(&mut self, speaker: &mut Speaker, tokens: usize) -> Result<()> {
+    /// Begins a conversation anew with a user turn of so many tokens, which the talker has not read yet.
+    pub(super) fn listen(&mut self, speaker: &mut Speaker, tokens: usize) -> Result<()> {
+        let rows = loaded(self.parts.embed_tokens, "embedding")?.rows() as u32;
+        let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
+        speaker.rewind(&mut device, SpeakerMark::default());
+        if tokens > 0 {
+            let mut prompt = Prompt::text(ids(tokens, rows));
+            prompt.place(Walk::default(), NO_MEDIA);
+            let Prompt { ids, positions, end, .. } = prompt;
+            speaker.push(Stretch { ids, positions, media: Vec::new() }, end);
+        }
+        Ok(())
+    }
+
+    /// Has the talker read what it has not, and opens an answer.
+    pub(super) fn open(&mut self, speaker: &mut Speaker) -> Result<()> {
         let embed_tokens = loaded(self.parts.embed_tokens, "embedding")?;
         let (voice, config) = (loaded(self.parts.voice.as_ref(), "talker")?, speech(&self.config)?);
         let rows = embed_tokens.rows() as u32;
-        let mut prompt = Prompt::text(ids(tokens, rows));
-        prompt.place(Walk::default(), NO_MEDIA);
         let opening = Opening {
             role: [1, 2, 3].map(|id| id % rows),
             first: 4 % rows,
@@ -294,18 +312,19 @@ impl Bench {
             max_frames: usize::MAX,
         };
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
-        speaker.rewind(&mut device, speaker::SpeakerMark::default());
-        if tokens > 0 {
-            let Prompt { ids, positions, end, .. } = prompt;
-            speaker.push(Stretch { ids, positions, media: Vec::new() }, end);
-        }
-        speaker.begin(&mut device, voice, config, embed_tokens, opening)?;
-        speaker.push_text(None, config);
+        speaker.begin(&mut device, voice, config, embed_tokens, opening)
+    }
+
+    /// Opens an answer to a user turn of so many tokens, of whose text all but the first token is left out.
+    pub(super) fn answer(&mut self, speaker: &mut Speaker, tokens: usize) -> Result<()> {
+        self.listen(speaker, tokens)?;
+        self.open(speaker)?;
+        speaker.push_text(None, speech(&self.config)?);
         Ok(())
     }
 
     /// A frame's codes, and the first of the next frame.
-    fn speak(&mut self, speaker: &mut Speaker) -> Result<()> {
+    pub(super) fn speak(&mut self, speaker: &mut Speaker) -> Result<()> {
         let voice = loaded(self.parts.voice.as_ref(), "talker")?;
         let embed_tokens = loaded(self.parts.embed_tokens, "embedding")?;
         let config = speech(&self.config)?;
@@ -327,12 +346,12 @@ fn ids(count: usize, limit: u32) -> Vec<u32> {
 }
 
 /// `count` values between -1 and 1.
-fn wave(count: usize) -> Vec<f32> {
+pub(super) fn wave(count: usize) -> Vec<f32> {
     (0..count).map(|i| (i as f32 * 0.37).sin()).collect()
 }
 
 /// The middle value, or the mean of the two; 0 of nothing.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {

@@ -127,6 +127,14 @@ impl Cpu {
         Plan::new(&recording.scratch, scratch)
     }
 
+    /// The elements of a view of u32, or the bits of those of f32.
+    pub(super) fn bits(&mut self, buffer: Buffer) -> Result<Vec<u32>> {
+        match buffer.element {
+            Element::U32 => self.read_u32(buffer),
+            _ => Ok(self.read_f32(buffer)?.into_iter().map(f32::to_bits).collect()),
+        }
+    }
+
     /// The tensors tapped since the last call, by name.
     pub(crate) fn take_taps(&mut self) -> BTreeMap<String, (Shape, Constant)> {
         std::mem::take(&mut self.taps)

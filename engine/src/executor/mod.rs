@@ -89,6 +89,33 @@ impl Executor {
         }
     }
 
+    /// Bytes of the largest buffer that its shaders can read, where there is such a limit.
+    pub(crate) fn largest_binding(&self) -> Option<u64> {
+        match self {
+            Executor::Gpu(gpu) => Some(gpu.largest_binding()),
+            Executor::Cpu(_) | Executor::Outline(_) => None,
+        }
+    }
+
+    /// Bytes of a graphics processor's memory that are taken now, with what the allocator holds in reserve, where it tells.
+    pub(crate) fn device_bytes(&self) -> Option<u64> {
+        match self {
+            Executor::Gpu(gpu) => gpu.taken_bytes(),
+            Executor::Cpu(_) | Executor::Outline(_) => None,
+        }
+    }
+
+    /// Draws frames as a window would, beside the work, until they are stopped; none where nothing is drawn.
+    ///
+    /// # Errors
+    /// `Error::Device` where the system gives no thread for that.
+    pub(crate) fn draw_frames(&self) -> Result<Option<gpu::Frames>> {
+        match self {
+            Executor::Gpu(gpu) => gpu.draw_frames().map(Some),
+            Executor::Cpu(_) | Executor::Outline(_) => Ok(None),
+        }
+    }
+
     /// Bytes of scratch memory that `recording` takes.
     ///
     /// # Errors
@@ -150,7 +177,8 @@ impl Executor {
         self.run_fetching(program, cancel, &[]).map(drop)
     }
 
-    /// Runs all commands in order, and has the contents of `wanted`, resident views of u32, brought to the host meanwhile.
+    /// Runs all commands in order, and has the contents of `wanted`, resident views of u32 or of f32, whose bits count, brought to
+    /// the host meanwhile.
     ///
     /// # Errors
     /// As [`Executor::run`].
@@ -163,7 +191,7 @@ impl Executor {
         match (self, &mut program.prepared) {
             (Executor::Cpu(cpu), Prepared::Cpu(plan)) => {
                 cpu.run(&program.recording, plan, cancel)?;
-                let values = wanted.iter().map(|b| cpu.read_u32(*b)).collect::<Result<Vec<_>>>()?;
+                let values = wanted.iter().map(|b| cpu.bits(*b)).collect::<Result<Vec<_>>>()?;
                 Ok(Fetch::There(values.concat()))
             }
             (Executor::Gpu(gpu), Prepared::Gpu(program)) => {

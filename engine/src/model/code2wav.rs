@@ -17,6 +17,7 @@ use crate::layers::rope::Rope;
 use crate::memory::Memory;
 use crate::model::config::Code2WavConfig;
 use crate::recording::{Buffer, Recording};
+use crate::shape::Element;
 use crate::weights::Loader;
 
 const DECODER_KERNEL: usize = 7;
@@ -156,11 +157,9 @@ fn decoder_config(config: &Code2WavConfig) -> DecoderConfig {
     }
 }
 
-/// How far a clip has come: what decides the shape of the next step. The device holds the rest.
-#[derive(Clone, Debug, Default)]
+/// How far a clip has come: what, besides the count of frames, decides the shape of the next step. The device holds the rest.
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Progress {
-    /// Frames decoded.
-    pub(crate) frames: usize,
     /// Decoder blocks that have had input.
     started: Vec<bool>,
 }
@@ -169,6 +168,10 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) struct Code2Wav {
     config: Code2WavConfig,
+    /// Rows of the embedding that the next frames take, u32 `[MAX_STEP_FRAMES, groups]`.
+    codes: Buffer,
+    /// Where the next frames stand in the clip, `[MAX_STEP_FRAMES, 1]`.
+    positions: Buffer,
     /// `[groups · codebook, hidden]`
     code_embedding: Buffer,
     pre_transformer: Decoder,
@@ -193,9 +196,14 @@ impl Code2Wav {
         let pre_transformer = Decoder::load(&mut loader.at("pre_transformer"), &decoder_config, rope)?;
         let rows = config.sliding_window + Self::MAX_STEP_FRAMES;
         let cache = pre_transformer.cache(loader.memory(), rows)?;
+        let codes = [Self::MAX_STEP_FRAMES, config.num_quantizers].into();
+        let codes = loader.memory().allocate(codes, Element::U32)?;
+        let positions = loader.memory().allocate([Self::MAX_STEP_FRAMES, 1].into(), Element::F32)?;
         let last = config.upsample_rates.len() + 1;
         let last_channels = dim >> config.upsample_rates.len();
         Ok(Code2Wav {
+            codes,
+            positions,
             code_embedding: loader
                 .at("code_embedding")
                 .matrix("weight", [config.num_quantizers * config.codebook_size, hidden])?,
@@ -227,6 +235,10 @@ impl Code2Wav {
     /// Starts a new clip: silence before its first frame.
     pub(crate) fn reset(&self, memory: &mut dyn Memory) -> Result<Progress> {
         self.cache.set_past(memory, 0)?;
+        memory.write_f32(
+            self.positions,
+            &std::array::from_fn::<_, { Self::MAX_STEP_FRAMES }, _>(|i| i as f32),
+        )?;
         for stage in &self.upsample {
             stage.dwconv.reset(memory)?;
         }
@@ -235,34 +247,34 @@ impl Code2Wav {
             unit.conv1.reset(memory)?;
         }
         self.last_conv.reset(memory)?;
-        Ok(Progress { frames: 0, started: vec![false; self.blocks.len()] })
+        Ok(Progress { started: vec![false; self.blocks.len()] })
     }
 
-    /// The next frames' codes, `[frames][groups]`, at most [`Code2Wav::MAX_STEP_FRAMES`] → the samples that are final,
-    /// `[samples, 1]`; `None` when there are none yet.
+    /// Puts the codes of the next frames, `[frames][groups]`, at most [`Code2Wav::MAX_STEP_FRAMES`], in their place for a step.
+    pub(crate) fn write_codes(&self, memory: &mut dyn Memory, codes: &[Vec<u32>]) -> Result<()> {
+        let row = |(group, &code)| (group * self.config.codebook_size) as u32 + code;
+        let rows: Vec<u32> = codes.iter().flat_map(|frame| frame.iter().enumerate().map(row)).collect();
+        memory.write_u32(self.codes.slice_rows(0, codes.len()), &rows)
+    }
+
+    /// The next `frames` frames, whose codes are in their place → the samples that are final, `[samples, 1]`; `None` when there
+    /// are none yet.
     pub(crate) fn step(
         &self,
         rec: &mut Recording,
-        codes: &[Vec<u32>],
+        frames: usize,
         progress: &mut Progress,
     ) -> Result<Option<Buffer>> {
-        let (frames, groups) = (codes.len(), self.config.num_quantizers);
-        let ids = codes
-            .iter()
-            .flat_map(|frame| {
-                frame.iter().enumerate().map(|(q, &c)| (q * self.config.codebook_size) as u32 + c)
-            })
-            .collect();
-        let ids = rec.constant_u32([frames, groups], ids);
+        let groups = self.config.num_quantizers;
+        let ids = self.codes.slice_rows(0, frames);
         let shares = rec.constant_f32([frames, groups], vec![1.0 / groups as f32; frames * groups]);
         let x = embedding::record(rec, ids, Some(shares), self.code_embedding, None)?;
         rec.tap(|| "embed".into(), x);
 
-        let positions = (progress.frames..progress.frames + frames).map(|p| p as f32).collect();
-        let positions = rec.constant_f32([1, frames], positions);
+        let positions = self.positions.slice_rows(0, frames).reshape([1, frames]);
         let mut x = self.pre_transformer.record(rec, x, positions, &self.cache.layers, self.cache.past)?;
         advance::record(rec, self.cache.past, frames as u32)?;
-        progress.frames += frames;
+        advance::advance_f32(rec, self.positions, frames as u32)?;
 
         for (i, stage) in self.upsample.iter().enumerate() {
             let Some(y) = stage.step(rec, x, i)? else { return Ok(None) };

@@ -37,7 +37,7 @@ impl<'a> Device<'a> {
         self.executor.run(program, self.cancel)
     }
 
-    /// Runs all commands in order, and has `wanted` brought to the host meanwhile.
+    /// Runs all commands in order, and has `wanted`, of u32 or the bits of f32, brought to the host meanwhile.
     pub(crate) fn run_fetching(&mut self, program: &mut Program, wanted: &[Buffer]) -> Result<Fetch> {
         self.executor.run_fetching(program, self.cancel, wanted)
     }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::Session;
+use super::device::Device;
 use super::hearing::ms;
 use super::prompt::Encoded;
 use crate::audio::Audio;
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::image::{self, Patches, Video, VideoLimits, smart_resize};
 use crate::kernels::copy;
 use crate::message::Content;
-use crate::model::audio_encoder::Clip;
+use crate::model::audio_encoder::{AudioEncoder, Clip};
 use crate::model::positions::Grid;
 use crate::recording::{Buffer, Recording};
 use crate::shape::Element;
@@ -129,45 +130,13 @@ impl Session {
         self.encode_clip(&stream, 0..stream.frames())
     }
 
-    /// Encodes `frames` of a clip, which begin with an attention window → `[tokens, hidden]`, resident.
+    /// As [`encode_clip`], on this session's device.
     pub(super) fn encode_clip(&mut self, stream: &Stream, frames: Range<usize>) -> Result<Buffer> {
         let begun = Instant::now();
-        let encoder = self.engine.audio_encoder()?;
-        let (window, tokens) = (encoder.window_frames(), encoder.tokens(frames.len()));
-        let shape = [tokens, encoder.output_size()].into();
-        let rows = self.device().memory().allocate(shape, Element::F32)?;
-        let mut done = 0;
-        for start in frames.clone().step_by(window) {
-            let encoded = self.encode_window(stream, start..frames.end.min(start + window), rows, done);
-            match encoded {
-                Ok(tokens) => done += tokens,
-                Err(error) => {
-                    self.free(vec![rows]);
-                    return Err(error);
-                }
-            }
-        }
+        let (encoder, executor) = self.engine.hearing()?;
+        let rows = encode_clip(&mut Device { executor, cancel: &self.work }, encoder, stream, frames)?;
         self.timing.audio_encoder_ms += ms(begun);
         Ok(rows)
-    }
-
-    /// Encodes one attention window into `rows` from row `at` on. Returns how many rows it made.
-    fn encode_window(
-        &mut self,
-        stream: &Stream,
-        frames: Range<usize>,
-        rows: Buffer,
-        at: usize,
-    ) -> Result<usize> {
-        let encoder = self.engine.audio_encoder()?;
-        let features = stream.features(frames, stream.max());
-        let clip = Clip { features: &features.data, frames: features.frames };
-        let mut rec = Recording::new();
-        // A short end is padded to a whole chunk where the clip has one elsewhere.
-        let encoded = encoder.record(&mut rec, &[clip], stream.frames() >= encoder.chunk_frames())?;
-        copy::record(&mut rec, encoded, rows.slice_rows(at, encoded.rows()))?;
-        self.device().run_once(rec)?;
-        Ok(encoded.rows())
     }
 
     fn encode_patches(&mut self, patches: &Patches) -> Result<(Buffer, Vec<Buffer>)> {
@@ -181,4 +150,46 @@ impl Session {
         let rows = kept.remove(0);
         Ok((rows, kept))
     }
+}
+
+/// Encodes `frames` of a clip, which begin with an attention window → `[tokens, hidden]`, resident.
+pub(crate) fn encode_clip(
+    device: &mut Device<'_>,
+    encoder: &AudioEncoder,
+    stream: &Stream,
+    frames: Range<usize>,
+) -> Result<Buffer> {
+    let (window, tokens) = (encoder.window_frames(), encoder.tokens(frames.len()));
+    let rows = device.memory().allocate([tokens, encoder.output_size()].into(), Element::F32)?;
+    let mut done = 0;
+    for start in frames.clone().step_by(window) {
+        let now = start..frames.end.min(start + window);
+        match encode_window(device, encoder, stream, now, rows, done) {
+            Ok(tokens) => done += tokens,
+            Err(error) => {
+                device.memory().free(rows);
+                return Err(error);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Encodes one attention window into `rows` from row `at` on. Returns how many rows it made.
+fn encode_window(
+    device: &mut Device<'_>,
+    encoder: &AudioEncoder,
+    stream: &Stream,
+    frames: Range<usize>,
+    rows: Buffer,
+    at: usize,
+) -> Result<usize> {
+    let features = stream.features(frames, stream.max());
+    let clip = Clip { features: &features.data, frames: features.frames };
+    let mut rec = Recording::new();
+    // A short end is padded to a whole chunk where the clip has one elsewhere.
+    let encoded = encoder.record(&mut rec, &[clip], stream.frames() >= encoder.chunk_frames())?;
+    copy::record(&mut rec, encoded, rows.slice_rows(at, encoded.rows()))?;
+    device.run_once(rec)?;
+    Ok(encoded.rows())
 }

@@ -8,10 +8,11 @@ mod conversation;
 mod device;
 mod hearing;
 mod listener;
-mod media;
+pub(crate) mod media;
 pub(crate) mod prompt;
 pub(crate) mod reader;
 pub(crate) mod speaker;
+pub(crate) mod vocoder;
 mod writer;
 
 use std::time::Instant;

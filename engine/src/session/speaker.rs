@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 
 use super::device::Device;
 use super::reader::Accepted;
+use super::vocoder::Vocoder;
 use crate::error::{Error, Result};
 use crate::executor::Program;
 use crate::kernels::{advance, copy, embedding, sample};
 use crate::layers::cache::Cache;
 use crate::model::Voice;
-use crate::model::code2wav::{Code2Wav, Progress};
+use crate::model::code2wav::Code2Wav;
 use crate::model::config::SpeechConfig;
 use crate::model::positions::Walk;
 use crate::model::talker::Talker;
@@ -79,7 +80,6 @@ struct Utterance {
     frames: Vec<Vec<u32>>,
     /// Frames that code2wav has taken.
     decoded: usize,
-    progress: Progress,
     max_frames: usize,
 }
 
@@ -107,6 +107,7 @@ pub(crate) struct Speaker {
     predict: Option<Program>,
     talk: Option<Program>,
     frame: Option<Program>,
+    vocoder: Vocoder,
     utterance: Option<Utterance>,
     tapped: bool,
 }
@@ -143,6 +144,7 @@ impl Speaker {
             predict: None,
             talk: None,
             frame: None,
+            vocoder: Vocoder::new(memory, &voice.code2wav)?,
             utterance: None,
             tapped: false,
         })
@@ -175,6 +177,7 @@ impl Speaker {
     /// Gives up what was made ready to run.
     pub(crate) fn forget_programs(&mut self) {
         self.predict = None;
+        self.vocoder.forget_programs();
         self.forget_talk();
     }
 
@@ -184,6 +187,7 @@ impl Speaker {
         let memory = device.memory();
         self.cache.free(memory);
         self.predictor_cache.free(memory);
+        self.vocoder.free(memory);
         let rest = [
             self.first.token,
             self.first.rng,
@@ -290,7 +294,7 @@ impl Speaker {
         let mut program = device.prepare(rec)?;
         let first = device.run_fetching(&mut program, &[self.first.token])?;
         device.memory().write_f32(self.position, &[next + Talker::OPENING_ROWS as f32; 3])?;
-        let progress = voice.code2wav.reset(device.memory())?;
+        self.vocoder.reset(device.memory(), &voice.code2wav)?;
         self.first_code = device.executor.collect(first)?.first().copied().unwrap_or_default();
         let ended = self.first_code == talker.config.codec_eos_id || opening.max_frames == 0;
         self.utterance = Some(Utterance {
@@ -299,7 +303,6 @@ impl Speaker {
             next: if ended { Next::Done } else { Next::Predict },
             frames: Vec::new(),
             decoded: 0,
-            progress,
             max_frames: opening.max_frames,
         });
         Ok(())
@@ -471,8 +474,7 @@ impl Speaker {
             return Ok(Vec::new());
         }
         let upto = utterance.frames.len().min(utterance.decoded + Code2Wav::MAX_STEP_FRAMES);
-        let samples =
-            decode(device, code2wav, &utterance.frames[utterance.decoded..upto], &mut utterance.progress)?;
+        let samples = self.vocoder.decode(device, code2wav, &utterance.frames[utterance.decoded..upto])?;
         utterance.decoded = upto;
         Ok(samples)
     }
@@ -486,27 +488,6 @@ impl Speaker {
     pub(crate) fn frames(&self) -> &[Vec<u32>] {
         self.utterance.as_ref().map_or(&[], |u| &u.frames)
     }
-}
-
-/// Decodes the next frames of a clip.
-pub(crate) fn decode(
-    device: &mut Device<'_>,
-    code2wav: &Code2Wav,
-    frames: &[Vec<u32>],
-    progress: &mut Progress,
-) -> Result<Vec<f32>> {
-    let mut rec = Recording::new();
-    let Some(wav) = code2wav.step(&mut rec, frames, progress)? else {
-        device.run_once(rec)?;
-        return Ok(Vec::new());
-    };
-    let kept = device.run_keeping(rec, &[wav])?;
-    let mut samples = Vec::new();
-    for buffer in kept {
-        samples.extend(device.memory().read_f32(buffer)?);
-        device.memory().free(buffer);
-    }
-    Ok(samples)
 }
 
 fn constant_positions(rec: &mut Recording, positions: &[[f32; 3]]) -> Buffer {

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::code2wav::Code2Wav;
 use crate::recording::Recording;
-use crate::session::speaker::decode;
+use crate::session::vocoder::Vocoder;
 
 const FILE: &str = "code2wav";
 
@@ -23,8 +23,9 @@ pub(super) fn verify(engine: &mut Engine, goldens: &mut Goldens, cancel: &Cancel
     let Engine { executor, model, .. } = &mut *engine;
     let Some(voice) = &model.voice else { return Ok(()) };
     let mut progress = voice.code2wav.reset(executor.memory())?;
+    voice.code2wav.write_codes(executor.memory(), &short)?;
     let mut rec = Recording::tapped_if(true);
-    voice.code2wav.step(&mut rec, &short, &mut progress)?;
+    voice.code2wav.step(&mut rec, short.len(), &mut progress)?;
     let taps = Taps::run(engine, &rec, cancel)?;
     for tap in taps.0.keys() {
         let (shape, values) = taps.f32(tap);
@@ -65,8 +66,9 @@ fn whole(engine: &mut Engine, frames: &[Vec<u32>], cancel: &Cancel) -> Result<(V
     let mut progress = voice.code2wav.reset(engine.executor.memory())?;
     for part in frames.chunks(Code2Wav::MAX_STEP_FRAMES) {
         let Some(voice) = &engine.model.voice else { break };
+        voice.code2wav.write_codes(engine.executor.memory(), part)?;
         let mut rec = Recording::tapped_if(true);
-        voice.code2wav.step(&mut rec, part, &mut progress)?;
+        voice.code2wav.step(&mut rec, part.len(), &mut progress)?;
         let taps = Taps::run(engine, &rec, cancel)?;
         samples.extend(taps.f32("wav").1);
         rows.extend(taps.f32("final_norm").1);
@@ -86,14 +88,16 @@ pub(super) fn chunked(
     let Engine { executor, model, .. } = engine;
     let Some(voice) = &model.voice else { return Ok(samples) };
     let mut device = crate::session::Device { executor, cancel };
+    let mut vocoder = Vocoder::new(device.memory(), &voice.code2wav)?;
     for start in (0..frames.len()).step_by(size) {
         let (end, context) = (frames.len().min(start + size), context.min(start));
-        let mut progress = voice.code2wav.reset(device.memory())?;
+        vocoder.reset(device.memory(), &voice.code2wav)?;
         let mut chunk = Vec::new();
         for part in frames[start - context..end].chunks(Code2Wav::MAX_STEP_FRAMES) {
-            chunk.extend(decode(&mut device, &voice.code2wav, part, &mut progress)?);
+            chunk.extend(vocoder.decode(&mut device, &voice.code2wav, part)?);
         }
         samples.extend(chunk.drain((context * voice.code2wav.samples_per_frame()).min(chunk.len())..));
     }
+    vocoder.free(device.memory());
     Ok(samples)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use half::f16;
 
 use super::context::Context;
+use super::groups::Groups;
 use super::readback::{Piece, Readback};
 use super::upload;
 use crate::error::{Error, Result};
@@ -26,12 +27,20 @@ pub(crate) struct Residents {
     context: Arc<Context>,
     places: Vec<Option<Resident>>,
     free: Vec<u32>,
+    /// What the programs bind of it.
+    pub(super) groups: Groups,
     pub(super) readback: Readback,
 }
 
 impl Residents {
     pub(super) fn new(context: Arc<Context>) -> Residents {
-        Residents { readback: Readback::new(context.clone()), context, places: Vec::new(), free: Vec::new() }
+        Residents {
+            readback: Readback::new(context.clone()),
+            context,
+            places: Vec::new(),
+            free: Vec::new(),
+            groups: Groups::default(),
+        }
     }
 
     /// What to bind of a resident place.
@@ -55,7 +64,7 @@ impl Residents {
         })
     }
 
-    /// The piece of memory behind a view of u32.
+    /// The piece of memory behind a view of u32 or f32.
     pub(super) fn piece(&self, buffer: Buffer) -> Result<Piece> {
         let at = buffer.element.bytes(1, buffer.offset) as u64;
         Ok((self.of(buffer)?.buffer.clone(), at, buffer.element.bytes(1, buffer.shape.len()) as u64))
@@ -119,8 +128,9 @@ impl Memory for Residents {
     fn free(&mut self, buffer: Buffer) {
         if let Place::Resident(id) = buffer.place
             && let Some(place) = self.places.get_mut(id as usize)
-            && place.take().is_some()
+            && let Some(resident) = place.take()
         {
+            self.groups.forget(&[resident.buffer]);
             self.free.push(id);
         }
     }

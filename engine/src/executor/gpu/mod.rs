@@ -4,6 +4,8 @@
 mod adapter;
 mod context;
 mod fault;
+mod frames;
+mod groups;
 mod memory;
 mod pace;
 mod program;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use context::Context;
+pub(crate) use frames::Frames;
 use memory::Residents;
 use pace::Pace;
 pub(crate) use program::Program;
@@ -102,6 +105,24 @@ impl Gpu {
         room::of_adapter(&info.device_pci_bus_id, adapter::is_unified(info))
     }
 
+    /// Bytes of the largest buffer that its shaders can read.
+    pub(crate) fn largest_binding(&self) -> u64 {
+        self.context.largest_binding()
+    }
+
+    /// Bytes of the device's memory that are taken now, with what the allocator holds in reserve, where it tells.
+    pub(crate) fn taken_bytes(&self) -> Option<u64> {
+        Some(self.context.device.generate_allocator_report()?.total_reserved_bytes)
+    }
+
+    /// Draws frames as a window would, beside the work, until they are stopped.
+    ///
+    /// # Errors
+    /// `Error::Device` where the system gives no thread for that.
+    pub(crate) fn draw_frames(&self) -> Result<Frames> {
+        Frames::start(self.context.clone())
+    }
+
     /// Bytes of scratch memory that `recording` takes.
     pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
         program::scratch_bytes(&self.context.target, recording)
@@ -121,13 +142,15 @@ impl Gpu {
         std::mem::take(&mut self.taps)
     }
 
-    /// Makes a recording ready to run: pipelines, bind groups, scratch.
+    /// Makes a recording ready to run, but for the pipelines and bind groups, which the first run makes.
     pub(crate) fn prepare(&mut self, recording: &Recording) -> Result<Program> {
-        Program::new(&self.context, &self.memory, &mut self.scratch, recording)
+        let program = Program::new(&self.context, &self.memory, &mut self.scratch, recording);
+        self.memory.groups.forget(&self.scratch.take_outgrown());
+        program
     }
 
     /// Submits all dispatches in order; returns before they are done. Reading a buffer waits for them. The contents of `wanted`,
-    /// views of u32, set out for the host as soon as the work is done.
+    /// views of words, set out for the host as soon as the work is done.
     ///
     /// # Errors
     /// `Error::Cancelled` when `cancel` fires between two slices; resident buffers then hold part of the work.
@@ -147,7 +170,10 @@ impl Gpu {
         let mut done = 0;
         loop {
             // Steps that were made just now go to the device before others are made.
-            let fresh = program.make_more(done, &self.context, &self.memory)?;
+            let mut groups = std::mem::take(&mut self.memory.groups);
+            let fresh = program.make_more(done, &self.context, &self.memory, &mut groups);
+            self.memory.groups = groups;
+            let fresh = fresh?;
             let made = program.steps_from(done);
             let taps = &program.taps[tapped..];
             let until_tap = taps.first().map_or(made.len(), |tap| made.len().min(tap.after - done));
@@ -225,6 +251,12 @@ impl Context {
         adapter::open(software)
     }
 
+    /// Bytes of the largest buffer that shaders can read.
+    fn largest_binding(&self) -> u64 {
+        let limits = self.device.limits();
+        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+    }
+
     /// A buffer for shaders, zeroed.
     ///
     /// # Errors
@@ -233,8 +265,7 @@ impl Context {
         use wgpu::BufferUsages as Usage;
         // Shaders may load 16 bytes at once, and no binding may be empty.
         let size = size.next_multiple_of(16).max(16);
-        let limit =
-            self.device.limits().max_storage_buffer_binding_size.min(self.device.limits().max_buffer_size);
+        let limit = self.largest_binding();
         if size > limit {
             return Err(Error::Device(format!(
                 "a {label} of {size} bytes is larger than {} can bind at once ({limit} bytes)",

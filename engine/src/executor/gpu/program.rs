@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::context::Context;
+use super::groups::Groups;
 use super::memory::Residents;
 use super::scratch::Scratch;
 use super::timer::Timer;
@@ -110,13 +111,14 @@ impl Program {
         done: usize,
         context: &Context,
         residents: &Residents,
+        groups: &mut Groups,
     ) -> Result<bool> {
         let fresh = done == self.steps.len();
         while fresh
             && self.steps.len() < done + BLOCK
             && let Some((dispatch, kernel)) = self.unmade.front()
         {
-            self.steps.push(step(context, residents, &self.places, dispatch, kernel)?);
+            self.steps.push(step(context, residents, &self.places, groups, dispatch, kernel)?);
             self.unmade.pop_front();
         }
         Ok(fresh)
@@ -158,24 +160,16 @@ fn step(
     context: &Context,
     residents: &Residents,
     places: &Places,
+    groups: &mut Groups,
     dispatch: &Dispatch,
     kernel: &'static str,
 ) -> Result<Step> {
     let pipeline = context.pipeline(dispatch)?;
-    let entries: Vec<_> = (0..)
-        .zip(&dispatch.bindings)
-        .map(|(binding, b)| {
-            Ok(wgpu::BindGroupEntry {
-                binding,
-                resource: wgpu::BindingResource::Buffer(places.binding(residents, b)?),
-            })
-        })
-        .collect::<Result<_>>()?;
-    let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout: &pipeline.layout,
-        entries: &entries,
-    });
+    let bindings =
+        dispatch.bindings.iter().map(|b| places.binding(residents, b)).collect::<Result<Vec<_>>>()?;
+    // A recording's constants are its own.
+    let lasting = !dispatch.bindings.iter().any(|b| places.constants.holds(b.buffer));
+    let bind_group = groups.get(&context.device, &pipeline.layout, &bindings, lasting);
     Ok(Step {
         pipeline: pipeline.pipeline,
         bind_group,
@@ -250,6 +244,10 @@ impl Places {
 }
 
 impl Constants {
+    fn holds(&self, buffer: Buffer) -> bool {
+        matches!(buffer.place, Place::Scratch(id) if self.pieces.contains_key(&id))
+    }
+
     fn new(context: &Context, constants: &[(u32, Constant)]) -> Result<Constants> {
         let align = u64::from(context.device.limits().min_storage_buffer_offset_alignment);
         let (mut bytes, mut pieces) = (Vec::new(), HashMap::new());

@@ -7,6 +7,8 @@ use crate::error::Result;
 #[derive(Default)]
 pub(super) struct Scratch {
     slots: Vec<wgpu::Buffer>,
+    /// Slots that no later program gets, since they were last asked for.
+    outgrown: Vec<wgpu::Buffer>,
     /// Words behind each slot that no shader may touch; slots are not shared then.
     #[cfg(test)]
     pub(super) guarded: bool,
@@ -21,20 +23,27 @@ impl Scratch {
     ) -> Result<Vec<wgpu::Buffer>> {
         #[cfg(test)]
         if self.guarded {
-            return sizes.map(|size| guard::slot(context, size)).collect();
+            let slots = sizes.map(|size| guard::slot(context, size)).collect::<Result<Vec<_>>>()?;
+            self.outgrown.extend_from_slice(&slots);
+            return Ok(slots);
         }
         let mut taken = Vec::new();
         for (slot, size) in sizes.enumerate() {
             if self.slots.get(slot).is_none_or(|have| have.size() < size) {
                 let buffer = context.buffer("scratch", size)?;
                 match self.slots.get_mut(slot) {
-                    Some(have) => *have = buffer,
+                    Some(have) => self.outgrown.push(std::mem::replace(have, buffer)),
                     None => self.slots.push(buffer),
                 }
             }
             taken.push(self.slots[slot].clone());
         }
         Ok(taken)
+    }
+
+    /// The slots that have become too small since the last call.
+    pub(super) fn take_outgrown(&mut self) -> Vec<wgpu::Buffer> {
+        std::mem::take(&mut self.outgrown)
     }
 }
 
