@@ -94,7 +94,7 @@ mod tests {
         let others = [get(&mut groups, &a, 128, true), get(&mut groups, &b, 256, true)];
         assert!(!others.contains(&first) && others[0] != others[1]);
         assert_ne!(get(&mut groups, &a, 256, false), first, "not kept, and not taken from those kept");
-        groups.forget(&[a.clone()]);
+        groups.forget(std::slice::from_ref(&a));
         assert_ne!(get(&mut groups, &a, 256, true), first);
         assert_eq!(get(&mut groups, &b, 256, true), others[1]);
     }
