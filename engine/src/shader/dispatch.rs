@@ -157,12 +157,20 @@ pub(crate) struct Lowering<'a> {
     /// Scratch buffers of the recording, and those that kernels add.
     scratch: Vec<(usize, Element)>,
     dispatches: Vec<Dispatch>,
+    derived: Vec<Derived>,
+}
+
+/// What a kernel has made of a buffer, for others after it.
+struct Derived {
+    of: Buffer,
+    key: usize,
+    buffers: [Buffer; 2],
 }
 
 impl<'a> Lowering<'a> {
     /// For a recording with these scratch buffers.
     pub(crate) fn new(target: &'a Target, scratch: Vec<(usize, Element)>) -> Lowering<'a> {
-        Lowering { target, scratch, dispatches: Vec::new() }
+        Lowering { target, scratch, dispatches: Vec::new(), derived: Vec::new() }
     }
 
     pub(crate) fn target(&self) -> &'a Target {
@@ -174,6 +182,23 @@ impl<'a> Lowering<'a> {
         let shape = shape.into();
         self.scratch.push((shape.len(), element));
         Buffer { place: Place::Scratch(self.scratch.len() as u32 - 1), offset: 0, shape, element }
+    }
+
+    /// What `make` makes of `of`, or what an earlier kernel has made of it with the same `key`. `of` must be written only once if it
+    /// is a scratch buffer; others are never shared.
+    pub(crate) fn derived(
+        &mut self,
+        of: Buffer,
+        key: usize,
+        make: impl FnOnce(&mut Lowering<'a>) -> Result<[Buffer; 2]>,
+    ) -> Result<[Buffer; 2]> {
+        let known = self.derived.iter().rev().find(|d| d.of == of && d.key == key);
+        if let Some(derived) = known.filter(|_| matches!(of.place, Place::Scratch(_))) {
+            return Ok(derived.buffers);
+        }
+        let buffers = make(self)?;
+        self.derived.push(Derived { of, key, buffers });
+        Ok(buffers)
     }
 
     /// Appends a dispatch; one without workgroups is left out.

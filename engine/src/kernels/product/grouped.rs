@@ -79,18 +79,22 @@ impl Groups {
         let rows = index.shape.len();
         // Some experts have more than their share.
         let tile = x.tile((rows * 3).div_ceil(experts * 2));
-        let order = low.scratch([rows], Element::U32);
-        let tiles = low.scratch([rows / tile.rows + experts, 4], Element::U32);
-        let dispatch = Dispatch::new("group")
-            .read(index)
-            .write(order)
-            .write(tiles)
-            .size(rows)
-            .size(experts)
-            .size(tile.rows)
-            .size(index.offset)
-            .grid([experts, 1, 1]);
-        low.push(dispatch)?;
+        // A router's choice serves all of its experts' matrices.
+        let [order, tiles] = low.derived(index, tile.rows, |low| {
+            let order = low.scratch([rows], Element::U32);
+            let tiles = low.scratch([rows / tile.rows + experts, 4], Element::U32);
+            let dispatch = Dispatch::new("group")
+                .read(index)
+                .write(order)
+                .write(tiles)
+                .size(rows)
+                .size(experts)
+                .size(tile.rows)
+                .size(index.offset)
+                .grid([experts, 1, 1]);
+            low.push(dispatch)?;
+            Ok([order, tiles])
+        })?;
         Ok(Groups { tile, order, tiles })
     }
 

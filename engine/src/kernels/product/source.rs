@@ -85,8 +85,13 @@ impl Source {
         };
         let columns = if times > 1 { 1 } else { self.x.rows().clamp(1, most) };
         let times = times.max(self.x.rows().div_ceil(columns));
-        let enough = if self.element.quant().is_some() { ENOUGH_QUANTISED } else { ENOUGH };
-        Ok(Teams::of(Job { outputs, rows_each, chunks: self.chunks, columns, times, enough }))
+        let (enough, lanes) = match self.element.quant() {
+            // The more rows of x a workgroup quantises, the more weights it should have for them.
+            Some(_) if columns > 1 => (ENOUGH_QUANTISED, 8),
+            Some(_) => (ENOUGH_QUANTISED, 32),
+            None => (ENOUGH, 32),
+        };
+        Ok(Teams::of(Job { outputs, rows_each, chunks: self.chunks, columns, times, enough, lanes }))
     }
 
     /// A dispatch with all that the shaders have in common.

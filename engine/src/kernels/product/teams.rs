@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) times: usize,
     /// Workgroups below which the rows are shared out further.
     pub(super) enough: usize,
+    /// Threads of a team where there are workgroups enough.
+    pub(super) lanes: usize,
 }
 
 /// A team has `lanes` threads, which walk along `rows` rows of weights, `steps` pieces of each at once, for `columns` rows of x.
@@ -44,11 +46,11 @@ pub(super) struct Teams {
 
 impl Teams {
     pub(super) fn of(job: Job) -> Teams {
-        let Job { outputs, rows_each, chunks, columns, times, enough } = job;
+        let Job { outputs, rows_each, chunks, columns, times, enough, lanes } = job;
         let columns = columns.next_power_of_two().min(MOST_COLUMNS);
         // No lane is idle where the length of rows allows it.
-        let even = 1 << chunks.trailing_zeros().min(5);
-        let lanes = if even >= 8 { even } else { chunks.next_power_of_two().min(32) };
+        let even = (1 << chunks.trailing_zeros().min(5)).min(lanes);
+        let lanes = if even >= 8 { even } else { chunks.next_power_of_two().min(lanes) };
         let rows = if columns > 4 { 2 } else { 4 };
         // Each result of a workgroup has a thread.
         let lanes = lanes.max(rows / rows_each * columns);
@@ -104,9 +106,12 @@ mod tests {
     #[test]
     fn teams_cover_their_rows_within_what_the_shader_holds() {
         for chunks in [1, 3, 5, 8, 48, 96, 128, 256, 512, 538, 640, 1024] {
-            for outputs in [1, 17, 128, 768, 2048, 5120, 152_064] {
+            for (outputs, lanes) in
+                [(1, 32), (17, 8), (128, 32), (768, 8), (2048, 32), (5120, 8), (152_064, 32)]
+            {
                 for (columns, rows_each) in [(1, 1), (2, 2), (3, 1), (5, 2), (8, 1), (40, 2)] {
-                    let teams = Teams::of(Job { outputs, rows_each, chunks, columns, times: 1, enough: 512 });
+                    let teams =
+                        Teams::of(Job { outputs, rows_each, chunks, columns, times: 1, enough: 512, lanes });
                     assert!(teams.lanes.is_power_of_two() && teams.lanes <= SIZE, "{teams:?}");
                     assert!(
                         teams.rows.is_multiple_of(rows_each) && teams.rows * teams.steps <= 16,
@@ -128,7 +133,15 @@ mod tests {
         for (outputs, chunks) in
             [(5120, 256), (2048, 512), (152_064, 256), (5120, 128), (2048, 256), (2048, 96), (768, 48)]
         {
-            let teams = Teams::of(Job { outputs, rows_each: 1, chunks, columns: 1, times: 1, enough: 512 });
+            let teams = Teams::of(Job {
+                outputs,
+                rows_each: 1,
+                chunks,
+                columns: 1,
+                times: 1,
+                enough: 512,
+                lanes: 32,
+            });
             assert!(chunks % teams.lanes == 0, "{teams:?}");
             let turns = chunks / (teams.lanes * teams.steps);
             assert!(teams.rows * teams.steps >= 4 || turns == 1, "{outputs} {chunks} {teams:?}");
