@@ -53,14 +53,17 @@ impl Session {
         self.engine.audio_encoder()?;
         let mut listener = match self.listener.take() {
             Some(listener) => listener,
-            None => Listener::new(&self.engine.mel_config())?,
+            None => {
+                let listener = Listener::new(&self.engine.mel_config())?;
+                self.read_to_clip()?;
+                listener
+            }
         };
         let begun = Instant::now();
         listener.push(samples)?;
         self.timing.mel_ms += ms(begun);
         let window = self.engine.audio_encoder()?.window_frames();
         while let Some(frames) = listener.next_window(window) {
-            self.read_to_clip(&listener)?;
             self.read_stretch(&mut listener, frames)?;
         }
         self.listener = Some(listener);
@@ -73,7 +76,6 @@ impl Session {
         let begun = Instant::now();
         listener.finish()?;
         self.timing.mel_ms += ms(begun);
-        self.read_to_clip(&listener)?;
         let window = self.engine.audio_encoder()?.window_frames();
         if let Some(mark) = listener.outdated() {
             self.rewind(mark);
@@ -92,11 +94,8 @@ impl Session {
         Ok(())
     }
 
-    /// Reads everything before the live clip, unless that has been done.
-    fn read_to_clip(&mut self, listener: &Listener) -> Result<()> {
-        if listener.rest().start > 0 {
-            return Ok(());
-        }
+    /// Reads everything before the live clip, as soon as it begins: that need not wait until it ends.
+    fn read_to_clip(&mut self) -> Result<()> {
         let mut parts: Vec<_> = self.parts.iter().map(part).collect();
         parts.push(serde_json::json!({"type": "audio", "audio": ""}));
         let mut messages = self.conversation.messages.clone();
