@@ -19,7 +19,7 @@ use crate::model::audio_encoder::AudioEncoder;
 use crate::model::config::{Config, GenerationConfig, PreprocessorConfig, SpeechConfig, TokenIds};
 use crate::model::positions::MediaIds;
 use crate::model::vision_encoder::VisionEncoder;
-use crate::settings::{Device, Options, Settings};
+use crate::settings::{Device, Format, Options, Settings};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::weights::Checkpoint;
 use loading::Placed;
@@ -138,6 +138,19 @@ impl Engine {
             tokenizer,
             template,
         })
+    }
+
+    /// The same checkpoint as it is stored, in memory of its own and kept to f32, to compare with.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub(crate) fn as_stored(&self) -> Result<Engine> {
+        Engine::load(&self.folder, &Options { exact: true, format: None, ..self.options.clone() })
+    }
+
+    /// The format of blocks that its weights are held in, where it is one.
+    pub(crate) fn quantised(&self) -> Option<Format> {
+        self.options.format.filter(|format| matches!(format, Format::Q8_0 | Format::Q4))
     }
 
     /// Why nothing can be run any more until the model is placed anew, if that is so.

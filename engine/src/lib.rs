@@ -39,4 +39,4 @@ pub use message::{Content, Message, Role};
 pub use session::Session;
 pub use settings::{Device, Format, Options, Sampling, Settings};
 pub use shader::{CoopShape, Target};
-pub use verify::{Case, verify};
+pub use verify::{Case, verify, verify_format};

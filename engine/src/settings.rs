@@ -12,7 +12,9 @@ pub enum Device {
     Gpu,
 }
 
-/// How matrices of weights are held. Norms, biases, routers, convolutions and code2wav stay as stored.
+/// How matrices of weights are held. Norms, biases, routers, convolutions and code2wav stay as stored, and so do tables of embeddings:
+/// their rows are read one by one, so that their bytes cost no time, and no other matrix harms as much in few bits. A table that is
+/// also the output matrix is held as that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     /// The upper half of an f32, as published.
@@ -21,7 +23,8 @@ pub enum Format {
     F32,
     /// Eight bits a weight; 32 share a scale.
     Q8_0,
-    /// Four bits a weight; 32 share a scale and an offset.
+    /// Four bits a weight; 32 share a scale and an offset. Output matrices and encoders have eight: they are a small part of what is
+    /// read for a token, or none.
     Q4,
 }
 

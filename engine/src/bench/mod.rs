@@ -236,11 +236,10 @@ impl Bench {
                 (parts, tally.sums())
             }
         };
-        let format = match tally.element {
-            Some(Element::Bf16) => "bf16",
-            Some(Element::F16) => "f16",
-            Some(Element::Q8_0) => "q8_0",
-            Some(Element::Q4) => "q4",
+        let format = match (options.options.format, tally.element) {
+            (Some(format), _) => format.name(),
+            (None, Some(Element::Bf16)) => "bf16",
+            (None, Some(Element::F16)) => "f16",
             _ => "f32",
         };
         let weight_bytes = tally.bytes;

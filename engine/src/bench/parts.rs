@@ -68,7 +68,7 @@ impl Parts {
             Some(thinker) => Some(thinker.embed_tokens),
             None if needs.voice => {
                 let shape = [config.text().vocab_size, config.text().hidden_size];
-                Some(scope.at("model.embed_tokens").matrix("weight", shape)?)
+                Some(scope.at("model.embed_tokens").kept().matrix("weight", shape)?)
             }
             None => None,
         };

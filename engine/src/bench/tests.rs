@@ -97,10 +97,10 @@ fn shapes_have_their_published_sizes() {
     // 35,259,818,545 parameters, of which norms and biases are not counted.
     let large = bytes("omni-30b-a3b", Format::Bf16, &Stage::ALL);
     assert!((70_500_000_000..70_520_000_000).contains(&large), "{large}");
-    // 34 and 20 bytes for 32 weights, but for code2wav and what else is kept.
-    for (format, share) in [(Format::Q8_0, 34.0 / 64.0), (Format::Q4, 20.0 / 64.0)] {
+    // 34 and 20 bytes for 32 weights, but for tables, code2wav and what else is kept, and what never has fewer than eight bits.
+    for (format, share, more) in [(Format::Q8_0, 34.0 / 64.0, 0.01), (Format::Q4, 20.0 / 64.0, 0.025)] {
         let bytes = bytes("omni-30b-a3b", format, &Stage::ALL) as f64 / large as f64;
-        assert!(bytes > share && bytes < share + 0.01, "{format:?}: {bytes}");
+        assert!(bytes > share && bytes < share + more, "{format:?}: {bytes}");
     }
 }
 

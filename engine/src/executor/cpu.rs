@@ -26,6 +26,8 @@ pub(crate) struct Cpu {
     free: Vec<u32>,
     scratch: Vec<Storage>,
     pool: ThreadPool,
+    /// Whether rows that meet quantised weights are taken in eight bits.
+    int8: bool,
     taps: BTreeMap<String, (Shape, Constant)>,
     /// Sums over the commands, where somebody wants them.
     pub(super) meter: Option<Meter>,
@@ -52,9 +54,15 @@ impl Cpu {
             free: Vec::new(),
             scratch: Vec::new(),
             pool,
+            int8: true,
             taps: BTreeMap::new(),
             meter: None,
         })
+    }
+
+    /// The same, but keeps to f32 where weights are quantised.
+    pub(crate) fn without_int8(self) -> Cpu {
+        Cpu { int8: false, ..self }
     }
 
     /// Threads and the instruction set that the kernels use.
@@ -68,7 +76,7 @@ impl Cpu {
     /// `Error::Cancelled` when `cancel` fires between two commands; resident buffers then hold part of the work.
     pub(crate) fn run(&mut self, recording: &Recording, plan: &Plan, cancel: &Cancel) -> Result<()> {
         self.fill_scratch(recording, plan);
-        let Cpu { resident, scratch, pool, taps, meter, .. } = self;
+        let Cpu { resident, scratch, pool, taps, meter, int8, .. } = self;
         pool.install(|| {
             let mut tap = recording.taps.iter().peekable();
             for at in 0..=recording.commands.len() {
@@ -88,6 +96,7 @@ impl Cpu {
                     .collect();
                 let inputs = Inputs {
                     slots: command.inputs.iter().map(|b| (*b, lookup(b, resident, scratch, plan))).collect(),
+                    int8: *int8,
                 };
                 let outputs = Outputs {
                     slots: command
@@ -226,7 +235,7 @@ impl Memory for Cpu {
     }
 
     fn read_f32(&mut self, buffer: Buffer) -> Result<Vec<f32>> {
-        let inputs = Inputs { slots: vec![(buffer, self.resident(buffer))] };
+        let inputs = Inputs::new(vec![(buffer, self.resident(buffer))]);
         Ok(match buffer.element {
             Element::F16 => inputs.f16(0).to_f32_vec(),
             _ => inputs.f32(0).to_vec(),
@@ -234,7 +243,7 @@ impl Memory for Cpu {
     }
 
     fn read_u32(&mut self, buffer: Buffer) -> Result<Vec<u32>> {
-        Ok(Inputs { slots: vec![(buffer, self.resident(buffer))] }.u32(0).to_vec())
+        Ok(Inputs::new(vec![(buffer, self.resident(buffer))]).u32(0).to_vec())
     }
 }
 
@@ -258,7 +267,7 @@ fn lookup_mut<'a>(
 }
 
 fn copy_of(storage: &Storage, buffer: &Buffer) -> Constant {
-    let inputs = Inputs { slots: vec![(*buffer, storage)] };
+    let inputs = Inputs::new(vec![(*buffer, storage)]);
     match buffer.element {
         Element::U32 => Constant::U32(inputs.u32(0).to_vec()),
         _ => Constant::F32(inputs.f32(0).to_vec()),

@@ -59,7 +59,10 @@ impl Executor {
         options: &Options,
         shared: Option<&SharedDevice>,
     ) -> Result<(Executor, Option<String>)> {
-        let cpu = || Ok(Executor::Cpu(cpu::Cpu::new(options.threads)?));
+        let cpu = || -> Result<Executor> {
+            let cpu = cpu::Cpu::new(options.threads)?;
+            Ok(Executor::Cpu(if options.exact { cpu.without_int8() } else { cpu }))
+        };
         let gpu = |software| Ok(Executor::Gpu(Box::new(gpu::Gpu::open(software, options.exact, shared)?)));
         match options.device {
             Device::Cpu => Ok((cpu()?, None)),

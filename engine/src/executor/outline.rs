@@ -82,6 +82,7 @@ mod tests {
             subgroup,
             f16: false,
             coop: None,
+            int8: true,
             workgroup_bytes: 16_384,
             workgroup_size: 256,
             groups: 65_535,

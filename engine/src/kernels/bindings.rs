@@ -2,6 +2,8 @@
 
 use half::f16;
 
+use super::isa::Isa;
+use super::simd::Activations;
 use crate::quant::{BLOCK, Quant};
 use crate::recording::Buffer;
 use crate::shape::{Bytes, Element};
@@ -138,9 +140,26 @@ impl<'a> Blocks<'a> {
 /// The inputs of a command.
 pub(crate) struct Inputs<'a> {
     pub(crate) slots: Vec<(Buffer, &'a Storage)>,
+    /// Whether rows that meet quantised weights may be taken in eight bits.
+    pub(crate) int8: bool,
 }
 
 impl<'a> Inputs<'a> {
+    /// Those of a command that multiplies no rows with weights.
+    pub(crate) fn new(slots: Vec<(Buffer, &'a Storage)>) -> Inputs<'a> {
+        Inputs { slots, int8: true }
+    }
+
+    /// Others for a part of the same command.
+    pub(crate) fn with<'b>(&self, slots: Vec<(Buffer, &'b Storage)>) -> Inputs<'b> {
+        Inputs { slots, int8: self.int8 }
+    }
+
+    /// Rows of x in the form in which they meet the weights bound at `i`.
+    pub(crate) fn activations<'x>(&self, isa: Isa, x: Vec<&'x [f32]>, i: usize) -> Activations<'x> {
+        isa.activations(x, self.buffer(i).element, self.int8)
+    }
+
     /// What was bound at `i`, or `rows` in its place where there are any.
     pub(crate) fn or<'b>(&'b self, i: usize, rows: &'b Option<Storage>) -> (Buffer, &'b Storage) {
         match rows {

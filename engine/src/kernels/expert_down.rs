@@ -85,7 +85,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (n, k) = (inputs.buffer(1).rows(), inputs.buffer(1).row());
     let order = by_expert(index, experts);
     let x = order.iter().map(|&(_, row)| &mid[row * w..][..w]).collect();
-    let x = isa.activations(x, inputs.buffer(3).element);
+    let x = inputs.activations(isa, x, 3);
 
     let rows = index.len();
     let (_, width) = product_tile(rows, h);

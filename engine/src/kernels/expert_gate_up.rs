@@ -85,7 +85,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let k = inputs.buffer(1).row();
     let order = by_expert(index, experts);
     let x = order.iter().map(|&(_, row)| &x[row / k * h..][..h]).collect();
-    let x = isa.activations(x, inputs.buffer(2).element);
+    let x = inputs.activations(isa, x, 2);
 
     let rows = index.len();
     let (_, width) = product_tile(rows, w);

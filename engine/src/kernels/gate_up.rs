@@ -49,12 +49,12 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let mut gate = Storage::F32(vec![0.0; gate_like.shape.len()]);
     let product = |weight: usize, activation, slot| {
         let params = linear::Params::of(&Epilogue { activation, ..Epilogue::default() });
-        linear::cpu(&params, &Inputs { slots: vec![x, inputs.slots[weight]] }, Outputs { slots: vec![slot] });
+        linear::cpu(&params, &inputs.with(vec![x, inputs.slots[weight]]), Outputs { slots: vec![slot] });
     };
     product(1, Activation::Silu, Slot { buffer: gate_like, storage: &mut gate });
     let Slot { buffer, storage } = out;
     product(2, Activation::None, Slot { buffer, storage: &mut *storage });
-    let gate = Inputs { slots: vec![(gate_like, &gate)] };
+    let gate = Inputs::new(vec![(gate_like, &gate)]);
     Slot { buffer, storage }.f32().iter_mut().zip(gate.f32(0)).for_each(|(o, g)| *o *= g);
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
         let slots = std::iter::once(x).chain(inputs.slots[p.inputs_of(i)].iter().copied()).collect();
         let params =
             linear::Params::of(&Epilogue { bias: p.biased[i].then_some(x.0), ..Epilogue::default() });
-        linear::cpu(&params, &Inputs { slots }, Outputs { slots: vec![slot] });
+        linear::cpu(&params, &inputs.with(slots), Outputs { slots: vec![slot] });
     }
 }
 

@@ -104,14 +104,14 @@ pub(crate) fn cpu(p: &Params, inputs: &Inputs<'_>, outputs: Outputs<'_>) {
     let (table, past) = (inputs.slots[3], inputs.slots[4]);
     let turn = |i: usize, slot: Slot<'_>| {
         let normed = p.eps.map(|eps| normalised(inputs.f32(i), inputs.f32(5 + i), eps));
-        rope::cpu(&Inputs { slots: vec![inputs.or(i, &normed), table] }, Outputs { slots: vec![slot] });
+        rope::cpu(&Inputs::new(vec![inputs.or(i, &normed), table]), Outputs { slots: vec![slot] });
     };
-    let past = Inputs { slots: vec![past] }.u32(0)[0] as usize;
+    let past = Inputs::new(vec![past]).u32(0)[0] as usize;
     turn(0, out);
     let turned = Buffer { offset: 0, ..inputs.buffer(1) };
     let mut k = Storage::F32(vec![0.0; turned.shape.len()]);
     turn(1, Slot { buffer: turned, storage: &mut k });
-    join(Inputs { slots: vec![(turned, &k)] }.f32(0), turned.row(), past, keys);
+    join(Inputs::new(vec![(turned, &k)]).f32(0), turned.row(), past, keys);
     join(inputs.f32(2), turned.row(), past, values);
 }
 

@@ -65,6 +65,14 @@ pub(crate) fn executors() -> [Executor; 2] {
     [Executor::Cpu(Cpu::new(2).unwrap()), Executor::Gpu(Box::new(Gpu::guarded(context.clone())))]
 }
 
+/// Both executors as they keep to f32 where weights are quantised.
+pub(crate) fn without_int8() -> [Executor; 2] {
+    static CONTEXT: OnceLock<Arc<Context>> = OnceLock::new();
+    let context = CONTEXT.get_or_init(|| Arc::new(open().without_matrix_cores().without_int8()));
+    let cpu = Cpu::new(2).unwrap().without_int8();
+    [Executor::Cpu(cpu), Executor::Gpu(Box::new(Gpu::guarded(context.clone())))]
+}
+
 /// The graphics processor with its matrix cores. Where the driver offers none, says that `test` is skipped.
 pub(crate) fn on_matrix_cores(test: &str) -> Option<Executor> {
     static CONTEXT: OnceLock<Arc<Context>> = OnceLock::new();

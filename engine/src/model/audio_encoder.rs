@@ -105,6 +105,7 @@ pub(crate) struct Clip<'a> {
 
 impl AudioEncoder {
     pub(crate) fn load(loader: &mut Loader<'_>, config: &AudioConfig) -> Result<AudioEncoder> {
+        let loader = &mut loader.finer();
         let (d, channels) = (config.hidden_size, config.conv_channels);
         let mel_rows = config.num_mel_bins.div_ceil(2).div_ceil(2).div_ceil(2);
         Ok(AudioEncoder {

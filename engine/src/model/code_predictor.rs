@@ -29,10 +29,10 @@ impl CodePredictor {
         let rope = Rope::plain(loader.memory(), text.head_dim, text.rope_theta)?;
         Ok(CodePredictor {
             codec_embedding: (0..others)
-                .map(|i| loader.at(&format!("model.codec_embedding.{i}")).matrix("weight", shape))
+                .map(|i| loader.at(&format!("model.codec_embedding.{i}")).kept().matrix("weight", shape))
                 .collect::<Result<_>>()?,
             lm_head: (0..others)
-                .map(|i| Linear::load(loader, &format!("lm_head.{i}"), shape))
+                .map(|i| Linear::load(&mut loader.finer(), &format!("lm_head.{i}"), shape))
                 .collect::<Result<_>>()?,
             decoder: Decoder::load(&mut loader.at("model"), &DecoderConfig::from(text), rope)?,
         })

@@ -56,8 +56,8 @@ impl Talker {
     pub(crate) fn load(loader: &mut Loader<'_>, config: &TalkerConfig) -> Result<Talker> {
         let shape = [config.text.vocab_size, config.text.hidden_size];
         Ok(Talker {
-            codec_embedding: loader.at("model.codec_embedding").matrix("weight", shape)?,
-            codec_head: Linear::load(loader, "codec_head", shape)?,
+            codec_embedding: loader.at("model.codec_embedding").kept().matrix("weight", shape)?,
+            codec_head: Linear::load(&mut loader.finer(), "codec_head", shape)?,
             text_projection: Projection::load(&mut loader.at("text_projection"), config)?,
             hidden_projection: Projection::load(&mut loader.at("hidden_projection"), config)?,
             decoder: load_decoder(&mut loader.at("model"), &config.text)?,

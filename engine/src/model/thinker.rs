@@ -52,11 +52,14 @@ impl Thinker {
         accept_layer: Option<usize>,
     ) -> Result<Thinker> {
         let shape = [config.vocab_size, config.hidden_size];
-        let embed_tokens = loader.at("model.embed_tokens").matrix("weight", shape)?;
-        let lm_head = if config.tie_word_embeddings {
-            Linear { weight: embed_tokens, bias: None }
+        let mut table = loader.at("model.embed_tokens");
+        let (embed_tokens, lm_head) = if config.tie_word_embeddings {
+            let weight = table.finer().matrix("weight", shape)?;
+            (weight, Linear { weight, bias: None })
         } else {
-            Linear::load(loader, "lm_head", shape)?
+            // Its rows are read one by one, so that their bytes cost no time.
+            let embed_tokens = table.kept().matrix("weight", shape)?;
+            (embed_tokens, Linear::load(&mut loader.finer(), "lm_head", shape)?)
         };
         let decoder = load_decoder(&mut loader.at("model"), config)?;
         Ok(Thinker { embed_tokens, decoder, lm_head, accept_layer })

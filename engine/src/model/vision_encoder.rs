@@ -126,6 +126,7 @@ pub(crate) struct Seen {
 
 impl VisionEncoder {
     pub(crate) fn load(loader: &mut Loader<'_>, config: &VisionConfig) -> Result<VisionEncoder> {
+        let loader = &mut loader.finer();
         let d = config.hidden_size;
         let patch = [config.in_channels, config.temporal_patch_size, config.patch_size, config.patch_size];
         let [c, t, h, w] = patch;

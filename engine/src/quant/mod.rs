@@ -84,6 +84,11 @@ impl Quant {
     }
 }
 
+/// What to multiply with in place of a division by the scale.
+fn inverse(d: f32) -> f32 {
+    if d > 0.0 { 1.0 / d } else { 0.0 }
+}
+
 /// The nearest half-precision number that is finite; zero for what is no number.
 fn to_f16(value: f32) -> f16 {
     if value.is_nan() { f16::ZERO } else { f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32())) }

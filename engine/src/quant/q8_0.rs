@@ -3,7 +3,7 @@
 //! One byte a weight in order; one scale a block. The error is at most 0.57 d: half a step, and what rounding d adds at its end; more where d is
 //! below the normal half-precision numbers, that is for blocks with no weight above 0.0078.
 
-use super::{BLOCK, ROUNDER, to_f16};
+use super::{BLOCK, ROUNDER, inverse, to_f16};
 
 /// Bytes of the quants of a block.
 pub(super) const QUANT_BYTES: usize = BLOCK;
@@ -19,7 +19,7 @@ pub(super) fn encode(row: &[[f32; BLOCK]], quants: &mut [u8], scales: &mut [u8])
         let d = to_f16(largest / MOST);
         *scale = d.to_le_bytes();
         let d = d.to_f32();
-        let inverse = if d > 0.0 { 1.0 / d } else { 0.0 };
+        let inverse = inverse(d);
         for (q, v) in quants.iter_mut().zip(block) {
             *q = ((v * inverse).clamp(-MOST, MOST) + ROUNDER - ROUNDER) as i8 as u8;
         }

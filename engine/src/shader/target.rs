@@ -20,6 +20,8 @@ pub struct Target {
     pub f16: bool,
     /// A cooperative matrix product, where there is a usable one.
     pub coop: Option<CoopShape>,
+    /// Whether rows that meet quantised weights may be taken in eight bits.
+    pub int8: bool,
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
     /// Invocations of a workgroup.

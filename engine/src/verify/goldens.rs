@@ -80,6 +80,11 @@ impl Goldens {
         })
     }
 
+    /// The folder once more, with nothing compared.
+    pub(super) fn reopened(&self) -> Result<Goldens> {
+        Goldens::open(&self.folder)
+    }
+
     /// Path of a file of the folder.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -4,6 +4,8 @@ mod dense;
 mod encoders;
 mod frontend;
 mod goldens;
+mod logits;
+mod pair;
 mod quantised;
 mod sound;
 mod speech;
@@ -17,7 +19,7 @@ use goldens::Goldens;
 
 use crate::cancel::Cancel;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::config::Config;
 
 /// One comparison.
@@ -48,8 +50,8 @@ impl Case {
 }
 
 /// Compares `engine` with the goldens of `folder`, a folder with a `manifest.json` or one that holds `omni` and `qwen3-dense`. Of a
-/// model with quantised weights, only the logits are judged, and what they do not need is listed as skipped. With
-/// `dump`, writes our tensors there under the goldens' own file and key names.
+/// model with quantised weights, only the logits are judged, against the checkpoint as it is stored, which in turn is held to the
+/// goldens; what that does not need is listed as skipped. With `dump`, writes our tensors there under the goldens' own file and key names.
 ///
 /// # Errors
 /// Those of reading the goldens, and of the engine on inputs that the goldens say it can take.
@@ -62,11 +64,11 @@ pub fn verify(engine: &mut Engine, folder: &Path, dump: Option<&Path>) -> Result
     let mut goldens = Goldens::open(&folder)?;
     let cancel = Cancel::new();
     text::verify(engine, &mut goldens)?;
-    if let Some(quant) = engine.model.thinker.embed_tokens.element.quant() {
+    if let Some(format) = engine.quantised() {
         if !dense {
             frontend::verify(engine, &mut goldens)?;
         }
-        quantised::verify(engine, quant, &mut goldens, &cancel)?;
+        quantised::verify(engine, format, &mut goldens, &cancel)?;
         goldens.skip_others("a model in few bits has other values");
     } else if dense {
         dense::verify(engine, &mut goldens, &cancel)?;
@@ -78,4 +80,18 @@ pub fn verify(engine: &mut Engine, folder: &Path, dump: Option<&Path>) -> Result
         sound::verify(engine, &mut goldens, &cancel)?;
     }
     goldens.finish(dump)
+}
+
+/// Compares what `engine`, whose weights are held in another format than the checkpoint's, predicts with what the checkpoint does
+/// as it is stored: after some questions, and its answers to them.
+///
+/// # Errors
+/// Those of loading the checkpoint once more, and of the engine; `Error::Input` where its format is the checkpoint's own.
+pub fn verify_format(engine: &mut Engine) -> Result<Vec<Case>> {
+    let Some(format) = engine.quantised() else {
+        let reason =
+            "without goldens, only a format of few bits can be compared with the checkpoint: q8_0 or q4";
+        return Err(Error::Input(reason.into()));
+    };
+    quantised::compare(engine, format, &Cancel::new())
 }

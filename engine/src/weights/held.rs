@@ -33,6 +33,11 @@ impl From<Format> for Held {
 }
 
 impl Held {
+    /// With eight bits where it would be fewer.
+    pub(super) fn finer(self) -> Held {
+        if self == Held::Quantised(Quant::Q4) { Held::Quantised(Quant::Q8_0) } else { self }
+    }
+
     /// What the elements of a matrix stored as `stored` become.
     pub(super) fn element(self, stored: DType) -> Element {
         match self {

@@ -66,6 +66,13 @@ impl<'a> Loader<'a> {
         Loader { source: self.source.clone(), memory: self.memory, held, cache_element: self.cache_element }
     }
 
+    /// The same names, whose matrices are held in eight bits at least: for those that few bits harm most, or whose bytes cost
+    /// little.
+    pub(crate) fn finer(&mut self) -> Loader<'_> {
+        let source = self.source.clone();
+        Loader { source, memory: self.memory, held: self.held.finer(), cache_element: self.cache_element }
+    }
+
     /// Has caches hold keys and values in f32, where `exact`; they take f16 otherwise.
     pub(crate) fn with_exact_caches(self, exact: bool) -> Loader<'a> {
         Loader { cache_element: if exact { Element::F32 } else { Element::F16 }, ..self }

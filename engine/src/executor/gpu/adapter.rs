@@ -132,6 +132,7 @@ pub(super) fn target(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Target {
             .contains(Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
         f16: features.contains(Features::SHADER_F16),
+        int8: true,
         coop: if coop { coop_shape(adapter) } else { None },
         workgroup_bytes: limits.max_compute_workgroup_storage_size,
         workgroup_size: limits.max_compute_invocations_per_workgroup,

@@ -59,6 +59,12 @@ impl Context {
         self
     }
 
+    /// The same, but keeps to f32 where weights are quantised.
+    pub(crate) fn without_int8(mut self) -> Context {
+        self.target.int8 = false;
+        self
+    }
+
     /// Name of the adapter and its driver.
     pub(crate) fn description(&self) -> String {
         let wgpu::AdapterInfo { name, driver, driver_info, .. } = &self.info;

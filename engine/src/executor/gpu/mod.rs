@@ -52,13 +52,13 @@ pub(crate) struct Gpu {
 
 impl Gpu {
     /// On a window's device, or else on the best adapter that there is. `software` allows one that is a program of the processor; `exact`
-    /// takes a device of its own, and no matrix cores, whose factors are f16.
+    /// takes a device of its own, no matrix cores, whose factors are f16, and no products in eight bits.
     ///
     /// # Errors
     /// `Error::Device` where no adapter can be used.
     pub(crate) fn open(software: bool, exact: bool, shared: Option<&SharedDevice>) -> Result<Gpu> {
         if exact {
-            return Ok(Gpu::over(Arc::new(Context::open(software)?.without_matrix_cores())));
+            return Ok(Gpu::over(Arc::new(Context::open(software)?.without_matrix_cores().without_int8())));
         }
         let shared = shared.map(SharedDevice::context);
         let usable =

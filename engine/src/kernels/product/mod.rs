@@ -23,6 +23,12 @@ const FEW_ROWS: usize = 4 * teams::MOST_COLUMNS;
 /// The same where each row chooses matrices of its own, so that what some rows have chosen alike is read again.
 const FEW_CHOOSING: usize = teams::MOST_COLUMNS;
 
+/// Whether rows `x` are few enough, at most `few`, for the shaders that only read a matrix; these take x in eight bits where weights are
+/// quantised.
+fn suit_reading(x: Buffer, few: usize, weight: Buffer, low: &Lowering<'_>) -> bool {
+    x.rows() <= few && (low.target().int8 || weight.element.quant().is_none())
+}
+
 /// Lowers [`super::linear`].
 pub(super) fn linear(
     x: Buffer,
@@ -31,7 +37,7 @@ pub(super) fn linear(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match x.rows() <= FEW_ROWS {
+    match suit_reading(x, FEW_ROWS, weight, low) {
         true => matvec::linear(x, None, weight, epilogue, out, low),
         false => matmul::linear(x, weight, epilogue, out, low),
     }
@@ -45,7 +51,7 @@ pub(super) fn projections(
     outputs: &[Buffer],
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match x.rows() <= FEW_ROWS {
+    match suit_reading(x, FEW_ROWS, matrices[0].0, low) {
         true => matvec::projections(x, norm, matrices, outputs, low),
         false => matmul::projections(x, norm, matrices, outputs, low),
     }
@@ -60,7 +66,7 @@ pub(super) fn gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match x.rows() <= FEW_ROWS {
+    match suit_reading(x, FEW_ROWS, gate, low) {
         true => matvec::gated(x, norm, None, gate, up, out, low),
         false => matmul::gate_up(x, norm, gate, up, out, low),
     }
@@ -76,7 +82,7 @@ pub(super) fn expert_gate_up(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match x.rows() <= FEW_CHOOSING {
+    match suit_reading(x, FEW_CHOOSING, gate, low) {
         true => matvec::gated(x, norm, Some(index), gate, up, out, low),
         false => grouped::gate_up(x, norm, index, gate, up, out, low),
     }
@@ -92,7 +98,7 @@ pub(super) fn expert_down(
     out: Buffer,
     low: &mut Lowering<'_>,
 ) -> Result<()> {
-    match index.rows() <= FEW_CHOOSING {
+    match suit_reading(index, FEW_CHOOSING, down, low) {
         true => matvec::experts(mid, index, weight, down, residual, out, low),
         false => grouped::down(mid, index, weight, down, residual, out, low),
     }

@@ -29,16 +29,16 @@ pub(crate) use products::with_scratch;
 /// Rows of x in the form in which they meet weights.
 pub(crate) enum Activations<'a> {
     Plain(Vec<&'a [f32]>),
-    /// For quantised weights.
+    /// For quantised weights where speed counts.
     Int8(int8::Rows),
 }
 
 impl Isa {
-    /// Rows of x `[k]`, for products with weights held as `element`.
-    pub(crate) fn activations(self, x: Vec<&[f32]>, element: Element) -> Activations<'_> {
+    /// Rows of x `[k]`, for products with weights held as `element`; where these are quantised, in eight bits if `int8`.
+    pub(crate) fn activations(self, x: Vec<&[f32]>, element: Element, int8: bool) -> Activations<'_> {
         match element {
-            Element::Q8_0 | Element::Q4 => Activations::Int8(int8::Rows::new(self, &x)),
-            Element::F32 | Element::F16 | Element::Bf16 | Element::U32 => Activations::Plain(x),
+            Element::Q8_0 | Element::Q4 if int8 => Activations::Int8(int8::Rows::new(self, &x)),
+            _ => Activations::Plain(x),
         }
     }
 
@@ -54,7 +54,12 @@ impl Isa {
         match (weight, x) {
             (Matrix::Plain(weight), Activations::Plain(x)) => self.plain_products(weight, &x[which], sink),
             (Matrix::Quantised(weight), Activations::Int8(x)) => int8::products(self, weight, x, which, sink),
-            _ => unreachable!("x was made for weights of this type"),
+            (Matrix::Quantised(weight), Activations::Plain(x)) => {
+                let mut wide = vec![0.0; weight.rows() * weight.row];
+                wide.chunks_mut(weight.row).enumerate().for_each(|(i, row)| weight.read_row(i, row));
+                self.plain_products(Weight::F32(&wide), &x[which], sink);
+            }
+            (Matrix::Plain(_), Activations::Int8(_)) => unreachable!("x was made for weights of this type"),
         }
     }
 

@@ -10,6 +10,7 @@ const LAPTOP: Target = Target {
     subgroup: Some((32, 64)),
     f16: true,
     coop: Some(CoopShape { m: 16, n: 16, k: 16 }),
+    int8: true,
     workgroup_bytes: 65_536,
     workgroup_size: 1024,
     groups: 65_535,

@@ -23,7 +23,7 @@ fn products(isa: Isa, element: Element, part: &[u8], x: &[f32], k: usize) -> Vec
     let weight = Matrix::Quantised(Blocks::of(quant, k, part));
     let x: Vec<&[f32]> = x.chunks(k).collect();
     let count = x.len();
-    let x: Activations<'_> = isa.activations(x, element);
+    let x: Activations<'_> = isa.activations(x, element, true);
     let mut out = Vec::new();
     isa.products(weight, &x, 0..count, |c, sums| {
         assert_eq!(out.len(), c * sums.len(), "rows of x come in order");
