@@ -60,7 +60,7 @@ impl Executor {
         shared: Option<&SharedDevice>,
     ) -> Result<(Executor, Option<String>)> {
         let cpu = || Ok(Executor::Cpu(cpu::Cpu::new(options.threads)?));
-        let gpu = |software| Ok(Executor::Gpu(Box::new(gpu::Gpu::open(software, options.exact, shared)?)));
+        let gpu = |software| Ok(Executor::Gpu(Box::new(gpu::Gpu::open(software, options, shared)?)));
         match options.device {
             Device::Cpu => Ok((cpu()?, None)),
             Device::Gpu => Ok((gpu(true)?, None)),

@@ -1,10 +1,12 @@
 //! A device with the pipelines made on it, shared by everything that runs there.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::adapter;
 use super::fault::Faults;
+use super::kept::Kept;
 use crate::error::Result;
 use crate::shader::{self, Access, Dispatch, Target, Variant};
 
@@ -32,6 +34,8 @@ pub(crate) struct Context {
     pub(super) target: Target,
     pub(super) faults: Arc<Faults>,
     pipelines: Mutex<HashMap<Key, Pipeline>>,
+    /// What its driver has compiled, on disk; nowhere where nobody said where, or where it gives nothing out.
+    kept: OnceLock<Option<Kept>>,
 }
 
 impl Context {
@@ -44,6 +48,21 @@ impl Context {
             device,
             queue,
             pipelines: Mutex::default(),
+            kept: OnceLock::new(),
+        }
+    }
+
+    /// Has pipelines made from now on kept in `folder`, and what was kept there used. The first folder counts.
+    pub(super) fn keep_pipelines(&self, folder: &Path) {
+        self.kept.get_or_init(|| Kept::open(self, folder));
+    }
+
+    /// Writes what is to be kept of the pipelines, where there is something new.
+    pub(super) fn save_pipelines(&self) {
+        if let Some(Some(kept)) = self.kept.get()
+            && self.faults.loss().is_none()
+        {
+            kept.save();
         }
     }
 
@@ -123,7 +142,7 @@ impl Context {
                 constants: &constants,
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.kept.get().and_then(Option::as_ref).map(Kept::cache),
         });
         Pipeline { pipeline, layout }
     }

@@ -4,6 +4,7 @@
 mod adapter;
 mod context;
 mod fault;
+mod kept;
 mod memory;
 mod pace;
 mod program;
@@ -31,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::executor::{Meter, Room, room};
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Recording};
+use crate::settings::Options;
 use crate::shape::Shape;
 
 /// How long a device may be silent before it counts as lost.
@@ -48,22 +50,24 @@ pub(crate) struct Gpu {
 }
 
 impl Gpu {
-    /// On a window's device, or else on the best adapter that there is. `software` allows one that is a program of the processor; `exact`
-    /// takes a device of its own, and no matrix cores, whose factors are f16.
+    /// On a window's device, or else on the best adapter that there is. `software` allows one that is a program of the processor. For
+    /// exact results, on a device of its own, without matrix cores, whose factors are f16.
     ///
     /// # Errors
     /// `Error::Device` where no adapter can be used.
-    pub(crate) fn open(software: bool, exact: bool, shared: Option<&SharedDevice>) -> Result<Gpu> {
-        if exact {
-            return Ok(Gpu::over(Arc::new(Context::open(software)?.without_matrix_cores())));
-        }
-        let shared = shared.map(SharedDevice::context);
+    pub(crate) fn open(software: bool, options: &Options, shared: Option<&SharedDevice>) -> Result<Gpu> {
         let usable =
             |c: &Arc<Context>| c.faults.loss().is_none() && (software || !adapter::is_software(&c.info));
-        match shared.filter(usable) {
-            Some(context) => Ok(Gpu::over(context)),
-            None => Ok(Gpu::over(Arc::new(Context::open(software)?))),
+        let shared = shared.filter(|_| !options.exact).map(SharedDevice::context).filter(usable);
+        let context = match shared {
+            Some(context) => context,
+            None if options.exact => Arc::new(Context::open(software)?.without_matrix_cores()),
+            None => Arc::new(Context::open(software)?),
+        };
+        if let Some(folder) = &options.pipelines {
+            context.keep_pipelines(folder);
         }
+        Ok(Gpu::over(context))
     }
 
     /// On a device that others use too.
@@ -209,6 +213,12 @@ impl Gpu {
     /// The values that a run has set out for the host. Blocks until they are there.
     pub(crate) fn collect(&mut self, pending: Pending) -> Result<Vec<u32>> {
         Ok(bytemuck::pod_collect_to_vec(&self.memory.readback.collect(pending)?))
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        self.context.save_pipelines();
     }
 }
 
