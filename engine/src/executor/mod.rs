@@ -126,6 +126,18 @@ impl Executor {
         }
     }
 
+    /// Makes the pipelines that `work` takes, on all threads of the processor, so that none is made while somebody waits for an
+    /// answer. `work` is given an executor that runs nothing, and states of its own. Nothing to do on the processor.
+    ///
+    /// # Errors
+    /// Those of `work`, and `Error::Device` for what the driver refuses.
+    pub(crate) fn warm_up(&self, work: impl FnOnce(&mut Executor) -> Result<()>) -> Result<()> {
+        match self {
+            Executor::Gpu(gpu) => gpu.make_pipelines(&Outline::of(gpu.target().clone(), work)?),
+            Executor::Cpu(_) | Executor::Outline(_) => Ok(()),
+        }
+    }
+
     /// Does once what every run of `recording` needs. What it reads and writes must not be freed before its last run.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ use crate::executor::{Meter, Room, room};
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Recording};
 use crate::settings::Options;
+use crate::shader::{Blueprint, Target};
 use crate::shape::Shape;
 
 /// How long a device may be silent before it counts as lost.
@@ -108,7 +109,7 @@ impl Gpu {
 
     /// Bytes of scratch memory that `recording` takes.
     pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
-        program::scratch_bytes(&self.context.target, recording)
+        program::scratch_bytes(self.target(), recording)
     }
 
     /// For tests: see [`Context::destroy_after`].
@@ -123,6 +124,24 @@ impl Gpu {
     /// The tensors tapped since the last call, by name.
     pub(crate) fn take_taps(&mut self) -> BTreeMap<String, (Shape, Constant)> {
         std::mem::take(&mut self.taps)
+    }
+
+    /// What its shaders are chosen by.
+    pub(crate) fn target(&self) -> &Target {
+        self.context.target()
+    }
+
+    /// Makes pipelines before a recording needs them, and keeps them.
+    pub(crate) fn make_pipelines(&self, wanted: &[Blueprint]) -> Result<()> {
+        self.context.make_pipelines(wanted)?;
+        self.context.save_pipelines();
+        Ok(())
+    }
+
+    /// The pipelines that its device has.
+    #[cfg(test)]
+    pub(crate) fn pipelines(&self) -> std::collections::HashSet<Blueprint> {
+        self.context.pipelines()
     }
 
     /// Makes a recording ready to run: pipelines, bind groups, scratch.

@@ -123,7 +123,7 @@ fn uses(dispatches: &[Dispatch]) -> impl Iterator<Item = (usize, &Buffer)> {
 }
 
 fn step(context: &Context, places: &Places<'_>, dispatch: &Dispatch, kernel: &'static str) -> Result<Step> {
-    let pipeline = context.pipeline(dispatch)?;
+    let pipeline = context.pipeline(&dispatch.blueprint())?;
     let entries: Vec<_> = (0..)
         .zip(&dispatch.bindings)
         .map(|(binding, b)| {

@@ -104,7 +104,7 @@ fn fill(
         Dispatch::new("noise").define(define).write(place).size(start / 4).size(words),
         Dispatch::param,
     );
-    let pipeline = context.pipeline(&dispatch)?;
+    let pipeline = context.pipeline(&dispatch.blueprint())?;
     let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
         layout: &pipeline.layout,
