@@ -286,7 +286,7 @@ impl Worker {
 }
 
 /// Has everything ready that a turn takes.
-fn warm(session: Session) -> engine::Result<Session> {
+fn warm(mut session: Session) -> engine::Result<Session> {
     let begun = Instant::now();
     session.warm_up()?;
     tracing::info!(ms = begun.elapsed().as_secs_f64() * 1e3, "pipelines made");

@@ -131,9 +131,9 @@ impl Executor {
     ///
     /// # Errors
     /// Those of `work`, and `Error::Device` for what the driver refuses.
-    pub(crate) fn warm_up(&self, work: impl FnOnce(&mut Executor) -> Result<()>) -> Result<()> {
+    pub(crate) fn warm_up(&mut self, work: impl FnOnce(&mut Executor) -> Result<()>) -> Result<()> {
         match self {
-            Executor::Gpu(gpu) => gpu.make_pipelines(&Outline::of(gpu.target().clone(), work)?),
+            Executor::Gpu(gpu) => gpu.make_pipelines(Outline::of(gpu.target().clone(), work)?),
             Executor::Cpu(_) | Executor::Outline(_) => Ok(()),
         }
     }

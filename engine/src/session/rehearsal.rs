@@ -35,8 +35,8 @@ impl Session {
     ///
     /// # Errors
     /// `Error::Device` for what the driver refuses, as the turn would tell it, and `Error::DeviceLost`.
-    pub fn warm_up(&self) -> Result<()> {
-        let Engine { executor, model, config, generation, .. } = &self.engine;
+    pub fn warm_up(&mut self) -> Result<()> {
+        let Engine { executor, model, config, generation, .. } = &mut self.engine;
         let (text, speech) = sampling(&self.settings, generation, config)?;
         executor.warm_up(|outline| {
             let mut device = Device { executor: outline, cancel: &Cancel::new() };

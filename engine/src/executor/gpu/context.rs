@@ -97,6 +97,32 @@ impl Context {
         wanted.par_iter().try_for_each(|wanted| self.pipeline(wanted).map(drop))
     }
 
+    /// One run of a pipeline that binds `bound` in this order, as work to be submitted.
+    pub(super) fn encode(
+        &self,
+        wanted: &Blueprint,
+        bound: Vec<wgpu::BindingResource<'_>>,
+        params: &[u32],
+        [x, y, z]: [u32; 3],
+    ) -> Result<wgpu::CommandBuffer> {
+        let Pipeline { pipeline, layout } = self.pipeline(wanted)?;
+        let entries: Vec<_> =
+            (0..).zip(bound).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &layout,
+            entries: &entries,
+        });
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bind_group, &[]);
+        pass.set_immediates(0, bytemuck::cast_slice(params));
+        pass.dispatch_workgroups(x, y, z);
+        drop(pass);
+        Ok(encoder.finish())
+    }
+
     fn make(&self, wanted: &Blueprint) -> Result<Pipeline> {
         let source = shader::wgsl(&wanted.variant)?;
         self.accepted(wanted.variant.shader, || self.compile(source, wanted))

@@ -4,6 +4,7 @@
 mod adapter;
 mod context;
 mod fault;
+mod first_runs;
 mod kept;
 mod memory;
 mod pace;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use context::Context;
+use first_runs::FirstRuns;
 use memory::Residents;
 use pace::Pace;
 pub(crate) use program::Program;
@@ -46,6 +48,8 @@ pub(crate) struct Gpu {
     scratch: Scratch,
     pace: Pace,
     taps: BTreeMap<String, (Shape, Constant)>,
+    /// Under way where the driver compiles at first runs.
+    first_runs: Option<FirstRuns>,
     /// Sums over the steps, where somebody wants them; each run is waited for then.
     pub(super) meter: Option<Meter>,
 }
@@ -79,6 +83,7 @@ impl Gpu {
             scratch: Scratch::default(),
             pace: Pace::default(),
             taps: BTreeMap::new(),
+            first_runs: None,
             meter: None,
         }
     }
@@ -132,9 +137,12 @@ impl Gpu {
     }
 
     /// Makes pipelines before a recording needs them, and keeps them.
-    pub(crate) fn make_pipelines(&self, wanted: &[Blueprint]) -> Result<()> {
-        self.context.make_pipelines(wanted)?;
+    pub(crate) fn make_pipelines(&mut self, wanted: Vec<Blueprint>) -> Result<()> {
+        self.context.make_pipelines(&wanted)?;
         self.context.save_pipelines();
+        if adapter::is_software(&self.context.info) {
+            self.first_runs = Some(FirstRuns::begin(self.context.info.clone(), wanted));
+        }
         Ok(())
     }
 

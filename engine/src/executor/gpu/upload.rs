@@ -104,20 +104,9 @@ fn fill(
         Dispatch::new("noise").define(define).write(place).size(start / 4).size(words),
         Dispatch::param,
     );
-    let pipeline = context.pipeline(&dispatch.blueprint())?;
-    let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout: &pipeline.layout,
-        entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
-    });
-    let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-    pass.set_pipeline(&pipeline.pipeline);
-    pass.set_bind_group(0, &bind_group, &[]);
-    pass.set_immediates(0, bytemuck::cast_slice(&dispatch.params));
-    pass.dispatch_workgroups(GROUPS, 1, 1);
-    drop(pass);
-    context.submit(Some(encoder.finish()));
+    let bound = vec![buffer.as_entire_binding()];
+    let work = context.encode(&dispatch.blueprint(), bound, &dispatch.params, [GROUPS, 1, 1])?;
+    context.submit(Some(work));
     Ok(())
 }
 
