@@ -225,7 +225,7 @@ fn frames_keep_coming_while_the_windows_own_device_answers() {
     let arguments = [&arguments[..], &[model.as_os_str()]].concat();
     let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
     // A software driver compiles what runs first on the queue that frames go through too.
-    println!("{}", wait_for_log(&log, "pipelines have run", 0, 300));
+    println!("{}", wait_for_log(&log, "pipelines have run", 0, 600));
     for turn in 1..=3 {
         let before = log_length(&log);
         write(&desktop, "count to ten");

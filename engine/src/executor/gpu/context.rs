@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(super) info: wgpu::AdapterInfo,
     pub(super) target: Target,
     pub(super) faults: Arc<Faults>,
+    /// Whether the processor can write weights where shaders read them.
+    pub(super) mappable: bool,
     pipelines: Mutex<HashMap<Blueprint, Slot>>,
     /// What its driver has compiled, on disk; nowhere where nobody said where, or where it gives nothing out.
     kept: OnceLock<Option<Kept>>,
@@ -41,6 +43,7 @@ impl Context {
             target: adapter::target(adapter, &device),
             info: adapter.get_info(),
             faults: Faults::of(&device),
+            mappable: device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
             device,
             queue,
             pipelines: Mutex::default(),
@@ -178,6 +181,13 @@ impl Context {
     #[cfg(test)]
     pub(crate) fn pipelines(&self) -> std::collections::HashSet<Blueprint> {
         guard(&self.pipelines).keys().cloned().collect()
+    }
+
+    /// The same, as if the adapter did not share its memory.
+    #[cfg(test)]
+    pub(crate) fn without_mapping(mut self) -> Context {
+        self.mappable = false;
+        self
     }
 
     /// The same, as if the adapter had no subgroups.

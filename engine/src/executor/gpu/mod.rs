@@ -14,6 +14,7 @@ mod scratch;
 mod shared;
 mod timer;
 mod upload;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) use readback::Pending;
 use scratch::Scratch;
 pub use shared::SharedDevice;
 use timer::Timer;
+use wgpu::BufferUsages as Usage;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -263,7 +265,19 @@ impl Context {
     /// # Errors
     /// `Error::Device` where it does not fit the adapter or its memory.
     fn buffer(&self, label: &str, size: u64) -> Result<wgpu::Buffer> {
-        use wgpu::BufferUsages as Usage;
+        self.buffer_in(label, size, Usage::empty(), false)
+    }
+
+    /// A weight's buffer, zeroed: in memory that the processor sees too where it shares the adapter's, and `mapped` there.
+    ///
+    /// # Errors
+    /// As [`Context::buffer`].
+    fn weight(&self, size: u64, mapped: bool) -> Result<wgpu::Buffer> {
+        let usage = if self.mappable { Usage::MAP_WRITE } else { Usage::empty() };
+        self.buffer_in("weight", size, usage, mapped && self.mappable)
+    }
+
+    fn buffer_in(&self, label: &str, size: u64, usage: Usage, mapped: bool) -> Result<wgpu::Buffer> {
         // Shaders may load 16 bytes at once, and no binding may be empty.
         let size = size.next_multiple_of(16).max(16);
         let limit =
@@ -278,8 +292,8 @@ impl Context {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
                 size,
-                usage: Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
-                mapped_at_creation: false,
+                usage: usage | Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
+                mapped_at_creation: mapped,
             })
         })
     }
