@@ -5,7 +5,7 @@
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
@@ -164,7 +164,8 @@ impl Worker {
         self.session = None;
         self.building = None;
         let loaded = Engine::load_with(folder, &self.start.options, &self.start.host)
-            .and_then(|engine| Session::new(engine, self.start.settings.clone()));
+            .and_then(|engine| Session::new(engine, self.start.settings.clone()))
+            .and_then(warm);
         match loaded {
             Ok(session) => {
                 let info = session.engine().info().clone();
@@ -201,7 +202,7 @@ impl Worker {
         tracing::warn!(reason, "the model is loaded anew");
         self.building = None;
         self.start.events.send(Event::Rebuilding);
-        match session.rebuild() {
+        match session.rebuild().and_then(|()| session.warm_up()) {
             Ok(()) => {
                 let info = session.engine().info().clone();
                 tracing::info!(device = info.device, load_ms = info.load_ms, "model rebuilt");
@@ -282,6 +283,14 @@ impl Worker {
             self.work(job, jobs);
         }
     }
+}
+
+/// Has everything ready that a turn takes.
+fn warm(mut session: Session) -> engine::Result<Session> {
+    let begun = Instant::now();
+    session.warm_up()?;
+    tracing::info!(ms = begun.elapsed().as_secs_f64() * 1e3, "pipelines made");
+    Ok(session)
 }
 
 /// One answer while it is being made.

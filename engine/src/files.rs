@@ -1,4 +1,4 @@
-//! Reads the small files of a checkpoint folder (configs, tokenizer, templates) with a limit on their size.
+//! Reads the small files of a checkpoint folder (configs, tokenizer, templates) with a limit on their size, and writes files whole.
 //!
 //! Not for weights: those are mapped, see [`crate::weights`].
 
@@ -86,6 +86,24 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(|source| io_error(path, source))
 }
 
+/// Writes the whole file, and its folder where that is missing. Whoever reads it meanwhile finds what was there before.
+///
+/// # Errors
+/// The system's; what was there before stays.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    // A name in the same folder that no other process writes to.
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    let beside = path.with_file_name(name);
+    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = std::fs::remove_file(&beside);
+    })
+}
+
 pub(crate) fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }
@@ -113,6 +131,22 @@ mod tests {
         assert!(matches!(read(dir.path()), Err(Error::Checkpoint { .. })));
         assert!(matches!(read(&dir.path().join("x")), Err(Error::Io { .. })));
         assert!(read_optional(&dir.path().join("x")).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_is_written_whole_or_stays_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/folder/x");
+        for contents in ["one", "two"] {
+            write(&path, contents.as_bytes()).unwrap();
+            assert_eq!(read_text(&path).unwrap(), contents);
+        }
+        // A folder in its place is not replaced, and nothing is left beside it.
+        write(&dir.path().join("new"), b"x").unwrap_err();
+        write(&path.join("y"), b"x").unwrap_err();
+        assert_eq!(read_text(&path).unwrap(), "two");
+        let names = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
+        assert_eq!((names(dir.path()), names(&dir.path().join("new/folder"))), (1, 1));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a user of the engine can choose.
 
+use std::path::PathBuf;
+
 /// Where the model runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Device {
@@ -54,6 +56,8 @@ pub struct Options {
     pub exact: bool,
     /// How matrices of weights are held; as the checkpoint stores them where `None`.
     pub format: Option<Format>,
+    /// Folder where compiled shaders are kept for the next start, made where it is missing; they are kept nowhere where `None`.
+    pub pipelines: Option<PathBuf>,
 }
 
 /// How one kind of token is chosen from its logits.

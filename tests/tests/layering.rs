@@ -43,7 +43,18 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     (
         "executor",
-        &["error", "quant", "shape", "settings", "cancel", "recording", "shader", "memory", "kernels"],
+        &[
+            "error",
+            "quant",
+            "shape",
+            "settings",
+            "cancel",
+            "files",
+            "recording",
+            "shader",
+            "memory",
+            "kernels",
+        ],
     ),
     (
         "engine",

@@ -64,7 +64,8 @@ impl ModelOptions {
             FormatOption::Q8_0 => Format::Q8_0,
             FormatOption::Q4 => Format::Q4,
         });
-        Options { device, threads: self.threads, format, ..Options::default() }
+        let pipelines = cache_folder().map(|folder| folder.join("pipelines"));
+        Options { device, threads: self.threads, format, pipelines, ..Options::default() }
     }
 
     /// Whether the model may run on a graphics processor.
@@ -91,6 +92,16 @@ impl ModelOptions {
             ),
         }
     }
+}
+
+/// Where the program keeps what it could make again: in the folder that the desktop names for that.
+fn cache_folder() -> Option<PathBuf> {
+    // What is not an absolute path counts as not set.
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let base = folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache")));
+    base.map(|base| base.join("colloquy"))
 }
 
 /// How answers are made.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Bench;
 use super::parts::{loaded, speech};
-use super::stages::{FRAMES_AT_ONCE, Measured, Size, median, wave};
+use super::stages::{Measured, Size, median};
 use crate::audio::Audio;
 use crate::audio::mel::{MelConfig, Stream};
 use crate::engine::SPEECH_RATE_HZ;
@@ -14,11 +14,11 @@ use crate::model::audio_encoder::AudioEncoder;
 use crate::model::config::{Config, OmniConfig};
 use crate::model::positions::MediaIds;
 use crate::recording::Buffer;
-use crate::session::Device;
 use crate::session::media::encode_clip;
 use crate::session::prompt::{Encoded, Prompt};
 use crate::session::reader::{Reader, ReaderMark};
 use crate::session::speaker::{Speaker, SpeakerMark, Stretch};
+use crate::session::{Device, rehearsal};
 
 /// Length of the question.
 const QUESTION_SECONDS: usize = 5;
@@ -35,7 +35,8 @@ const LINE_BREAK: u32 = 0;
 impl Bench {
     pub(super) fn speech(&mut self) -> Result<Measured> {
         // As many as code2wav has decoded when they are made.
-        let (frames, context) = (self.frames().next_multiple_of(FRAMES_AT_ONCE), self.options.context);
+        let (frames, context) =
+            (self.frames().next_multiple_of(Speaker::FRAMES_AT_ONCE), self.options.context);
         let samples = speech(&self.config)?.code2wav.samples_per_frame();
         let mut speaker = self.speaker()?;
         let size = Size { tokens: 1, context, steps: frames };
@@ -88,7 +89,7 @@ impl Bench {
     ) -> Result<()> {
         reader.rewind(read);
         speaker.rewind(&mut self.runner(), heard);
-        let samples = wave(QUESTION_SECONDS * Audio::SAMPLE_RATE_HZ as usize);
+        let samples = rehearsal::wave(QUESTION_SECONDS * Audio::SAMPLE_RATE_HZ as usize);
         let (held, last) = samples.split_at(samples.len() - LAST_SAMPLES);
         let mut stream = Stream::new(&mel(omni(&self.config)?))?;
         stream.push(held)?;

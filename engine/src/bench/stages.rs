@@ -4,20 +4,15 @@ use std::time::Instant;
 
 use super::parts::{loaded, speech};
 use super::{Bench, FrameGaps, Stage};
-use crate::engine::ROWS_AT_ONCE;
 use crate::error::Result;
 use crate::executor::{Executor, Meter};
-use crate::image::Patches;
 use crate::kernels::sample;
 use crate::model::audio_encoder::Clip;
-use crate::model::config::Config;
-use crate::model::positions::{MediaIds, Walk};
-use crate::recording::Recording;
-use crate::session::Device;
-use crate::session::prompt::Prompt;
+use crate::model::config::{Config, VisionConfig};
 use crate::session::reader::Reader;
-use crate::session::speaker::{Opening, Speaker, SpeakerMark, SpeechSampling, Stretch};
+use crate::session::speaker::{Speaker, SpeechSampling};
 use crate::session::vocoder::Vocoder;
+use crate::session::{Device, rehearsal};
 
 /// Stages of a model with this config on this executor.
 pub(super) fn of(config: &Config, executor: &Executor) -> Vec<Stage> {
@@ -30,14 +25,8 @@ pub(super) fn of(config: &Config, executor: &Executor) -> Vec<Stage> {
     Stage::ALL.into_iter().filter(has).collect()
 }
 
-/// Frames that code2wav is given at once, as in a session once speech is under way.
-pub(super) const FRAMES_AT_ONCE: usize = 4;
-
 /// Speech frames for each token that was asked for: 16 frames, over a second, for the usual 128 tokens.
 const TOKENS_A_FRAME: usize = 8;
-
-/// Side of the picture, in merged patches.
-const PICTURE_SIDE: usize = 14;
 
 /// What a stage gave.
 pub(super) struct Measured {
@@ -114,39 +103,27 @@ impl Bench {
             Config::Omni(omni) => omni.thinker.audio.num_mel_bins,
             Config::Dense(_) => 0,
         };
-        let features = wave(frames * bins);
+        let features = rehearsal::wave(frames * bins);
         self.repeat(size, |bench| {
             let begun = Instant::now();
             let encoder = loaded(bench.parts.audio_encoder.as_ref(), "audio encoder")?;
-            let mut rec = Recording::new();
-            let rows = encoder.record(&mut rec, &[Clip { features: &features, frames }], true)?;
             let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
-            let kept = device.run_keeping(rec, &[rows])?;
-            kept.into_iter().for_each(|buffer| device.memory().free(buffer));
+            let rows = rehearsal::hear(&mut device, encoder, &Clip { features: &features, frames })?;
+            device.memory().free(rows);
             Ok(begun)
         })
     }
 
     fn vision_encoder(&mut self) -> Result<Measured> {
-        let (merge, values) = match &self.config {
-            Config::Omni(omni) => {
-                (omni.thinker.vision.spatial_merge_size, omni.thinker.vision.patch_values())
-            }
-            Config::Dense(_) => (1, 0),
-        };
-        let side = PICTURE_SIDE * merge;
-        let patches = Patches { pixel_values: wave(side * side * values), grid: [1, side, side] };
+        let patches = rehearsal::picture(vision(&self.config)?, rehearsal::PICTURE_SIDE);
         let encoder = loaded(self.parts.vision_encoder.as_ref(), "vision encoder")?;
         let size = Size { tokens: encoder.tokens(patches.grid), context: 0, steps: 1 };
         self.repeat(size, |bench| {
             let begun = Instant::now();
             let encoder = loaded(bench.parts.vision_encoder.as_ref(), "vision encoder")?;
-            let mut rec = Recording::new();
-            let seen = encoder.record(&mut rec, &patches)?;
-            let results: Vec<_> = std::iter::once(seen.merged).chain(seen.deepstack).collect();
             let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
-            let kept = device.run_keeping(rec, &results)?;
-            kept.into_iter().for_each(|buffer| device.memory().free(buffer));
+            let rows = rehearsal::see(&mut device, encoder, &patches)?;
+            rows.into_iter().for_each(|buffer| device.memory().free(buffer));
             Ok(begun)
         })
     }
@@ -166,13 +143,13 @@ impl Bench {
     }
 
     fn code2wav(&mut self) -> Result<Measured> {
-        let steps = self.frames().div_ceil(FRAMES_AT_ONCE);
+        let steps = self.frames().div_ceil(Speaker::FRAMES_AT_ONCE);
         let config = &speech(&self.config)?.code2wav;
         let (groups, codes) = (config.num_quantizers, config.codebook_size as u32);
-        let frames: Vec<Vec<u32>> = (0..FRAMES_AT_ONCE)
-            .map(|frame| ids(groups * (frame + 1), codes)[groups * frame..].to_vec())
+        let frames: Vec<Vec<u32>> = (0..Speaker::FRAMES_AT_ONCE)
+            .map(|frame| rehearsal::ids(groups * (frame + 1), codes)[groups * frame..].to_vec())
             .collect();
-        let size = Size { tokens: FRAMES_AT_ONCE, context: 0, steps };
+        let size = Size { tokens: Speaker::FRAMES_AT_ONCE, context: 0, steps };
         let code2wav = loaded(self.parts.code2wav(), "code2wav")?;
         let mut vocoder = Vocoder::new(self.executor.memory(), code2wav)?;
         self.repeat(size, |bench| {
@@ -244,7 +221,7 @@ impl Bench {
     pub(super) fn reader(&mut self) -> Result<Reader> {
         let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
-        let params = sampling(0.6, 20, 0.95);
+        let (params, _) = samplings(&self.config);
         let mut reader = Reader::new(&mut device, thinker, params.clone())?;
         reader.set_sampling(&mut device, params, 0)?;
         Ok(reader)
@@ -254,13 +231,7 @@ impl Bench {
     pub(super) fn read(&mut self, reader: &mut Reader, tokens: usize) -> Result<()> {
         let thinker = loaded(self.parts.thinker.as_ref(), "thinker")?;
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
-        let mut prompt = Prompt::text(ids(tokens, thinker.embed_tokens.rows() as u32));
-        prompt.place(reader.mark().walk, NO_MEDIA);
-        for start in (0..tokens).step_by(ROWS_AT_ONCE) {
-            let end = tokens.min(start + ROWS_AT_ONCE);
-            reader.read(&mut device, thinker, &prompt, start..end, false, end == tokens)?;
-        }
-        Ok(())
+        rehearsal::read(&mut device, thinker, reader, tokens)
     }
 
     /// Writes so many tokens.
@@ -276,10 +247,7 @@ impl Bench {
     /// Samples as the published checkpoints do, but never ends.
     pub(super) fn speaker(&mut self) -> Result<Speaker> {
         let voice = loaded(self.parts.voice.as_ref(), "talker")?;
-        let codes = speech(&self.config)?.talker.num_codes();
-        let first =
-            sample::Params { repetition_penalty: 1.05, allowed: Some((codes, 0)), ..sampling(0.9, 50, 1.0) };
-        let sampling = SpeechSampling { first, others: sampling(1.0, 50, 0.8) };
+        let (_, sampling) = samplings(&self.config);
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
         let mut speaker = Speaker::new(&mut device, voice, sampling.clone())?;
         speaker.set_sampling(&mut device, sampling, 0)?;
@@ -290,13 +258,7 @@ impl Bench {
     pub(super) fn listen(&mut self, speaker: &mut Speaker, tokens: usize) -> Result<()> {
         let rows = loaded(self.parts.embed_tokens, "embedding")?.rows() as u32;
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
-        speaker.rewind(&mut device, SpeakerMark::default());
-        if tokens > 0 {
-            let mut prompt = Prompt::text(ids(tokens, rows));
-            prompt.place(Walk::default(), NO_MEDIA);
-            let Prompt { ids, positions, end, .. } = prompt;
-            speaker.push(Stretch { ids, positions, media: Vec::new() }, end);
-        }
+        rehearsal::listen(&mut device, rows, speaker, tokens);
         Ok(())
     }
 
@@ -304,15 +266,8 @@ impl Bench {
     pub(super) fn open(&mut self, speaker: &mut Speaker) -> Result<()> {
         let embed_tokens = loaded(self.parts.embed_tokens, "embedding")?;
         let (voice, config) = (loaded(self.parts.voice.as_ref(), "talker")?, speech(&self.config)?);
-        let rows = embed_tokens.rows() as u32;
-        let opening = Opening {
-            role: [1, 2, 3].map(|id| id % rows),
-            first: 4 % rows,
-            speaker: config.talker.speakers.values().next().copied().unwrap_or_default(),
-            max_frames: usize::MAX,
-        };
         let mut device = Device { executor: &mut self.executor, cancel: &self.cancel };
-        speaker.begin(&mut device, voice, config, embed_tokens, opening)
+        rehearsal::open(&mut device, voice, config, embed_tokens, speaker)
     }
 
     /// Opens an answer to a user turn of so many tokens, of whose text all but the first token is left out.
@@ -333,21 +288,23 @@ impl Bench {
     }
 }
 
-/// Text only.
-const NO_MEDIA: MediaIds = MediaIds { audio: u32::MAX, image: u32::MAX, video: u32::MAX };
+/// How text and speech are sampled: as the published checkpoints have it, but speech never ends.
+pub(super) fn samplings(config: &Config) -> (sample::Params, SpeechSampling) {
+    let allowed = config.speech().map(|speech| (speech.talker.num_codes(), 0));
+    let first = sample::Params { repetition_penalty: 1.05, allowed, ..sampling(0.9, 50, 1.0) };
+    (sampling(0.6, 20, 0.95), SpeechSampling { first, others: sampling(1.0, 50, 0.8) })
+}
 
 fn sampling(temperature: f32, top_k: usize, top_p: f32) -> sample::Params {
     sample::Params { temperature, top_k, top_p, repetition_penalty: 1.0, allowed: None }
 }
 
-/// `count` ids below `limit` without a pattern.
-fn ids(count: usize, limit: u32) -> Vec<u32> {
-    (0..count as u32).map(|i| i.wrapping_mul(2_654_435_761) % limit).collect()
-}
-
-/// `count` values between -1 and 1.
-pub(super) fn wave(count: usize) -> Vec<f32> {
-    (0..count).map(|i| (i as f32 * 0.37).sin()).collect()
+/// The config of what sees.
+fn vision(config: &Config) -> Result<&VisionConfig> {
+    match config {
+        Config::Omni(omni) => Ok(&omni.thinker.vision),
+        Config::Dense(_) => loaded(None, "vision encoder"),
+    }
 }
 
 /// The middle value, or the mean of the two; 0 of nothing.

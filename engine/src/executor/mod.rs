@@ -63,7 +63,7 @@ impl Executor {
             let cpu = cpu::Cpu::new(options.threads)?;
             Ok(Executor::Cpu(if options.exact { cpu.without_int8() } else { cpu }))
         };
-        let gpu = |software| Ok(Executor::Gpu(Box::new(gpu::Gpu::open(software, options.exact, shared)?)));
+        let gpu = |software| Ok(Executor::Gpu(Box::new(gpu::Gpu::open(software, options, shared)?)));
         match options.device {
             Device::Cpu => Ok((cpu()?, None)),
             Device::Gpu => Ok((gpu(true)?, None)),
@@ -153,6 +153,18 @@ impl Executor {
             Executor::Cpu(cpu) => cpu,
             Executor::Gpu(gpu) => gpu.memory(),
             Executor::Outline(outline) => outline,
+        }
+    }
+
+    /// Makes the pipelines that `work` takes, on all threads of the processor, so that none is made while somebody waits for an
+    /// answer. `work` is given an executor that runs nothing, and states of its own. Nothing to do on the processor.
+    ///
+    /// # Errors
+    /// Those of `work`, and `Error::Device` for what the driver refuses.
+    pub(crate) fn warm_up(&mut self, work: impl FnOnce(&mut Executor) -> Result<()>) -> Result<()> {
+        match self {
+            Executor::Gpu(gpu) => gpu.make_pipelines(Outline::of(gpu.target().clone(), work)?),
+            Executor::Cpu(_) | Executor::Outline(_) => Ok(()),
         }
     }
 

@@ -1,28 +1,45 @@
 //! An executor that runs nothing: it notes which pipelines a graphics processor would make for what it is given to run.
 
+use std::collections::HashSet;
+
+use super::Executor;
 use super::lowered::Lowered;
 use crate::error::Result;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Place, Recording};
-use crate::shader::{Target, Variant};
+use crate::shader::{Blueprint, Target};
 use crate::shape::{Bytes, Element, Shape};
+
+/// The first place that it gives out: far above those of executors whose weights may be used together with its states.
+const FIRST_PLACE: u32 = 1 << 31;
 
 /// What was given to it so far. Its memory takes no room, and every value read from it is zero.
 pub(crate) struct Outline {
     target: Target,
-    places: u32,
-    variants: Vec<Variant>,
+    next_place: u32,
+    pipelines: Vec<Blueprint>,
+    noted: HashSet<Blueprint>,
 }
 
 impl Outline {
-    /// As on an adapter that can do so much.
-    pub(crate) fn new(target: Target) -> Outline {
-        Outline { target, places: 0, variants: Vec::new() }
+    fn new(target: Target) -> Outline {
+        Outline { target, next_place: FIRST_PLACE, pipelines: Vec::new(), noted: HashSet::new() }
     }
 
-    /// The variants of shaders that were needed so far, in the order of their first use.
-    pub(crate) fn into_variants(self) -> Vec<Variant> {
-        self.variants
+    /// The pipelines that `work` takes on an adapter that can do so much, in the order of their first use.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub(crate) fn of(
+        target: Target,
+        work: impl FnOnce(&mut Executor) -> Result<()>,
+    ) -> Result<Vec<Blueprint>> {
+        let mut executor = Executor::Outline(Outline::new(target));
+        work(&mut executor)?;
+        match executor {
+            Executor::Outline(outline) => Ok(outline.pipelines),
+            Executor::Cpu(_) | Executor::Gpu(_) => Ok(Vec::new()),
+        }
     }
 
     /// Notes what running `recording` takes.
@@ -31,16 +48,18 @@ impl Outline {
     /// `Error::Shape` where sizes are beyond what the shaders take.
     pub(crate) fn prepare(&mut self, recording: &Recording) -> Result<()> {
         for dispatch in Lowered::new(&self.target, recording)?.dispatches {
-            if !self.variants.contains(&dispatch.variant) {
-                self.variants.push(dispatch.variant);
+            let pipeline = dispatch.blueprint();
+            if self.noted.insert(pipeline.clone()) {
+                self.pipelines.push(pipeline);
             }
         }
         Ok(())
     }
 
     fn place(&mut self, shape: Shape, element: Element) -> Buffer {
-        self.places += 1;
-        Buffer { place: Place::Resident(self.places), offset: 0, shape, element }
+        let place = Place::Resident(self.next_place);
+        self.next_place += 1;
+        Buffer { place, offset: 0, shape, element }
     }
 }
 
@@ -89,23 +108,25 @@ mod tests {
         }
     }
 
-    fn variants(subgroup: Option<(u32, u32)>) -> Vec<Variant> {
-        let mut outline = Outline::new(target(subgroup));
-        let weight = outline.allocate([64].into(), Element::F32).unwrap();
-        for rows in [1, 7] {
-            let mut rec = Recording::new();
-            let x = rec.f32([rows, 64]);
-            rms_norm::record(&mut rec, x, weight, 1e-6).unwrap();
-            outline.prepare(&rec).unwrap();
-        }
-        outline.into_variants()
+    fn pipelines(subgroup: Option<(u32, u32)>) -> Vec<Blueprint> {
+        let norms = |executor: &mut Executor| {
+            let weight = executor.memory().allocate([64].into(), Element::F32)?;
+            for rows in [1, 7] {
+                let mut rec = Recording::new();
+                let x = rec.f32([rows, 64]);
+                rms_norm::record(&mut rec, x, weight, 1e-6)?;
+                executor.prepare(rec)?;
+            }
+            Ok(())
+        };
+        Outline::of(target(subgroup), norms).unwrap()
     }
 
     #[test]
     fn a_pipeline_is_listed_once_and_as_the_adapter_takes_it() {
-        let [plain] = variants(None).try_into().unwrap();
-        let [grouped] = variants(Some((8, 8))).try_into().unwrap();
-        assert_eq!((plain.shader, grouped.shader), ("rms_norm", "rms_norm"));
-        assert_eq!((plain.defines, grouped.defines), (vec![], vec!["SUBGROUPS"]));
+        let [plain] = pipelines(None).try_into().unwrap();
+        let [grouped] = pipelines(Some((8, 8))).try_into().unwrap();
+        assert_eq!((plain.variant.shader, grouped.variant.shader), ("rms_norm", "rms_norm"));
+        assert_eq!((plain.variant.defines, grouped.variant.defines), (vec![], vec!["SUBGROUPS"]));
     }
 }

@@ -11,6 +11,7 @@ mod listener;
 pub(crate) mod media;
 pub(crate) mod prompt;
 pub(crate) mod reader;
+pub(crate) mod rehearsal;
 pub(crate) mod speaker;
 pub(crate) mod vocoder;
 mod writer;

@@ -113,6 +113,9 @@ pub(crate) struct Speaker {
 }
 
 impl Speaker {
+    /// Frames that code2wav is given at once when speech is under way.
+    pub(crate) const FRAMES_AT_ONCE: usize = 4;
+
     /// Nothing read, nothing spoken.
     pub(crate) fn new(device: &mut Device<'_>, voice: &Voice, sampling: SpeechSampling) -> Result<Speaker> {
         let (vocabulary, hidden) = (voice.talker.codec_embedding.rows(), voice.talker.codec_embedding.row());
@@ -469,7 +472,8 @@ impl Speaker {
     pub(crate) fn sound(&mut self, device: &mut Device<'_>, code2wav: &Code2Wav) -> Result<Vec<f32>> {
         let Some(utterance) = &mut self.utterance else { return Ok(Vec::new()) };
         let waiting = utterance.frames.len() - utterance.decoded;
-        let wanted = if utterance.next == Next::Done { 1 } else { utterance.decoded.clamp(1, 4) };
+        let wanted =
+            if utterance.next == Next::Done { 1 } else { utterance.decoded.clamp(1, Self::FRAMES_AT_ONCE) };
         if waiting < wanted {
             return Ok(Vec::new());
         }

@@ -48,8 +48,8 @@ impl Binding {
     }
 }
 
-/// A shader with everything that is fixed when its pipeline is made.
-#[derive(Clone, PartialEq, Debug)]
+/// A shader with its variant and constants.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Variant {
     /// File name under `shaders/`, without its ending.
     pub(crate) shader: &'static str,
@@ -57,6 +57,16 @@ pub(crate) struct Variant {
     pub(crate) defines: Vec<&'static str>,
     /// Its `override` constants.
     pub(crate) constants: Vec<(&'static str, u32)>,
+}
+
+/// Everything that a pipeline is made of.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Blueprint {
+    pub(crate) variant: Variant,
+    /// What it does to each of its bindings.
+    pub(crate) accesses: Vec<Access>,
+    /// Parameters, of 4 bytes each.
+    pub(crate) params: usize,
 }
 
 /// One run of a shader. Bindings stand in group 0 in their order; the parameters are its `var<immediate>`.
@@ -142,6 +152,15 @@ impl Dispatch {
     /// What it costs, at least what its workgroups do.
     pub(crate) fn work(&self) -> f64 {
         self.work.max(1024.0 * self.groups.iter().map(|&g| f64::from(g)).product::<f64>())
+    }
+
+    /// What its pipeline is made of.
+    pub(crate) fn blueprint(&self) -> Blueprint {
+        Blueprint {
+            variant: self.variant.clone(),
+            accesses: self.bindings.iter().map(|b| b.access).collect(),
+            params: self.params.len(),
+        }
     }
 
     /// Workgroups along each axis.

@@ -10,7 +10,7 @@ mod preprocess;
 mod table;
 mod target;
 
-pub(crate) use dispatch::{Access, Binding, Dispatch, Lowering, Plane, Variant};
+pub(crate) use dispatch::{Access, Binding, Blueprint, Dispatch, Lowering, Plane, Variant};
 pub use target::{CoopShape, Target};
 
 use crate::error::{Error, Result};

@@ -256,9 +256,7 @@ fn matches<T: PartialEq + std::fmt::Debug>(case: &mut Case, ours: &[T], golden: 
     }
 }
 
-/// Writes beside the file, then renames.
 fn write(path: &Path, tensors: &BTreeMap<String, Golden>) -> Result<()> {
-    let io = |source| Error::Io { path: path.to_owned(), source };
     let owned: Vec<(&String, Dtype, &[usize], Vec<u8>)> = tensors
         .iter()
         .map(|(key, tensor)| {
@@ -278,12 +276,7 @@ fn write(path: &Path, tensors: &BTreeMap<String, Golden>) -> Result<()> {
         views.push((key.as_str(), view));
     }
     let bytes = safetensors::serialize(views, None).map_err(damaged)?;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(io)?;
-    }
-    let beside = path.with_extension("safetensors.new");
-    std::fs::write(&beside, bytes).map_err(io)?;
-    std::fs::rename(&beside, path).map_err(io)
+    files::write(path, &bytes).map_err(|source| files::io_error(path, source))
 }
 
 #[cfg(test)]

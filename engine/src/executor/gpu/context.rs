@@ -1,12 +1,16 @@
 //! A device with the pipelines made on it, shared by everything that runs there.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rayon::prelude::*;
 
 use super::adapter;
 use super::fault::Faults;
+use super::kept::Kept;
 use crate::error::Result;
-use crate::shader::{self, Access, Dispatch, Target, Variant};
+use crate::shader::{self, Access, Blueprint, Target, Variant};
 
 /// A pipeline and the layout of its one bind group.
 #[derive(Clone, Debug)]
@@ -15,14 +19,8 @@ pub(super) struct Pipeline {
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
-/// What tells pipelines apart.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Key {
-    shader: &'static str,
-    defines: Vec<&'static str>,
-    constants: Vec<(&'static str, u32)>,
-    accesses: Vec<Access>,
-}
+/// Where a pipeline stands once it is made; held by whoever makes it.
+type Slot = Arc<Mutex<Option<Pipeline>>>;
 
 /// Device, queue and pipelines.
 pub(crate) struct Context {
@@ -31,7 +29,11 @@ pub(crate) struct Context {
     pub(super) info: wgpu::AdapterInfo,
     pub(super) target: Target,
     pub(super) faults: Arc<Faults>,
-    pipelines: Mutex<HashMap<Key, Pipeline>>,
+    /// Whether the processor can write weights where shaders read them.
+    pub(super) mappable: bool,
+    pipelines: Mutex<HashMap<Blueprint, Slot>>,
+    /// What its driver has compiled, on disk; nowhere where nobody said where, or where it gives nothing out.
+    kept: OnceLock<Option<Kept>>,
 }
 
 impl Context {
@@ -41,14 +43,29 @@ impl Context {
             target: adapter::target(adapter, &device),
             info: adapter.get_info(),
             faults: Faults::of(&device),
+            mappable: device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
             device,
             queue,
             pipelines: Mutex::default(),
+            kept: OnceLock::new(),
+        }
+    }
+
+    /// Has pipelines made from now on kept in `folder`, and what was kept there used. The first folder counts.
+    pub(super) fn keep_pipelines(&self, folder: &Path) {
+        self.kept.get_or_init(|| Kept::open(self, folder));
+    }
+
+    /// Writes what is to be kept of the pipelines, where there is something new.
+    pub(super) fn save_pipelines(&self) {
+        if let Some(Some(kept)) = self.kept.get()
+            && self.faults.loss().is_none()
+        {
+            kept.save();
         }
     }
 
     /// What its shaders are chosen by.
-    #[cfg(test)]
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }
@@ -71,27 +88,59 @@ impl Context {
         format!("{name} ({driver} {driver_info})").replace(" )", ")")
     }
 
-    /// The pipeline that a dispatch needs, made at its first use.
-    pub(super) fn pipeline(&self, dispatch: &Dispatch) -> Result<Pipeline> {
-        let Variant { shader, defines, constants } = dispatch.variant.clone();
-        let accesses = dispatch.bindings.iter().map(|b| b.access).collect();
-        let key = Key { shader, defines, constants, accesses };
-        if let Some(pipeline) = guard(&self.pipelines).get(&key) {
-            return Ok(pipeline.clone());
+    /// The pipeline that a dispatch needs, made at its first use. Who wants one that another thread is making waits for that.
+    pub(super) fn pipeline(&self, wanted: &Blueprint) -> Result<Pipeline> {
+        let slot = guard(&self.pipelines).entry(wanted.clone()).or_default().clone();
+        let mut made = guard(&slot);
+        match &*made {
+            Some(pipeline) => Ok(pipeline.clone()),
+            None => Ok(made.insert(self.make(wanted)?).clone()),
         }
-        let pipeline = self.make(&key, dispatch)?;
-        guard(&self.pipelines).insert(key, pipeline.clone());
-        Ok(pipeline)
     }
 
-    fn make(&self, key: &Key, dispatch: &Dispatch) -> Result<Pipeline> {
-        let source = shader::wgsl(&dispatch.variant)?;
-        self.accepted(key.shader, || self.compile(source, key, dispatch))
+    /// Makes pipelines, on all threads of the processor.
+    ///
+    /// # Errors
+    /// The first that a pipeline gives; some may not be made then.
+    pub(super) fn make_pipelines(&self, wanted: &[Blueprint]) -> Result<()> {
+        wanted.par_iter().try_for_each(|wanted| self.pipeline(wanted).map(drop))
     }
 
-    fn compile(&self, source: String, key: &Key, dispatch: &Dispatch) -> Pipeline {
+    /// One run of a pipeline that binds `bound` in this order, as work to be submitted.
+    pub(super) fn encode(
+        &self,
+        wanted: &Blueprint,
+        bound: Vec<wgpu::BindingResource<'_>>,
+        params: &[u32],
+        [x, y, z]: [u32; 3],
+    ) -> Result<wgpu::CommandBuffer> {
+        let Pipeline { pipeline, layout } = self.pipeline(wanted)?;
+        let entries: Vec<_> =
+            (0..).zip(bound).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &layout,
+            entries: &entries,
+        });
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bind_group, &[]);
+        pass.set_immediates(0, bytemuck::cast_slice(params));
+        pass.dispatch_workgroups(x, y, z);
+        drop(pass);
+        Ok(encoder.finish())
+    }
+
+    fn make(&self, wanted: &Blueprint) -> Result<Pipeline> {
+        let source = shader::wgsl(&wanted.variant)?;
+        self.accepted(wanted.variant.shader, || self.compile(source, wanted))
+    }
+
+    fn compile(&self, source: String, wanted: &Blueprint) -> Pipeline {
+        let Variant { shader, constants, .. } = &wanted.variant;
         let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(key.shader),
+            label: Some(shader),
             source: wgpu::ShaderSource::Wgsl(source.into()),
         };
         // SAFETY: the shaders are our own, index by sizes that their kernels have checked against the buffers, and end every loop.
@@ -99,7 +148,7 @@ impl Context {
             self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         };
         let entries: Vec<_> = (0..)
-            .zip(&key.accesses)
+            .zip(&wanted.accesses)
             .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
                 binding,
                 visibility: wgpu::ShaderStages::COMPUTE,
@@ -117,11 +166,11 @@ impl Context {
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: None,
             bind_group_layouts: &[Some(&layout)],
-            immediate_size: (dispatch.params.len() * size_of::<u32>()) as u32,
+            immediate_size: (wanted.params * size_of::<u32>()) as u32,
         });
-        let constants: Vec<_> = key.constants.iter().map(|&(name, value)| (name, f64::from(value))).collect();
+        let constants: Vec<_> = constants.iter().map(|&(name, value)| (name, f64::from(value))).collect();
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(key.shader),
+            label: Some(shader),
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some("main"),
@@ -129,9 +178,22 @@ impl Context {
                 constants: &constants,
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.kept.get().and_then(Option::as_ref).map(Kept::cache),
         });
         Pipeline { pipeline, layout }
+    }
+
+    /// What it has made so far.
+    #[cfg(test)]
+    pub(crate) fn pipelines(&self) -> std::collections::HashSet<Blueprint> {
+        guard(&self.pipelines).keys().cloned().collect()
+    }
+
+    /// The same, as if the adapter did not share its memory.
+    #[cfg(test)]
+    pub(crate) fn without_mapping(mut self) -> Context {
+        self.mappable = false;
+        self
     }
 
     /// The same, as if the adapter had no subgroups.

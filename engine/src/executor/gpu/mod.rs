@@ -4,8 +4,10 @@
 mod adapter;
 mod context;
 mod fault;
+mod first_runs;
 mod frames;
 mod groups;
+mod kept;
 mod memory;
 mod pace;
 mod program;
@@ -14,12 +16,14 @@ mod scratch;
 mod shared;
 mod timer;
 mod upload;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use context::Context;
+use first_runs::FirstRuns;
 pub(crate) use frames::Frames;
 use memory::Residents;
 use pace::Pace;
@@ -28,12 +32,15 @@ pub(crate) use readback::Pending;
 use scratch::Scratch;
 pub use shared::SharedDevice;
 use timer::Timer;
+use wgpu::BufferUsages as Usage;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::executor::{Meter, Room, room};
 use crate::memory::Memory;
 use crate::recording::{Buffer, Constant, Recording};
+use crate::settings::Options;
+use crate::shader::{Blueprint, Target};
 use crate::shape::Shape;
 
 /// How long a device may be silent before it counts as lost.
@@ -46,27 +53,31 @@ pub(crate) struct Gpu {
     scratch: Scratch,
     pace: Pace,
     taps: BTreeMap<String, (Shape, Constant)>,
+    /// Under way where the driver compiles at first runs.
+    first_runs: Option<FirstRuns>,
     /// Sums over the steps, where somebody wants them; each run is waited for then.
     pub(super) meter: Option<Meter>,
 }
 
 impl Gpu {
-    /// On a window's device, or else on the best adapter that there is. `software` allows one that is a program of the processor; `exact`
-    /// takes a device of its own, no matrix cores, whose factors are f16, and no products in eight bits.
+    /// On a window's device, or else on the best adapter that there is. `software` allows one that is a program of the processor. For
+    /// exact results, on a device of its own, without matrix cores, whose factors are f16, and without products in eight bits.
     ///
     /// # Errors
     /// `Error::Device` where no adapter can be used.
-    pub(crate) fn open(software: bool, exact: bool, shared: Option<&SharedDevice>) -> Result<Gpu> {
-        if exact {
-            return Ok(Gpu::over(Arc::new(Context::open(software)?.without_matrix_cores().without_int8())));
-        }
-        let shared = shared.map(SharedDevice::context);
+    pub(crate) fn open(software: bool, options: &Options, shared: Option<&SharedDevice>) -> Result<Gpu> {
         let usable =
             |c: &Arc<Context>| c.faults.loss().is_none() && (software || !adapter::is_software(&c.info));
-        match shared.filter(usable) {
-            Some(context) => Ok(Gpu::over(context)),
-            None => Ok(Gpu::over(Arc::new(Context::open(software)?))),
+        let shared = shared.filter(|_| !options.exact).map(SharedDevice::context).filter(usable);
+        let context = match shared {
+            Some(context) => context,
+            None if options.exact => Arc::new(Context::open(software)?.without_matrix_cores().without_int8()),
+            None => Arc::new(Context::open(software)?),
+        };
+        if let Some(folder) = &options.pipelines {
+            context.keep_pipelines(folder);
         }
+        Ok(Gpu::over(context))
     }
 
     /// On a device that others use too.
@@ -77,6 +88,7 @@ impl Gpu {
             scratch: Scratch::default(),
             pace: Pace::default(),
             taps: BTreeMap::new(),
+            first_runs: None,
             meter: None,
         }
     }
@@ -125,7 +137,7 @@ impl Gpu {
 
     /// Bytes of scratch memory that `recording` takes.
     pub(crate) fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
-        program::scratch_bytes(&self.context.target, recording)
+        program::scratch_bytes(self.target(), recording)
     }
 
     /// For tests: see [`Context::destroy_after`].
@@ -140,6 +152,27 @@ impl Gpu {
     /// The tensors tapped since the last call, by name.
     pub(crate) fn take_taps(&mut self) -> BTreeMap<String, (Shape, Constant)> {
         std::mem::take(&mut self.taps)
+    }
+
+    /// What its shaders are chosen by.
+    pub(crate) fn target(&self) -> &Target {
+        self.context.target()
+    }
+
+    /// Makes pipelines before a recording needs them, and keeps them.
+    pub(crate) fn make_pipelines(&mut self, wanted: Vec<Blueprint>) -> Result<()> {
+        self.context.make_pipelines(&wanted)?;
+        self.context.save_pipelines();
+        if adapter::is_software(&self.context.info) {
+            self.first_runs = Some(FirstRuns::begin(self.context.info.clone(), wanted));
+        }
+        Ok(())
+    }
+
+    /// The pipelines that its device has.
+    #[cfg(test)]
+    pub(crate) fn pipelines(&self) -> std::collections::HashSet<Blueprint> {
+        self.context.pipelines()
     }
 
     /// Makes a recording ready to run, but for the pipelines and bind groups, which the first run makes.
@@ -242,6 +275,12 @@ impl Gpu {
     }
 }
 
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        self.context.save_pipelines();
+    }
+}
+
 impl Context {
     /// The best adapter that there is. `software` allows one that is a program of the processor.
     ///
@@ -262,7 +301,19 @@ impl Context {
     /// # Errors
     /// `Error::Device` where it does not fit the adapter or its memory.
     fn buffer(&self, label: &str, size: u64) -> Result<wgpu::Buffer> {
-        use wgpu::BufferUsages as Usage;
+        self.buffer_in(label, size, Usage::empty(), false)
+    }
+
+    /// A weight's buffer, zeroed: in memory that the processor sees too where it shares the adapter's, and `mapped` there.
+    ///
+    /// # Errors
+    /// As [`Context::buffer`].
+    fn weight(&self, size: u64, mapped: bool) -> Result<wgpu::Buffer> {
+        let usage = if self.mappable { Usage::MAP_WRITE } else { Usage::empty() };
+        self.buffer_in("weight", size, usage, mapped && self.mappable)
+    }
+
+    fn buffer_in(&self, label: &str, size: u64, usage: Usage, mapped: bool) -> Result<wgpu::Buffer> {
         // Shaders may load 16 bytes at once, and no binding may be empty.
         let size = size.next_multiple_of(16).max(16);
         let limit = self.largest_binding();
@@ -276,8 +327,8 @@ impl Context {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
                 size,
-                usage: Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
-                mapped_at_creation: false,
+                usage: usage | Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
+                mapped_at_creation: mapped,
             })
         })
     }

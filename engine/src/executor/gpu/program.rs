@@ -164,7 +164,7 @@ fn step(
     dispatch: &Dispatch,
     kernel: &'static str,
 ) -> Result<Step> {
-    let pipeline = context.pipeline(dispatch)?;
+    let pipeline = context.pipeline(&dispatch.blueprint())?;
     let bindings =
         dispatch.bindings.iter().map(|b| places.binding(residents, b)).collect::<Result<Vec<_>>>()?;
     // A recording's constants are its own.

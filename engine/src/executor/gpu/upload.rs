@@ -3,14 +3,43 @@
 use half::f16;
 
 use super::context::Context;
-use crate::error::{Error, Result};
-use crate::quant::Quant;
+use super::writer::Writer;
+use crate::error::Result;
 use crate::recording::{Buffer, Place};
 use crate::shader::{self, Dispatch};
 use crate::shape::{Bytes, Element, Shape};
 
-/// Bytes on their way at once where processor and adapter do not share their memory.
-const STAGED_BYTES: usize = 32 << 20;
+/// Where a matrix lies in its buffer, in bytes.
+struct Layout {
+    /// Its elements or quants, from the start on.
+    values: usize,
+    /// Where its scales begin: at a place that can be bound.
+    start: usize,
+    /// Its scales, if it has any.
+    scales: usize,
+}
+
+impl Layout {
+    fn of(context: &Context, shape: Shape, element: Element) -> Layout {
+        let Some(quant) = element.quant() else {
+            let values = element.bytes(shape.rows(), shader::pitch(element, shape.row()));
+            return Layout { values, start: values, scales: 0 };
+        };
+        let values = quant.quants(shape.rows(), shape.row());
+        let align = context.device.limits().min_storage_buffer_offset_alignment as usize;
+        let scales = quant.bytes(shape.rows(), shape.row()) - values;
+        Layout { values, start: values.next_multiple_of(align), scales }
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.start + self.scales) as u64
+    }
+
+    /// Where the scales begin; 0 without any.
+    fn scales_at(&self) -> u64 {
+        if self.scales > 0 { self.start as u64 } else { 0 }
+    }
+}
 
 /// A buffer with the matrix, and where its scales begin (0 without scales).
 pub(super) fn matrix(
@@ -19,56 +48,46 @@ pub(super) fn matrix(
     element: Element,
     parts: &[Bytes],
 ) -> Result<(wgpu::Buffer, u64)> {
-    if let Some(quant) = element.quant() {
-        return quantised(context, quant, shape, parts);
+    let layout = Layout::of(context, shape, element);
+    let mut writer = Writer::new(context, layout.bytes())?;
+    match element.quant() {
+        Some(_) => planes(&mut writer, &layout, parts)?,
+        None => rows(&mut writer, shape, element, parts)?,
     }
+    Ok((writer.finish()?, layout.scales_at()))
+}
+
+/// Rows, each padded to where the next begins.
+fn rows(writer: &mut Writer<'_>, shape: Shape, element: Element, parts: &[Bytes]) -> Result<()> {
     let (row, pitch) = (element.bytes(1, shape.row()), element.bytes(1, shader::pitch(element, shape.row())));
-    let buffer = context.buffer("weight", (shape.rows() * pitch) as u64)?;
-    let mut writer = Writer { context, buffer: &buffer, at: 0, block: Vec::new() };
     for part in parts {
         let bytes = (**part).as_ref();
         if row == pitch {
             writer.push(bytes)?;
-        } else {
-            for row in bytes.chunks_exact(row) {
-                writer.push(row)?;
-                writer.pad(pitch - row.len())?;
-            }
+            continue;
+        }
+        for row in bytes.chunks_exact(row) {
+            writer.push(row)?;
+            writer.pad(pitch - row.len())?;
         }
     }
-    writer.finish()?;
-    Ok((buffer, 0))
+    Ok(())
 }
 
 /// The quants of all parts, then their scales.
-fn quantised(context: &Context, quant: Quant, shape: Shape, parts: &[Bytes]) -> Result<(wgpu::Buffer, u64)> {
-    let quants = quant.quants(shape.rows(), shape.row());
-    let align = context.device.limits().min_storage_buffer_offset_alignment as usize;
-    let start = quants.next_multiple_of(align);
-    let all = quant.bytes(shape.rows(), shape.row());
-    let buffer = context.buffer("weight", (start + all - quants) as u64)?;
+fn planes(writer: &mut Writer<'_>, layout: &Layout, parts: &[Bytes]) -> Result<()> {
     // Where a part's own scales begin.
-    let split = quants / parts.len().max(1);
-    let mut writer = Writer { context, buffer: &buffer, at: 0, block: Vec::new() };
+    let split = layout.values / parts.len().max(1);
     parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[..split]))?;
-    writer.pad(start - quants)?;
-    parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[split..]))?;
-    writer.finish()?;
-    Ok((buffer, start as u64))
+    writer.pad(layout.start - layout.values)?;
+    parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[split..]))
 }
 
 /// A buffer of random weights made on the device, in the layout of [`matrix`].
 pub(super) fn random(context: &Context, shape: Shape, element: Element) -> Result<(wgpu::Buffer, u64)> {
-    let (values, scales) = match element.quant() {
-        Some(quant) => {
-            let quants = quant.quants(shape.rows(), shape.row());
-            (quants, quant.bytes(shape.rows(), shape.row()) - quants)
-        }
-        None => (element.bytes(shape.rows(), shader::pitch(element, shape.row())), 0),
-    };
-    let align = context.device.limits().min_storage_buffer_offset_alignment as usize;
-    let start = values.next_multiple_of(align);
-    let buffer = context.buffer("weight", (start + scales) as u64)?;
+    let layout = Layout::of(context, shape, element);
+    let Layout { values, start, scales } = layout;
+    let buffer = context.weight(layout.bytes(), false)?;
     let f16 = |value: f32| u32::from(f16::from_f32(value).to_bits());
     // Small enough that activations stay finite over many layers: up to a sixteenth.
     match element {
@@ -86,7 +105,7 @@ pub(super) fn random(context: &Context, shape: Shape, element: Element) -> Resul
             fill(context, &buffer, "SCALES", [start, scales], [pair, 0, 0])?;
         }
     }
-    Ok((buffer, if scales > 0 { start as u64 } else { 0 }))
+    Ok((buffer, layout.scales_at()))
 }
 
 /// Runs the noise shader over `bytes` bytes from byte `start` on.
@@ -104,66 +123,58 @@ fn fill(
         Dispatch::new("noise").define(define).write(place).size(start / 4).size(words),
         Dispatch::param,
     );
-    let pipeline = context.pipeline(&dispatch)?;
-    let bind_group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout: &pipeline.layout,
-        entries: &[wgpu::BindGroupEntry { binding: 0, resource: buffer.as_entire_binding() }],
-    });
-    let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-    pass.set_pipeline(&pipeline.pipeline);
-    pass.set_bind_group(0, &bind_group, &[]);
-    pass.set_immediates(0, bytemuck::cast_slice(&dispatch.params));
-    pass.dispatch_workgroups(GROUPS, 1, 1);
-    drop(pass);
-    context.submit(Some(encoder.finish()));
+    let bound = vec![buffer.as_entire_binding()];
+    let work = context.encode(&dispatch.blueprint(), bound, &dispatch.params, [GROUPS, 1, 1])?;
+    context.submit(Some(work));
     Ok(())
 }
 
-/// Fills a buffer from its start on.
-struct Writer<'a> {
-    context: &'a Context,
-    buffer: &'a wgpu::Buffer,
-    at: u64,
-    block: Vec<u8>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::gpu::readback::Readback;
+    use std::sync::Arc;
 
-impl Writer<'_> {
-    fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(STAGED_BYTES - self.block.len()));
-            self.block.extend_from_slice(now);
-            bytes = later;
-            if self.block.len() == STAGED_BYTES {
-                self.flush()?;
-                // Bounds what is staged: the driver frees it once it has been copied.
-                let submission = self.context.submit(None);
-                self.context.wait(Some(submission))?;
+    #[test]
+    fn rows_and_planes_lie_where_shaders_look_for_them_whichever_way_they_are_written() {
+        let open = || Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe");
+        for context in [Arc::new(open()), Arc::new(open().without_mapping())] {
+            let align = context.device.limits().min_storage_buffer_offset_alignment as usize;
+            for element in [Element::F32, Element::Bf16, Element::F16, Element::Q8_0, Element::Q4] {
+                // Two parts of three rows each, of a length that needs padding and one that does not.
+                for row in [37, 64] {
+                    let (shape, blocks) = (Shape::from([2, 3, row]), row.div_ceil(32));
+                    // Bytes of a row and of its padding, or of its quants and its scales.
+                    let (values, pad, scales) = match element {
+                        Element::Q8_0 => (32 * blocks, 0, 2 * blocks),
+                        Element::Q4 => (16 * blocks, 0, 4 * blocks),
+                        _ => (
+                            element.bytes(1, row),
+                            element.bytes(1, row).next_multiple_of(16) - element.bytes(1, row),
+                            0,
+                        ),
+                    };
+                    let part = |first: u8| {
+                        (0..3 * (values + scales)).map(|i| first.wrapping_add(i as u8)).collect::<Vec<_>>()
+                    };
+                    let parts = [part(1), part(99)];
+
+                    let mut want = Vec::new();
+                    for row in parts.iter().flat_map(|part| part[..3 * values].chunks(values)) {
+                        want.extend_from_slice(row);
+                        want.resize(want.len() + pad, 0);
+                    }
+                    let start = if scales > 0 { want.len().next_multiple_of(align) } else { 0 };
+                    want.resize(want.len().max(start), 0);
+                    parts.iter().for_each(|part| want.extend_from_slice(&part[3 * values..]));
+
+                    let parts = parts.map(|part| Arc::new(part) as Bytes);
+                    let (buffer, scales_at) = matrix(&context, shape, element, &parts).unwrap();
+                    assert_eq!(scales_at, start as u64, "{element:?}, rows of {row}");
+                    let got = Readback::new(context.clone()).read(&buffer, 0, want.len()).unwrap();
+                    assert!(got == want, "{element:?}, rows of {row}, mapped: {}", context.mappable);
+                }
             }
         }
-        Ok(())
-    }
-
-    fn pad(&mut self, count: usize) -> Result<()> {
-        self.push(&vec![0; count])
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.block.resize(self.block.len().next_multiple_of(4), 0);
-        if self.at + self.block.len() as u64 > self.buffer.size() {
-            return Err(Error::Shape {
-                kernel: "upload",
-                reason: "a weight has more bytes than its shape".into(),
-            });
-        }
-        self.context.queue.write_buffer(self.buffer, self.at, &self.block);
-        self.at += self.block.len() as u64;
-        self.block.clear();
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.flush()
     }
 }
