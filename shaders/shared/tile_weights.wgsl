@@ -81,9 +81,13 @@ fn weight_scale(column: u32, unit: u32) -> vec2<f32> {
 }
 
 #ifdef Q8_0
-// Four weights of a block.
+// Four weights of a block, without a conversion for each: the bits 0x6400 and a byte are 1024 and the byte in half precision. All is
+// exact.
 fn four(quants: u32, scale: vec2<f32>) -> vec4<f32> {
-    return vec4<f32>(unpack4xI8(quants)) * scale.x;
+    let bytes = quants ^ 0x80808080u;
+    let even = unpack2x16float((bytes & 0x00ff00ffu) | 0x64006400u);
+    let odd = unpack2x16float((bytes >> 8 & 0x00ff00ffu) | 0x64006400u);
+    return fma(vec4(even.x, odd.x, even.y, odd.y), vec4(scale.x), vec4(-1152.0 * scale.x));
 }
 #endif
 #ifdef Q4

@@ -104,14 +104,27 @@ fn too_long() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::executor::gpu::adapter;
     use crate::executor::gpu::readback::Readback;
+    use std::io::Write;
     use std::sync::Arc;
 
-    fn contexts() -> [Arc<Context>; 2] {
+    /// Both ways, or the one that there is where processor and adapter have memories of their own.
+    fn contexts() -> Vec<Arc<Context>> {
         let open = || Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe");
-        let mapped = open();
+        let (mapped, staged) = (open(), Arc::new(open().without_mapping()));
+        if !adapter::is_unified(&mapped.info) {
+            // Past the test harness, which keeps the words of tests that pass to itself.
+            writeln!(
+                std::io::stderr(),
+                "skipped: straight writes: {} has a memory of its own",
+                mapped.description()
+            )
+            .unwrap();
+            return vec![staged];
+        }
         assert!(mapped.mappable, "the driver shares its memory and does not say so");
-        [Arc::new(mapped), Arc::new(open().without_mapping())]
+        vec![Arc::new(mapped), staged]
     }
 
     #[test]
