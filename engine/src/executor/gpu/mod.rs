@@ -83,10 +83,10 @@ impl Gpu {
     /// On a device that others use too.
     pub(crate) fn over(context: Arc<Context>) -> Gpu {
         Gpu {
+            pace: Pace::new(adapter::is_software(&context.info)),
             memory: Residents::new(context.clone()),
             context,
             scratch: Scratch::default(),
-            pace: Pace::default(),
             taps: BTreeMap::new(),
             first_runs: None,
             meter: None,

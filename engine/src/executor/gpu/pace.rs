@@ -14,8 +14,8 @@ const SLICE: Duration = Duration::from_millis(8);
 /// Slices that the device may have before it: one runs, one waits.
 const IN_FLIGHT: usize = 2;
 
-/// Work units a second that an unknown device is taken to do.
-const FIRST_RATE: f64 = 2e11;
+/// Work units a second that a device is taken to do until it shows: a graphics processor, and a program of the processor.
+const FIRST_RATES: [f64; 2] = [2e11, 5e9];
 
 /// Slices of the work, as long as the device's rate allows.
 pub(super) struct Pace {
@@ -28,13 +28,13 @@ pub(super) struct Pace {
     last_done: Option<Instant>,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Pace { in_flight: VecDeque::new(), open: 0.0, rate: FIRST_RATE, last_done: None }
-    }
-}
-
 impl Pace {
+    /// For a device of which nothing is known but whether it is a program of the processor.
+    pub(super) fn new(software: bool) -> Pace {
+        let rate = FIRST_RATES[usize::from(software)];
+        Pace { in_flight: VecDeque::new(), open: 0.0, rate, last_done: None }
+    }
+
     /// How many of `steps` still fit the open slice; at least one where there are any and the slice is empty.
     pub(super) fn slice(&mut self, steps: &[Step]) -> usize {
         let room = self.rate * SLICE.as_secs_f64();
