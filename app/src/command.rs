@@ -9,15 +9,15 @@ use crate::state::Attachment;
 pub(crate) enum Command {
     /// The talk key or button went down.
     Press,
-    /// It went up, or the window lost the keyboard.
+    /// It went up.
     Release,
-    /// The talk button was activated without a pointer: start, or end the question.
+    /// The talk button was activated without a pointer, which is a tap: start hands-free, or end the question.
     Toggle,
     /// Stop whatever is going on.
     Stop,
     /// The text field now holds this.
     Draft(String),
-    /// Send what is typed and attached.
+    /// Send what is typed and attached, or what hands-free recording has heard.
     Submit,
     /// Look at a picture or a sound to attach it, or load the model of a folder.
     Open(PathBuf),
@@ -42,4 +42,6 @@ pub(crate) enum Command {
     Voice(String),
     /// Close the message above the composer.
     Dismiss,
+    /// The window lost the keyboard: a talk key that was held counts as let go.
+    Leave,
 }

@@ -30,7 +30,7 @@ pub(crate) enum Event {
         /// Turn.
         turn: u64,
     },
-    /// The microphone cannot be opened, was lost, or gave only silence.
+    /// The microphone cannot be opened or was lost.
     CaptureFailed {
         /// Turn.
         turn: u64,
@@ -96,6 +96,13 @@ pub(crate) enum Event {
         /// Turn.
         turn: u64,
         /// A sentence.
+        message: String,
+    },
+    /// There was no speech in the question.
+    NothingHeard {
+        /// Turn.
+        turn: u64,
+        /// A sentence: why, as far as it is known.
         message: String,
     },
 }

@@ -159,9 +159,13 @@ impl State {
         match command {
             Command::Press => return self.press(now),
             Command::Release => return self.step(Input::Release(now), now),
-            Command::Toggle if self.is_holding() => return self.step(Input::Release(now), now),
-            Command::Toggle => return self.press(now),
+            Command::Toggle => {
+                let mut actions = self.press(now);
+                actions.extend(self.step(Input::Release(now), now));
+                return actions;
+            }
             Command::Stop => return self.step(Input::Stop, now),
+            Command::Submit if self.turn.stage.is_locked() => return self.step(Input::Finish(now), now),
             Command::Submit if self.can_submit() => return self.step(Input::Submit, now),
             Command::Submit => {}
             Command::Draft(text) => self.draft = text,
@@ -194,6 +198,7 @@ impl State {
                 return self.set(Settings { voice: Some(voice), ..self.settings.clone() });
             }
             Command::Dismiss => self.notice = None,
+            Command::Leave => return self.step(Input::Leave(now), now),
         }
         vec![]
     }
@@ -234,8 +239,7 @@ impl State {
             Event::Cleared => self.clear(),
             Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
             Event::CaptureFailed { turn, message } => {
-                // A question of which nothing was heard is none.
-                self.exchanges.retain(|exchange| exchange.turn != turn);
+                self.take_back(turn);
                 return self.fail(turn, Input::CaptureFailed(turn), message, now);
             }
             Event::Heard { turn, seconds, waveform } => {
@@ -260,11 +264,23 @@ impl State {
                 }
             }
             Event::Failed { turn, message } => return self.fail(turn, Input::Failed(turn), message, now),
+            Event::NothingHeard { turn, message } => {
+                self.take_back(turn);
+                if turn == self.turn.number {
+                    self.hint(message);
+                }
+                return self.step(Input::CaptureFailed(turn), now);
+            }
         }
         vec![]
     }
 
     fn press(&mut self, now: Duration) -> Vec<Action> {
+        self.talk(Input::Press(now), now)
+    }
+
+    /// Begins to listen, where the model can hear.
+    fn talk(&mut self, input: Input, now: Duration) -> Vec<Action> {
         if self.info().is_some_and(|info| !info.hears) {
             self.complain("This model takes no sound. Type your question.");
             return vec![];
@@ -272,7 +288,7 @@ impl State {
         if matches!(self.turn.stage, Stage::Idle) {
             self.notice = None;
         }
-        self.step(Input::Press(now), now)
+        self.step(input, now)
     }
 
     fn step(&mut self, input: Input, now: Duration) -> Vec<Action> {
@@ -314,9 +330,11 @@ impl State {
                 });
                 Some(Action::Silence)
             }
-            Effect::HintHold => {
-                let text = "Hold the key or the button while you speak, and let go when you are done.".into();
-                self.notice = Some(Notice { text, is_error: false });
+            Effect::HintUnheard => {
+                self.hint(
+                    "Nothing was heard. Hold the key or the button while you speak, or tap it, speak, and tap \
+                     it again.",
+                );
                 None
             }
         }
@@ -373,6 +391,17 @@ impl State {
         self.exchanges.clear();
         self.notice = None;
         self.figures = Figures::default();
+    }
+
+    /// A spoken question of which nothing was heard is none: what was attached to it stays for the next.
+    fn take_back(&mut self, turn: u64) {
+        if let Some(index) = self.exchanges.iter().position(|exchange| exchange.turn == turn) {
+            self.attachments.extend(self.exchanges.remove(index).attachments);
+        }
+    }
+
+    fn hint(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), is_error: false });
     }
 
     fn complain(&mut self, text: impl Into<String>) {

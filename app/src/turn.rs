@@ -1,10 +1,11 @@
-//! Hold to talk, as a pure function: what a press, a release or a report does to the turn, and what is to be done then.
+//! Hold to talk, or tap to talk hands-free, as a pure function: what a press, a release or a report does to the turn, and
+//! what is to be done then.
 //!
 //! This is not where anything is done: it knows no device, no model and no clock.
 
 use std::time::Duration;
 
-/// A key held for less than this was touched by mistake.
+/// A key held for less than this was tapped: recording is locked. A question shorter than this is none.
 pub(crate) const SHORTEST_HOLD: Duration = Duration::from_millis(300);
 
 /// Where a turn stands.
@@ -14,20 +15,31 @@ pub(crate) enum Stage {
     Absent,
     /// Waiting for the person.
     Idle,
-    /// The key is down and the microphone gives no sound yet.
+    /// The microphone was asked for and gives no sound yet.
     Opening {
-        /// When the key went down.
+        /// When it was asked for.
         since: Duration,
+        /// Whether it goes on without a key held, until it is told to end.
+        locked: bool,
     },
     /// The microphone gives sound.
     Listening {
-        /// When the key went down.
+        /// When it was asked for.
         since: Duration,
+        /// Whether it goes on without a key held, until it is told to end.
+        locked: bool,
     },
     /// The question is asked and nothing of the answer can be heard yet.
     Thinking,
     /// The answer is heard.
     Speaking,
+}
+
+impl Stage {
+    /// Whether it records without a key held.
+    pub(crate) fn is_locked(self) -> bool {
+        matches!(self, Stage::Opening { locked: true, .. } | Stage::Listening { locked: true, .. })
+    }
 }
 
 /// A turn and its number. Reports that carry another number are about a turn that is over.
@@ -48,8 +60,12 @@ pub(crate) enum Input {
     Unloaded,
     /// Key or button down.
     Press(Duration),
-    /// Key or button up, or the window lost the keyboard.
+    /// Key or button up.
     Release(Duration),
+    /// The window lost the keyboard: a release may never come.
+    Leave(Duration),
+    /// End the question and ask it, however it was begun.
+    Finish(Duration),
     /// Typed text is to be sent.
     Submit,
     /// Stop whatever is going on.
@@ -89,8 +105,8 @@ pub(crate) enum Effect {
     Ask(u64),
     /// Stop the answer and its sound at once.
     Silence(u64),
-    /// Say that the key is to be held.
-    HintHold,
+    /// Say that nothing was heard, and how one talks.
+    HintUnheard,
 }
 
 /// The turn after `input`, and what is to be done, in order.
@@ -104,20 +120,38 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
         (Stage::Absent, _) => (turn, vec![]),
 
         (Stage::Idle, Input::Press(since)) => {
-            (next(Stage::Opening { since }), vec![Effect::Listen(number + 1)])
+            (next(Stage::Opening { since, locked: false }), vec![Effect::Listen(number + 1)])
         }
-        (Stage::Thinking | Stage::Speaking, Input::Press(since)) => {
-            (next(Stage::Opening { since }), vec![Effect::Silence(number), Effect::Listen(number + 1)])
+        (Stage::Thinking | Stage::Speaking, Input::Press(since)) => (
+            next(Stage::Opening { since, locked: false }),
+            vec![Effect::Silence(number), Effect::Listen(number + 1)],
+        ),
+
+        (Stage::Opening { since, locked }, Input::CaptureStarted(n)) if n == number => {
+            (to(Stage::Listening { since, locked }), vec![])
         }
 
-        (Stage::Opening { since }, Input::CaptureStarted(n)) if n == number => {
-            (to(Stage::Listening { since }), vec![])
+        (Stage::Opening { since, locked: false }, Input::Release(at)) if is_short(since, at) => {
+            (to(Stage::Opening { since, locked: true }), vec![])
         }
-        (Stage::Opening { .. }, Input::Release(_)) => (to(Stage::Idle), vec![close(false), Effect::HintHold]),
-        (Stage::Listening { since }, Input::Release(at)) if at.saturating_sub(since) < SHORTEST_HOLD => {
-            (to(Stage::Idle), vec![close(false), Effect::HintHold])
+        (Stage::Listening { since, locked: false }, Input::Release(at)) if is_short(since, at) => {
+            (to(Stage::Listening { since, locked: true }), vec![])
         }
-        (Stage::Listening { .. }, Input::Release(_)) => (to(Stage::Thinking), vec![close(true)]),
+        (Stage::Opening { locked: false, .. }, Input::Release(_) | Input::Leave(_) | Input::Finish(_))
+        | (Stage::Opening { locked: true, .. }, Input::Press(_) | Input::Finish(_)) => {
+            (to(Stage::Idle), vec![close(false), Effect::HintUnheard])
+        }
+        (
+            Stage::Listening { since, locked: false },
+            Input::Release(at) | Input::Leave(at) | Input::Finish(at),
+        )
+        | (Stage::Listening { since, locked: true }, Input::Press(at) | Input::Finish(at)) => {
+            if is_short(since, at) {
+                (to(Stage::Idle), vec![close(false), Effect::HintUnheard])
+            } else {
+                (to(Stage::Thinking), vec![close(true)])
+            }
+        }
 
         (Stage::Idle, Input::Submit) => (next(Stage::Thinking), vec![Effect::Ask(number + 1)]),
         (Stage::Thinking | Stage::Speaking, Input::Submit) => {
@@ -158,5 +192,12 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
     }
 }
 
+/// Whether so little time is a tap, and no question.
+fn is_short(since: Duration, at: Duration) -> bool {
+    at.saturating_sub(since) < SHORTEST_HOLD
+}
+
+#[cfg(test)]
+mod bursts;
 #[cfg(test)]
 mod tests;

@@ -277,7 +277,8 @@ impl eframe::App for Shown<'_> {
     /// text field.
     fn raw_input_hook(&mut self, context: &Context, raw_input: &mut RawInput) {
         let window = &mut *self.0;
-        let is_typing = context.memory(|memory| memory.focused()) == Some(*views::DRAFT_ID);
+        let focused = context.memory(|memory| memory.focused());
+        let (has_focus, is_typing) = (focused.is_some(), focused == Some(*views::DRAFT_ID));
         let mut events = std::mem::take(&mut raw_input.events);
         events.retain(|event| match event {
             egui::Event::Key { key: Key::Space, pressed: true, modifiers, .. }
@@ -302,9 +303,18 @@ impl eframe::App for Shown<'_> {
                 }
                 false
             }
+            // Enter on a button is the button's; the text field sends by itself.
+            egui::Event::Key { key: Key::Enter, pressed, .. }
+                if window.state.turn.stage.is_locked() && !has_focus =>
+            {
+                if *pressed {
+                    window.wish(Command::Submit);
+                }
+                false
+            }
             egui::Event::WindowFocused(false) => {
                 window.space_is_held = false;
-                window.wish(Command::Release);
+                window.wish(Command::Leave);
                 true
             }
             _ => true,

@@ -225,7 +225,8 @@ impl Desk {
         question.take(&last, &self.hearing);
         question.flush(&self.hearing);
         if let Some(message) = question.fault().filter(|_| keep) {
-            return self.lose_microphone(turn, message.into());
+            self.end_hearing(turn, false);
+            return self.events.send(Event::NothingHeard { turn, message: message.into() });
         }
         self.end_hearing(turn, keep);
         if keep {

@@ -97,12 +97,14 @@ fn a_stopped_answer_says_so_and_late_pieces_stay_in_their_own_answer() {
 }
 
 #[test]
-fn a_short_touch_keeps_attachments_and_gives_a_hint_that_is_no_error() {
+fn two_short_taps_keep_attachments_and_give_a_hint_that_is_no_error() {
     let mut state = ready();
     state.attachments.push(Attachment { path: "a.wav".into(), thumbnail: None });
     state.handle(Command::Press, ms(0));
     state.apply(Event::CaptureStarted { turn: 1 }, ms(20));
-    let actions = state.handle(Command::Release, SHORTEST_HOLD - ms(1));
+    assert!(state.handle(Command::Release, ms(90)).is_empty());
+    assert!(state.turn.stage.is_locked());
+    let actions = state.handle(Command::Press, SHORTEST_HOLD - ms(1));
     assert!(matches!(actions[..], [Action::Close { turn: 1, keep: false }]));
     assert_eq!(state.attachments.len(), 1);
     assert!(state.exchanges.is_empty());
@@ -121,14 +123,38 @@ fn a_lost_microphone_leaves_text_usable() {
 }
 
 #[test]
-fn a_muted_microphone_leaves_no_empty_question() {
+fn enter_sends_what_hands_free_heard_and_leaves_the_draft() {
     let mut state = ready();
+    state.handle(Command::Draft("later".into()), ms(0));
+    assert!(matches!(state.handle(Command::Toggle, ms(0))[..], [Action::Listen { turn: 1, .. }]));
+    assert!(state.turn.stage.is_locked());
+    state.apply(Event::CaptureStarted { turn: 1 }, ms(20));
+    let actions = state.handle(Command::Submit, ms(4000));
+    assert!(matches!(actions[..], [Action::Close { turn: 1, keep: true }]), "{actions:?}");
+    assert_eq!((state.turn.stage, state.draft.as_str()), (Stage::Thinking, "later"));
+}
+
+#[test]
+fn a_screen_readers_click_is_a_tap() {
+    let mut state = ready();
+    state.handle(Command::Toggle, ms(0));
+    state.apply(Event::CaptureStarted { turn: 1 }, ms(20));
+    assert!(state.turn.stage.is_locked());
+    state.handle(Command::Toggle, ms(3000));
+    assert_eq!(state.turn.stage, Stage::Thinking);
+}
+
+#[test]
+fn a_muted_microphone_leaves_no_empty_question_and_takes_no_attachment() {
+    let mut state = ready();
+    state.attachments.push(Attachment { path: "a.wav".into(), thumbnail: None });
     state.handle(Command::Press, ms(0));
     state.apply(Event::CaptureStarted { turn: 1 }, ms(10));
     state.handle(Command::Release, ms(900));
-    assert_eq!(state.exchanges.len(), 1);
-    state.apply(Event::CaptureFailed { turn: 1, message: "Only silence.".into() }, ms(960));
-    assert!(state.exchanges.is_empty());
+    assert_eq!((state.exchanges.len(), state.attachments.len()), (1, 0));
+    state.apply(Event::NothingHeard { turn: 1, message: "Only silence.".into() }, ms(960));
+    assert_eq!((state.exchanges.len(), state.attachments.len()), (0, 1));
+    assert_eq!(state.notice, Some(Notice { text: "Only silence.".into(), is_error: false }));
     assert_eq!(state.turn.stage, Stage::Idle);
 }
 

@@ -32,7 +32,11 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     ui.horizontal(|ui| {
         talk_button::talk_button_ui(ui, state, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if state.is_answering() {
+            if state.turn.stage.is_locked() {
+                if ui.button("Cancel").on_hover_text("Forget what was said (Escape)").clicked() {
+                    send(commands, Command::Stop);
+                }
+            } else if state.is_answering() {
                 if ui.button("Stop").on_hover_text("Stop the answer (Escape)").clicked() {
                     send(commands, Command::Stop);
                 }

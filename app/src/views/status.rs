@@ -33,7 +33,8 @@ fn words(state: &State) -> String {
         (Model::Absent, _) | (_, Stage::Absent) => "No model is loaded".into(),
         (_, Stage::Idle) => "Ready".into(),
         (_, Stage::Opening { .. }) => "Opening the microphone…".into(),
-        (_, Stage::Listening { .. }) => "Listening…".into(),
+        (_, Stage::Listening { locked: false, .. }) => "Listening: let go to send".into(),
+        (_, Stage::Listening { locked: true, .. }) => "Listening: tap to send, Escape to cancel".into(),
         (_, Stage::Thinking) => "Thinking…".into(),
         (_, Stage::Speaking) => "Speaking…".into(),
     }

@@ -1,8 +1,10 @@
-//! The big button: held while one speaks.
+//! The big button: held while one speaks, or tapped before and after.
 
 use crossbeam_channel::Sender;
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Align2, CornerRadius, PointerButton, Sense, StrokeKind, TextStyle, Ui, WidgetInfo, vec2};
+use eframe::egui::{
+    Align2, CornerRadius, PointerButton, Rect, Sense, StrokeKind, TextStyle, Ui, WidgetInfo, vec2,
+};
 
 use super::{send, theme};
 use crate::command::Command;
@@ -12,12 +14,15 @@ use crate::state::State;
 pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     let enabled = state.can_talk();
-    let label = if state.is_holding() {
-        "Let go to ask"
+    let is_locked = state.turn.stage.is_locked();
+    let label = if is_locked {
+        "Tap to send"
+    } else if state.is_holding() {
+        "Let go to send"
     } else if state.is_answering() {
-        "Hold to interrupt"
+        "Press to interrupt"
     } else {
-        "Hold to talk"
+        "Hold or tap to talk"
     };
     let sense = if enabled { Sense::click_and_drag() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(vec2(180.0, 52.0), sense);
@@ -35,16 +40,26 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
 
     let fill = match (enabled, state.is_holding()) {
         (false, _) => palette.weak.gamma_multiply(0.4),
-        (true, true) => palette.listening,
+        (true, true) => palette.stage(state),
         (true, false) if response.hovered() => palette.accent.gamma_multiply(0.88),
         (true, false) => palette.accent,
     };
-    let round = CornerRadius::same(26);
+    // Hands-free looks like the button that ends a recording: corners, a square, and a line around it.
+    let round = CornerRadius::same(if is_locked { theme::ROUND } else { 26 });
     ui.painter().rect_filled(rect, round, fill);
+    if is_locked {
+        ui.painter().rect_stroke(rect.shrink(4.0), round, (1.5, palette.on_accent), StrokeKind::Inside);
+        let square = Rect::from_center_size(rect.left_center() + vec2(26.0, 0.0), vec2(14.0, 14.0));
+        ui.painter().rect_filled(square, CornerRadius::same(2), palette.on_accent);
+    } else if state.is_holding() {
+        ui.painter().circle_filled(rect.left_center() + vec2(26.0, 0.0), 7.0, palette.on_accent);
+    }
     if response.has_focus() {
         ui.painter().rect_stroke(rect.expand(2.0), round, (2.0, palette.text), StrokeKind::Outside);
     }
     let font = TextStyle::Button.resolve(ui.style());
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, palette.on_accent);
-    response.on_hover_text("Hold this button or the Space bar while you speak");
+    response.on_hover_text(
+        "Hold this button or the Space bar while you speak; or tap it, speak hands-free, and tap it again",
+    );
 }

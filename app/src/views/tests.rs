@@ -72,7 +72,7 @@ fn the_stage_is_said_in_words() {
 fn the_talk_button_is_pressed_and_released() {
     let (mut harness, commands) = shown(ready());
     harness.run_steps(2);
-    let center = harness.get_by_label("Hold to talk").rect().center();
+    let center = harness.get_by_label("Hold or tap to talk").rect().center();
     harness.drag_at(center);
     harness.run_steps(2);
     assert!(matches!(commands.try_iter().collect::<Vec<_>>()[..], [Command::Press]));
@@ -86,9 +86,24 @@ fn the_talk_button_is_pressed_and_released() {
 fn a_screen_reader_can_use_the_talk_button() {
     let (mut harness, commands) = shown(ready());
     harness.run_steps(2);
-    harness.get_by_label("Hold to talk").click_accesskit();
+    harness.get_by_label("Hold or tap to talk").click_accesskit();
     harness.run_steps(2);
     assert!(matches!(commands.try_iter().collect::<Vec<_>>()[..], [Command::Toggle]));
+}
+
+#[test]
+fn hands_free_says_so_and_can_be_cancelled() {
+    let mut state = ready();
+    state.handle(Command::Toggle, ms(0));
+    state.apply(Event::CaptureStarted { turn: 1 }, ms(30));
+    let (mut harness, commands) = shown(state);
+    harness.run_steps(2);
+    harness.get_by_label("Listening: tap to send, Escape to cancel");
+    harness.get_by_label("Tap to send");
+    harness.check_accessibility();
+    harness.get_by_label("Cancel").click();
+    harness.run_steps(2);
+    assert!(matches!(commands.try_iter().collect::<Vec<_>>()[..], [Command::Stop]));
 }
 
 #[test]

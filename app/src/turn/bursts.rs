@@ -1,0 +1,209 @@
+//! Long bursts of everything that can come, against microphones and speakers that report late: never two turns at once,
+//! never a stage without a way out.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
+use super::*;
+
+/// Presses and the like come so often.
+const EVERY: Duration = Duration::from_millis(10);
+const STEPS: u32 = 10_000;
+const SEEDS: u64 = 40;
+
+/// Numbers that look random and come again with the same seed (xorshift64*).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n
+    }
+}
+
+/// What a turn's effects did so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    Recording,
+    Dropped,
+    Asked,
+    Silenced,
+}
+
+/// Everything outside the turn: what its effects did, and what will be reported when.
+#[derive(Default)]
+struct World {
+    lives: BTreeMap<u64, Life>,
+    reports: BTreeMap<(Duration, u32), Input>,
+    counted: u32,
+}
+
+impl World {
+    fn later(&mut self, at: Duration, input: Input) {
+        self.counted += 1;
+        self.reports.insert((at, self.counted), input);
+    }
+
+    /// Does an effect, which must fit what was done before.
+    fn act(&mut self, effect: Effect, now: Duration, chance: &mut Chance) {
+        let mut soon = |least| now + Duration::from_millis(least + chance.below(200));
+        let (number, from, to) = match effect {
+            Effect::Listen(n) => (n, None, Life::Recording),
+            Effect::Ask(n) => (n, None, Life::Asked),
+            Effect::Close { number, keep: true } => (number, Some(Life::Recording), Life::Asked),
+            Effect::Close { number, keep: false } => (number, Some(Life::Recording), Life::Dropped),
+            Effect::Silence(n) => (n, Some(Life::Asked), Life::Silenced),
+            Effect::HintUnheard => return,
+        };
+        let is_first = self.lives.keys().next_back().is_none_or(|last| number > *last);
+        assert!(from.is_some() || is_first, "{effect:?} begins an old turn: {:?}", self.lives);
+        assert_eq!(self.lives.get(&number).copied(), from, "{effect:?}");
+        self.lives.insert(number, to);
+        match to {
+            Life::Recording if number % 7 == 3 => {
+                let at = soon(0);
+                self.later(at, Input::CaptureFailed(number));
+            }
+            Life::Recording => {
+                let at = soon(0);
+                self.later(at, Input::CaptureStarted(number));
+            }
+            Life::Asked => {
+                let (spoken, sound, written) = (number % 3 != 0, soon(20), soon(30));
+                self.later(written, Input::Written { number, spoken });
+                if spoken {
+                    self.later(sound, Input::SpeechStarted(number));
+                    self.later(sound + Duration::from_millis(400), Input::SpeechEnded(number));
+                }
+                if number % 11 == 5 {
+                    self.later(sound, Input::Failed(number));
+                }
+            }
+            Life::Dropped | Life::Silenced => {}
+        }
+    }
+}
+
+/// A press, mostly; what the person can do at `now`.
+fn wish(now: Duration, chance: &mut Chance) -> Input {
+    match chance.below(40) {
+        0..=13 => Input::Press(now),
+        14..=27 => Input::Release(now),
+        28..=29 => Input::Release(now),
+        30..=31 => Input::Finish(now),
+        32..=33 => Input::Leave(now),
+        34..=35 => Input::Submit,
+        36..=37 => Input::Stop,
+        38 => Input::Unloaded,
+        _ => Input::Loaded,
+    }
+}
+
+#[test]
+fn hammering_never_makes_two_turns_at_once() {
+    let mut met = BTreeSet::new();
+    for seed in 1..=SEEDS {
+        let mut chance = Chance(seed);
+        let mut world = World::default();
+        let mut turn = Turn { number: 0, stage: Stage::Idle };
+        for i in 0..STEPS {
+            let now = EVERY * i;
+            let mut inputs = vec![];
+            while let Some(report) = world.reports.first_entry().filter(|report| report.key().0 <= now) {
+                inputs.push(report.remove());
+            }
+            // Sometimes nothing happens for a while, so that turns can also end by themselves.
+            if i / 300 % 3 != 2 || i % 60 == 0 {
+                inputs.push(wish(now, &mut chance));
+            }
+            for input in inputs {
+                let (after, effects) = step(turn, input);
+                assert!(after.number >= turn.number && after.number <= turn.number + 1);
+                turn = after;
+                for effect in effects {
+                    world.act(effect, now, &mut chance);
+                }
+                let recording = world.lives.iter().filter(|(_, life)| **life == Life::Recording);
+                let recording: Vec<_> = recording.map(|(number, _)| *number).collect();
+                let holds = matches!(turn.stage, Stage::Opening { .. } | Stage::Listening { .. });
+                let expected: &[u64] = if holds { &[turn.number] } else { &[] };
+                assert_eq!(recording, expected, "seed {seed}, step {i}, after {input:?}: {turn:?}");
+                if matches!(turn.stage, Stage::Thinking | Stage::Speaking) {
+                    assert_eq!(world.lives.get(&turn.number), Some(&Life::Asked), "seed {seed}, step {i}");
+                }
+                met.insert(kind(turn.stage));
+            }
+            // Turns that are over stay as they are; a long list of them only costs time.
+            while world.lives.len() > 8 {
+                world.lives.pop_first();
+            }
+        }
+        assert!(turn.number > 300, "seed {seed} made only {} turns", turn.number);
+    }
+    assert_eq!(met.len(), 8, "a stage was never met: {met:?}");
+}
+
+/// A stage without its time.
+fn kind(stage: Stage) -> (u8, bool) {
+    match stage {
+        Stage::Absent => (0, false),
+        Stage::Idle => (1, false),
+        Stage::Opening { locked, .. } => (2, locked),
+        Stage::Listening { locked, .. } => (3, locked),
+        Stage::Thinking => (4, false),
+        Stage::Speaking => (5, false),
+    }
+}
+
+/// All that can come at `now` to a turn of this number.
+fn everything(number: u64, now: Duration) -> Vec<Input> {
+    let mut inputs = vec![Input::Loaded, Input::Unloaded, Input::Submit, Input::Stop];
+    inputs.extend([Input::Press, Input::Release, Input::Leave, Input::Finish].map(|key| key(now)));
+    for number in [number, number.saturating_sub(1)] {
+        inputs.extend(
+            [Input::CaptureStarted, Input::CaptureFailed, Input::SpeechStarted, Input::SpeechEnded]
+                .map(|report| report(number)),
+        );
+        inputs.push(Input::Failed(number));
+        inputs.extend([false, true].map(|spoken| Input::Written { number, spoken }));
+    }
+    inputs
+}
+
+/// Stages that `from` leads to by inputs that `may` come, soon after or later.
+fn reached(from: Stage, may: impl Fn(&Input) -> bool) -> BTreeMap<(u8, bool), Stage> {
+    let mut found = BTreeMap::from([(kind(from), from)]);
+    let mut open = vec![from];
+    while let Some(stage) = open.pop() {
+        let since = match stage {
+            Stage::Opening { since, .. } | Stage::Listening { since, .. } => since,
+            _ => Duration::from_secs(1),
+        };
+        for wait in [SHORTEST_HOLD / 2, SHORTEST_HOLD] {
+            for input in everything(7, since + wait).into_iter().filter(&may) {
+                let after = step(Turn { number: 7, stage }, input).0.stage;
+                if let Entry::Vacant(place) = found.entry(kind(after)) {
+                    place.insert(after);
+                    open.push(after);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_stage_leads_back_to_idle() {
+    let all = reached(Stage::Absent, |_| true);
+    assert_eq!(all.len(), 8, "{all:?}");
+    for stage in all.into_values() {
+        let turn = Turn { number: 7, stage };
+        let stopped = step(turn, Input::Stop).0.stage;
+        assert_eq!(stopped, if stage == Stage::Absent { stage } else { Stage::Idle });
+        // Nor does it take Escape: keys and reports alone do it.
+        let ways = reached(stage, |input| !matches!(input, Input::Stop | Input::Unloaded));
+        assert!(ways.contains_key(&kind(Stage::Idle)), "{stage:?} leads only to {ways:?}");
+    }
+}
