@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::preferences::Preferences;
 use crate::state::Attachment;
 
 /// One wish of the person.
@@ -42,4 +43,10 @@ pub(crate) enum Command {
     Voice(String),
     /// Close the message above the composer.
     Dismiss,
+    /// Show the settings, or go back to the conversation.
+    ShowSettings(bool),
+    /// Choose these settings.
+    Prefer(Box<Preferences>),
+    /// Load the model again, as the settings say now.
+    Reload,
 }

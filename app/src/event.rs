@@ -98,6 +98,8 @@ pub(crate) enum Event {
         /// A sentence.
         message: String,
     },
+    /// Something could not be kept for good.
+    NotKept(String),
 }
 
 /// Sends events and wakes the window. Never blocks.
