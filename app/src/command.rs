@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::preferences::Preferences;
 use crate::state::Attachment;
 
 /// One wish of the person.
@@ -44,4 +45,10 @@ pub(crate) enum Command {
     Dismiss,
     /// The window lost the keyboard: a talk key that was held counts as let go.
     Leave,
+    /// Show the settings, or go back to the conversation.
+    ShowSettings(bool),
+    /// Choose these settings.
+    Prefer(Box<Preferences>),
+    /// Load the model again, as the settings say now.
+    Reload,
 }

@@ -105,6 +105,8 @@ pub(crate) enum Event {
         /// A sentence: why, as far as it is known.
         message: String,
     },
+    /// Something could not be kept for good.
+    NotKept(String),
 }
 
 /// Sends events and wakes the window. Never blocks.

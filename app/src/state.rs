@@ -3,6 +3,7 @@
 
 mod attachment;
 mod entry;
+mod preferring;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::cli::prompt::Part;
 use crate::cli::report::tokens_per_second;
 use crate::command::Command;
 use crate::event::Event;
+use crate::preferences::{Look, Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
@@ -56,6 +58,17 @@ pub(crate) enum Action {
     PickFile,
     /// Show a dialog that chooses a model's folder.
     PickModel,
+    /// Store the settings.
+    Keep(Box<Preferences>),
+    /// Draw like this.
+    Look(Look),
+    /// Load the model in this folder, or the small one, in this way.
+    Place {
+        /// Its folder.
+        folder: Option<PathBuf>,
+        /// How.
+        placing: Box<Placing>,
+    },
 }
 
 /// Whether there is a model.
@@ -104,6 +117,20 @@ pub(crate) struct State {
     attached: usize,
     /// When the question ended.
     asked_at: Option<Duration>,
+    /// What the person chose for good.
+    pub(crate) preferences: Preferences,
+    /// Whether the settings are shown.
+    pub(crate) shows_settings: bool,
+    /// How the model was placed.
+    pub(crate) placed: Placing,
+    /// Where the model is.
+    folder: Option<PathBuf>,
+    /// The model that the person chose, until it is loaded.
+    chosen: Option<PathBuf>,
+    /// Options of the command line that win over the settings.
+    pub(crate) given: Vec<&'static str>,
+    /// What is to be told when there is a model.
+    pub(crate) untold: Option<String>,
 }
 
 impl State {
@@ -121,6 +148,13 @@ impl State {
             level,
             attached: 0,
             asked_at: None,
+            preferences: Preferences::default(),
+            shows_settings: false,
+            placed: Placing::default(),
+            folder: None,
+            chosen: None,
+            given: vec![],
+            untold: None,
         }
     }
 
@@ -169,7 +203,7 @@ impl State {
             Command::Submit if self.can_submit() => return self.step(Input::Submit, now),
             Command::Submit => {}
             Command::Draft(text) => self.draft = text,
-            Command::Open(path) if path.join("config.json").is_file() => return vec![Action::Load(path)],
+            Command::Open(path) if path.join("config.json").is_file() => return self.open_model(path),
             Command::Open(path) => return vec![Action::Inspect(path)],
             Command::Attach(Ok(attachment)) => {
                 self.notice = None;
@@ -193,12 +227,13 @@ impl State {
                 actions.push(Action::Reset);
                 return actions;
             }
-            Command::Speech(speech) => return self.set(Settings { speech, ..self.settings.clone() }),
-            Command::Voice(voice) => {
-                return self.set(Settings { voice: Some(voice), ..self.settings.clone() });
-            }
+            Command::Speech(speech) => return self.speak(speech),
+            Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
+            Command::ShowSettings(shows) => self.shows_settings = shows,
+            Command::Prefer(preferences) => return self.prefer(*preferences),
+            Command::Reload => return self.reload(),
         }
         vec![]
     }
@@ -209,6 +244,7 @@ impl State {
             Event::Loading(folder) => {
                 self.model = Model::Loading(name(&folder), Progress::default());
                 self.notice = None;
+                self.folder = Some(folder);
                 return self.step(Input::Unloaded, now);
             }
             Event::Placed(placed) => {
@@ -219,7 +255,12 @@ impl State {
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
                 self.clear();
-                return self.step(Input::Loaded, now);
+                if let Some(untold) = self.untold.take() {
+                    self.complain(untold);
+                }
+                let mut actions = self.settle();
+                actions.extend(self.step(Input::Loaded, now));
+                return actions;
             }
             Event::Rebuilding => {
                 let name = self.info().map_or_else(String::new, |info| info.name.clone());
@@ -232,6 +273,7 @@ impl State {
             }
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
+                self.chosen = None;
                 self.complain(message);
                 return self.step(Input::Unloaded, now);
             }
@@ -271,6 +313,7 @@ impl State {
                 }
                 return self.step(Input::CaptureFailed(turn), now);
             }
+            Event::NotKept(message) => self.complain(message),
         }
         vec![]
     }

@@ -4,7 +4,7 @@ mod device;
 mod frames;
 mod open;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,10 +18,12 @@ use frames::Frames;
 pub(crate) use open::{is_loss, run};
 
 use crate::audio::{self, Level, Order};
-use crate::cli::WindowOptions;
+use crate::cli::{ModelOptions, WindowOptions};
 use crate::command::Command;
 use crate::event::{Event, Events};
+use crate::keeper::{Keep, Keeper, Places};
 use crate::live::Live;
+use crate::preferences::{Preferences, Stored};
 use crate::record::Recorder;
 use crate::state::{Action, Attachment, State};
 use crate::views::{self, theme};
@@ -52,6 +54,10 @@ struct Window {
     awake: Awake,
     /// The device that the window draws with, where the engine can use it.
     device: Option<SharedDevice>,
+    keeper: Keeper,
+    /// For what the window finds out by itself.
+    reports: Events,
+    options: WindowOptions,
 }
 
 /// The interface of the window that is open now.
@@ -64,6 +70,7 @@ impl Window {
         slot: &'a mut Option<Window>,
         context: &eframe::CreationContext<'_>,
         options: &WindowOptions,
+        stored: &Stored,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
         theme::install(&context.egui_ctx);
@@ -82,8 +89,9 @@ impl Window {
                 window.reopened(context.egui_ctx.clone(), device.ok());
                 window
             }
-            None => slot.insert(Window::new(&context.egui_ctx, options, device.ok())?),
+            None => slot.insert(Window::new(&context.egui_ctx, options, stored, device.ok())?),
         };
+        theme::dress(&context.egui_ctx, window.state.preferences.look);
         Ok(Shown(window))
     }
 
@@ -97,7 +105,13 @@ impl Window {
         self.give(Job::Rebuild);
     }
 
-    fn new(context: &Context, options: &WindowOptions, device: Option<SharedDevice>) -> Result<Window> {
+    fn new(
+        context: &Context,
+        options: &WindowOptions,
+        stored: &Stored,
+        device: Option<SharedDevice>,
+    ) -> Result<Window> {
+        let preferences = &stored.preferences;
         let awake = Awake::new(Mutex::new(context.clone()));
         let wake = awake.clone();
         let (sender, events) = unbounded();
@@ -106,7 +120,7 @@ impl Window {
         });
         let (commands_out, commands) = unbounded();
         let (live, level) = (Live::default(), Level::default());
-        let settings = options.answer.settings();
+        let settings = preferences.settings(options);
         let recorder = options.record_dir.as_deref().map(Recorder::new).transpose()?;
         let ends = audio::start(reports.clone(), live.clone(), level.clone())?;
         let jobs = worker::start(worker::Start {
@@ -114,14 +128,20 @@ impl Window {
             live: live.clone(),
             hearing: ends.hearing,
             speech: ends.speech,
-            options: options.model.engine(),
+            options: preferences.model.options(options),
             host: Host { device: device.clone(), progress: None },
             settings: settings.clone(),
             recorder,
             lose_device_after: options.lose_device_after,
         })?;
+        let mut state = State::new(settings, level);
+        state.preferences = preferences.clone();
+        state.placed = preferences.model.clone();
+        state.given = Preferences::given(options);
+        state.untold = stored.fault.clone();
+        let places = Places { preferences: stored.path.clone() };
         let mut window = Window {
-            state: State::new(settings, level),
+            state,
             started: Instant::now(),
             commands,
             commands_out,
@@ -134,11 +154,12 @@ impl Window {
             frames: Frames::default(),
             awake,
             device,
+            keeper: Keeper::start(places, reports.clone())?,
+            reports,
+            options: options.clone(),
         };
-        match options.model.folder() {
-            Ok(folder) => window.act(Action::Load(folder), context),
-            Err(error) => reports.send(Event::LoadFailed(error.to_string())),
-        }
+        let given = options.model.model.clone();
+        window.load(given.or_else(|| preferences.model.folder.clone()), context);
         Ok(window)
     }
 
@@ -208,6 +229,20 @@ impl Window {
             Action::PickModel => self.aside(context, || {
                 pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
             }),
+            Action::Keep(preferences) => self.keeper.give(Keep::Preferences(preferences)),
+            Action::Look(look) => theme::dress(context, look),
+            Action::Place { folder, placing } => {
+                self.give(Job::Options(Box::new(placing.options(&self.options))));
+                self.load(folder, context);
+            }
+        }
+    }
+
+    /// Loads the model in this folder, or the small one that ships with the program.
+    fn load(&mut self, folder: Option<PathBuf>, context: &Context) {
+        match folder.map_or_else(|| ModelOptions::default().folder(), Ok) {
+            Ok(folder) => self.act(Action::Load(folder), context),
+            Err(error) => self.reports.send(Event::LoadFailed(error.to_string())),
         }
     }
 
@@ -261,7 +296,7 @@ impl Window {
 /// Extensions of files that can go with a question.
 const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "wav", "flac", "mp3", "ogg"];
 
-fn pick(dialog: impl FnOnce() -> Option<std::path::PathBuf>) -> Command {
+fn pick(dialog: impl FnOnce() -> Option<PathBuf>) -> Command {
     let shown = Instant::now();
     match dialog() {
         Some(path) => Command::Open(path),
@@ -273,12 +308,13 @@ fn pick(dialog: impl FnOnce() -> Option<std::path::PathBuf>) -> Command {
 struct Shown<'a>(&'a mut Window);
 
 impl eframe::App for Shown<'_> {
-    /// Takes the talk key and Escape before any widget does, wherever the keyboard's focus is, except for Space in the
-    /// text field.
+    /// Takes the talk key and Escape before any widget does, wherever the keyboard's focus is, except for Space where
+    /// text is typed and in the settings.
     fn raw_input_hook(&mut self, context: &Context, raw_input: &mut RawInput) {
         let window = &mut *self.0;
-        let focused = context.memory(|memory| memory.focused());
-        let (has_focus, is_typing) = (focused.is_some(), focused == Some(*views::DRAFT_ID));
+        let has_focus = context.memory(|memory| memory.focused()).is_some();
+        // On the settings' page Space works the control that has the keyboard.
+        let is_typing = window.state.shows_settings || context.text_edit_focused();
         let mut events = std::mem::take(&mut raw_input.events);
         events.retain(|event| match event {
             egui::Event::Key { key: Key::Space, pressed: true, modifiers, .. }

@@ -15,6 +15,7 @@ use crate::audio::{Hearing, Speech};
 use crate::cli::prompt::Part;
 use crate::event::{Event, Events};
 use crate::live::Live;
+use crate::preferences;
 use crate::record::Recorder;
 
 /// How long a step waits when the speech is far ahead of the speaker.
@@ -45,6 +46,8 @@ pub(crate) enum Job {
     Reset,
     /// The window has a new device: if the model lost the old one, place it there.
     Rebuild,
+    /// Other options from the next load on.
+    Options(Box<Options>),
 }
 
 /// What the worker needs from its start on.
@@ -144,6 +147,7 @@ impl Worker {
                 }
             }
             Job::Rebuild => self.rebuild(),
+            Job::Options(options) => self.start.options = *options,
             Job::Reset => {
                 if let Some(session) = &mut self.session {
                     match session.reset() {
@@ -164,7 +168,12 @@ impl Worker {
         self.session = None;
         self.building = None;
         let loaded = Engine::load_with(folder, &self.start.options, &self.start.host)
-            .and_then(|engine| Session::new(engine, self.start.settings.clone()))
+            .and_then(|engine| {
+                // A voice that was chosen for another model is no reason to refuse this one.
+                let settings = &mut self.start.settings;
+                settings.voice = preferences::voice(engine.info(), settings.voice.take());
+                Session::new(engine, settings.clone())
+            })
             .and_then(warm);
         match loaded {
             Ok(session) => {

@@ -174,7 +174,7 @@ const NOT_IN_ENGINE: &[&str] = &[
 const APP_BANS: &[(&str, &[&str], &str)] = &[
     (
         "views",
-        &["audio", "cli", "live", "record", "window", "worker"],
+        &["audio", "cli", "keeper", "live", "record", "window", "worker"],
         "views read the state and send commands, no more",
     ),
     (
@@ -182,10 +182,15 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         &["audio", "cli", "record", "state", "views", "window", "worker"],
         "the key's logic is a pure function",
     ),
-    ("state", &["views", "window", "worker"], "the state is plain data"),
+    ("state", &["keeper", "views", "window", "worker"], "the state is plain data"),
+    (
+        "preferences",
+        &["audio", "keeper", "state", "views", "window", "worker"],
+        "what was chosen is plain data and a file",
+    ),
     (
         "cli",
-        &["audio", "state", "views", "window", "worker"],
+        &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",
     ),
 ];

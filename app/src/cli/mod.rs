@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use options::{AnswerOptions, ModelOptions};
+pub(crate) use options::{AnswerOptions, DeviceOption, FormatOption, ModelOptions};
 
 /// A voice assistant that runs wholly on your own machine. Without a subcommand it opens its window.
 #[derive(Parser, Debug)]

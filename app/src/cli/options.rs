@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use engine::{Device, Format, Options, Sampling, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::folders;
 
 /// Where the model is and where it runs.
 #[derive(Args, Clone, Debug, Default)]
@@ -12,9 +15,9 @@ pub(crate) struct ModelOptions {
     /// Folder of a Qwen3-Omni checkpoint; the small one that ships with the program if not given.
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
-    /// Where the model runs.
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub(crate) device: DeviceOption,
+    /// Where the model runs [default: auto].
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceOption>,
     /// Threads of the processor to use; 0 takes one for each core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
@@ -25,7 +28,8 @@ pub(crate) struct ModelOptions {
 }
 
 /// How matrices of weights are held.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum FormatOption {
     /// Sixteen bits, as published.
     Bf16,
@@ -33,13 +37,15 @@ pub(crate) enum FormatOption {
     F32,
     /// Eight bits; 32 weights share a scale.
     #[value(name = "q8_0")]
+    #[serde(rename = "q8_0")]
     Q8_0,
     /// Four bits; 32 weights share a scale and an offset.
     Q4,
 }
 
 /// Where the model runs.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum DeviceOption {
     /// A graphics processor where there is one, otherwise the processor.
     #[default]
@@ -53,7 +59,7 @@ pub(crate) enum DeviceOption {
 impl ModelOptions {
     /// The engine's options.
     pub(crate) fn engine(&self) -> Options {
-        let device = match self.device {
+        let device = match self.device.unwrap_or_default() {
             DeviceOption::Auto => Device::Auto,
             DeviceOption::Cpu => Device::Cpu,
             DeviceOption::Gpu => Device::Gpu,
@@ -64,13 +70,8 @@ impl ModelOptions {
             FormatOption::Q8_0 => Format::Q8_0,
             FormatOption::Q4 => Format::Q4,
         });
-        let pipelines = cache_folder().map(|folder| folder.join("pipelines"));
+        let pipelines = folders::cache().map(|folder| folder.join("pipelines"));
         Options { device, threads: self.threads, format, pipelines, ..Options::default() }
-    }
-
-    /// Whether the model may run on a graphics processor.
-    pub(crate) fn may_use_gpu(&self) -> bool {
-        self.device != DeviceOption::Cpu
     }
 
     /// The folder to load.
@@ -92,16 +93,6 @@ impl ModelOptions {
             ),
         }
     }
-}
-
-/// Where the program keeps what it could make again: in the folder that the desktop names for that.
-fn cache_folder() -> Option<PathBuf> {
-    // What is not an absolute path counts as not set.
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let base = folder("XDG_CACHE_HOME")
-        .or_else(|| folder("LOCALAPPDATA"))
-        .or_else(|| folder("HOME").map(|home| home.join(".cache")));
-    base.map(|base| base.join("colloquy"))
 }
 
 /// How answers are made.

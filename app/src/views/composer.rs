@@ -11,7 +11,7 @@ use crate::state::{Notice, State};
 use crate::turn::Stage;
 
 /// The text field.
-pub(crate) static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
+static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
 
 /// The bar at the bottom.
 pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {

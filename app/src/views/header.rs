@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 use eframe::egui::{Align, ComboBox, Layout, RichText, Ui};
 
-use super::{send, theme};
+use super::{send, settings, theme};
 use crate::command::Command;
 use crate::state::{Model, State};
 
@@ -29,6 +29,7 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
             if ui.button("New").on_hover_text("Forget this conversation and begin a new one").clicked() {
                 send(commands, Command::NewConversation);
             }
+            settings::button_ui(ui, state, commands);
             voice_ui(ui, state, commands);
         });
     });
@@ -58,7 +59,7 @@ fn voice_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
 }
 
 /// A name as one writes it: checkpoints have it in small letters.
-fn title(voice: &str) -> String {
+pub(super) fn title(voice: &str) -> String {
     let mut letters = voice.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ mod composer;
 mod conversation;
 mod header;
 mod meter;
+mod settings;
 mod status;
 mod talk_button;
 pub(crate) mod theme;
@@ -13,7 +14,6 @@ use eframe::egui::{CentralPanel, Frame, Panel, Ui};
 
 use crate::command::Command;
 use crate::state::State;
-pub(crate) use composer::DRAFT_ID;
 
 /// Widest that text runs.
 const READING_WIDTH: f32 = 760.0;
@@ -30,9 +30,17 @@ pub(crate) fn window_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
         .frame(bar)
         .show_separator_line(false)
         .show(ui, |ui| composer::composer_ui(ui, state, commands));
-    CentralPanel::no_frame()
-        .frame(Frame::new().fill(palette.paper).inner_margin(theme::MARGIN))
-        .show(ui, |ui| conversation::conversation_ui(ui, state));
+    CentralPanel::no_frame().frame(Frame::new().fill(palette.paper).inner_margin(theme::MARGIN)).show(
+        ui,
+        |ui| {
+            if state.shows_settings {
+                settings::settings_ui(ui, state, commands);
+            } else {
+                conversation::conversation_ui(ui, state);
+            }
+        },
+    );
+    settings::keys(ui, state, commands);
 }
 
 /// Sends a command. A window that is closing takes none.

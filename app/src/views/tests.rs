@@ -11,11 +11,11 @@ use crate::event::Event;
 use crate::state::Attachment;
 use crate::views::theme::install;
 
-fn ms(ms: u64) -> Duration {
+pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn ready() -> State {
+pub(super) fn ready() -> State {
     let info = Info {
         name: "pocket".into(),
         device: "cpu (2 threads)".into(),
@@ -34,7 +34,7 @@ fn ready() -> State {
 }
 
 /// A window over a state that does not change by itself, and the commands that it sends.
-fn shown(state: State) -> (Harness<'static, State>, Receiver<Command>) {
+pub(super) fn shown(state: State) -> (Harness<'static, State>, Receiver<Command>) {
     let (sender, commands) = unbounded();
     let builder = Harness::builder().with_size(eframe::egui::vec2(800.0, 640.0)).with_context_setup(install);
     let harness = builder.build_ui_state(move |ui, state: &mut State| window_ui(ui, state, &sender), state);

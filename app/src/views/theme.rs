@@ -1,9 +1,11 @@
 //! Colours, sizes and spacing, dark and light as the system says.
 
 use eframe::egui::{
-    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Ui, vec2,
+    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, ThemePreference,
+    Ui, vec2,
 };
 
+use crate::preferences::{self, Look};
 use crate::state::State;
 use crate::turn::Stage;
 
@@ -82,6 +84,16 @@ impl Palette {
             Stage::Speaking => self.accent,
         }
     }
+}
+
+/// Gives the window the colours and the size that the person chose.
+pub(crate) fn dress(context: &Context, look: Look) {
+    context.set_theme(match look.theme {
+        preferences::Theme::System => ThemePreference::System,
+        preferences::Theme::Light => ThemePreference::Light,
+        preferences::Theme::Dark => ThemePreference::Dark,
+    });
+    context.set_zoom_factor(look.text_size);
 }
 
 /// Gives the window its fonts' sizes, spacing and colours. Once, at the start.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use eframe::egui::ViewportBuilder;
 use eframe::{AppCreator, EframeWinitApplication, NativeOptions, UserEvent};
+use engine::Device;
 use winit::application::ApplicationHandler;
 use winit::event::{DeviceEvent, DeviceId, StartCause, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, EventLoop};
@@ -18,6 +19,7 @@ use winit::window::WindowId;
 
 use super::{Window, device};
 use crate::cli::WindowOptions;
+use crate::preferences::Stored;
 
 /// A device that lives for less than this was not worth a new window.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
@@ -33,6 +35,8 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
     let mut event_loop = EventLoop::<UserEvent>::with_user_event().build().map_err(|error| {
         anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk")
     })?;
+    let stored = Stored::find();
+    let may_use_gpu = stored.preferences.model.options(options).device != Device::Cpu;
     let mut window = None;
     let mut short_lives = 0;
     loop {
@@ -40,12 +44,13 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         let lost = Arc::new(AtomicBool::new(false));
         let mut error = None;
         let (slot, refusal, loss) = (&mut window, &mut error, lost.clone());
+        let stored = &stored;
         let create: AppCreator<'_> = Box::new(move |context| {
-            let shown = Window::shown(slot, context, options, &loss);
+            let shown = Window::shown(slot, context, options, stored, &loss);
             let shown = shown.inspect_err(|reason| *refusal = Some(reason.to_string()))?;
             Ok(Box::new(shown))
         });
-        let app = eframe::create_native("Colloquy", native(options)?, create, &event_loop);
+        let app = eframe::create_native("Colloquy", native(may_use_gpu)?, create, &event_loop);
         let mut guarded = Guarded { app, lost: lost.clone(), fault: None };
         let ended = event_loop.run_app_on_demand(&mut guarded);
         let fault = guarded.fault.take();
@@ -80,7 +85,7 @@ pub(crate) fn is_loss(message: &str) -> bool {
     message.starts_with("Failed to create staging buffer") || message.contains("device is lost")
 }
 
-fn native(options: &WindowOptions) -> Result<NativeOptions> {
+fn native(may_use_gpu: bool) -> Result<NativeOptions> {
     let icon = eframe::icon_data::from_png_bytes(include_bytes!("../../../assets/icons/colloquy.png"))?;
     Ok(NativeOptions {
         viewport: ViewportBuilder::default()
@@ -90,7 +95,7 @@ fn native(options: &WindowOptions) -> Result<NativeOptions> {
             .with_inner_size([820.0, 720.0])
             .with_min_inner_size([520.0, 440.0])
             .with_drag_and_drop(true),
-        wgpu_options: device::configuration(options.model.may_use_gpu()),
+        wgpu_options: device::configuration(may_use_gpu),
         ..NativeOptions::default()
     })
 }

@@ -150,3 +150,21 @@ fn a_picture_that_is_gone_fails_its_turn_alone() {
     bench.ask(2, "seven plus eight");
     assert_eq!(bench.written(2).text, "Seven plus eight is fifteen.");
 }
+
+#[test]
+fn a_voice_that_the_model_does_not_have_does_not_keep_it_from_being_loaded() {
+    let bench = Bench::start(&pocket());
+    bench.wait(|event| matches!(event, Event::Loaded(..)).then_some(()));
+    let settings = Settings { voice: Some("Nobody".into()), ..Settings::default().greedy() };
+    bench.jobs.send(Job::Settings(Box::new(settings))).unwrap();
+    bench.jobs.send(Job::Options(Box::new(Options { threads: 2, ..Options::default() }))).unwrap();
+    bench.jobs.send(Job::Load(pocket())).unwrap();
+    let device = bench.wait(|event| match event {
+        Event::Loaded(info, _) => Some(info.device),
+        Event::LoadFailed(message) => panic!("{message}"),
+        _ => None,
+    });
+    assert!(device.contains('2'), "the options of the second load hold: {device}");
+    bench.ask(1, "seven plus eight");
+    assert_eq!(bench.written(1).text, "Seven plus eight is fifteen.");
+}

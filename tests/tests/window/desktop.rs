@@ -121,6 +121,9 @@ impl Desktop {
         command.env("DISPLAY", &self.display).env("XDG_RUNTIME_DIR", &self.folder).env("HOME", &self.folder);
         for name in [
             "WAYLAND_DISPLAY",
+            "XDG_CACHE_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
             "PULSE_SERVER",
             "PULSE_RUNTIME_PATH",
             "PULSE_COOKIE",

@@ -1,0 +1,228 @@
+//! What the person chose for good: plain data, stored as a small TOML file that can be edited by hand.
+//!
+//! Options of the command line win over it and are not stored.
+
+mod file;
+
+use std::path::PathBuf;
+
+use engine::{Info, Options, Sampling, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::WindowOptions;
+pub(crate) use crate::cli::{DeviceOption, FormatOption};
+#[cfg(test)]
+pub(crate) use file::read;
+pub(crate) use file::{Stored, write};
+
+/// All of it. What a file leaves out is as at the first start.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Preferences {
+    /// How answers are made.
+    pub(crate) answer: Answering,
+    /// Which model, and where it runs.
+    pub(crate) model: Placing,
+    /// What the window looks like.
+    pub(crate) look: Look,
+}
+
+/// How answers are made.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Answering {
+    /// Whether they are spoken.
+    pub(crate) speak: bool,
+    /// In which voice; the model's first where `None`.
+    pub(crate) voice: Option<String>,
+    /// What the assistant is told about itself; the model's own words where `None`.
+    pub(crate) system: Option<String>,
+    /// How text is chosen; as the model says where `None`.
+    pub(crate) sampling: Option<Choosing>,
+}
+
+/// How text tokens are chosen.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Choosing {
+    /// 0 always takes the most likely.
+    pub(crate) temperature: f32,
+    /// Only so many of the most likely; 0 is all.
+    pub(crate) top_k: usize,
+    /// Only the most likely that together reach this probability; 1 is all.
+    pub(crate) top_p: f32,
+}
+
+/// Which model is loaded, and how. A change holds from the next load on.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Placing {
+    /// Its folder; the small one that ships with the program where `None`.
+    pub(crate) folder: Option<PathBuf>,
+    /// Where it runs.
+    pub(crate) device: DeviceOption,
+    /// How its weights are held; as stored where `None`.
+    pub(crate) format: Option<FormatOption>,
+    /// Most tokens of a conversation; the model's own limit where `None`.
+    pub(crate) context_tokens: Option<usize>,
+}
+
+/// What the window looks like.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Look {
+    /// Its colours.
+    pub(crate) theme: Theme,
+    /// How large everything is drawn; 1 is as designed.
+    pub(crate) text_size: f32,
+}
+
+/// The window's colours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Theme {
+    /// As the desktop says.
+    #[default]
+    System,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+/// What the assistant can be told about itself, by name.
+pub(crate) const PRESETS: [(&str, Option<&str>); 4] = [
+    ("The model's own", None),
+    (
+        "Spoken assistant",
+        Some(
+            "You are a voice assistant. Your answers are spoken aloud: use short, plain sentences, no lists, \
+             no headings and no symbols. Answer in the language of the question. When you are not sure, say so.",
+        ),
+    ),
+    ("Brief", Some("Answer in one or two short sentences.")),
+    (
+        "Teacher",
+        Some(
+            "You are a patient teacher. Explain step by step in simple words, give one example, and end with \
+             a short question that shows whether it was understood.",
+        ),
+    ),
+];
+
+/// Smallest and largest size of text.
+pub(crate) const TEXT_SIZES: std::ops::RangeInclusive<f32> = 0.75..=2.0;
+/// Smallest and largest temperature.
+pub(crate) const TEMPERATURES: std::ops::RangeInclusive<f32> = 0.0..=2.0;
+/// Smallest and largest share of probability.
+pub(crate) const SHARES: std::ops::RangeInclusive<f32> = 0.01..=1.0;
+/// Fewest tokens of a conversation that make sense.
+pub(crate) const FEWEST_CONTEXT_TOKENS: usize = 256;
+
+impl Default for Answering {
+    fn default() -> Self {
+        Answering { speak: true, voice: None, system: None, sampling: None }
+    }
+}
+
+impl Default for Choosing {
+    fn default() -> Self {
+        Choosing { temperature: 0.7, top_k: 20, top_p: 0.8 }
+    }
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Look { theme: Theme::System, text_size: 1.0 }
+    }
+}
+
+impl Preferences {
+    /// The engine's settings: these, where the command line says nothing.
+    pub(crate) fn settings(&self, options: &WindowOptions) -> Settings {
+        let given = &options.answer;
+        let mut settings = given.settings();
+        let answer = &self.answer;
+        settings.speech &= answer.speak;
+        settings.voice = settings.voice.or_else(|| answer.voice.clone());
+        settings.system = settings.system.or_else(|| answer.system.clone());
+        settings.text_sampling = settings.text_sampling.or(answer.sampling.map(Choosing::sampling));
+        settings
+    }
+
+    /// Options of the command line that win over these.
+    pub(crate) fn given(options: &WindowOptions) -> Vec<&'static str> {
+        let (model, answer) = (&options.model, &options.answer);
+        let sampled = answer.temperature.is_some() || answer.top_k.is_some() || answer.top_p.is_some();
+        let all = [
+            ("--model", model.model.is_some()),
+            ("--device", model.device.is_some()),
+            ("--format", model.format.is_some()),
+            ("--system", answer.system.is_some()),
+            ("--voice", answer.voice.is_some()),
+            ("--no-speech", answer.no_speech),
+            ("--greedy", answer.greedy),
+            ("--temperature, --top-k, --top-p", sampled),
+        ];
+        all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
+    /// Numbers that make no sense, as near as they can be to what makes sense.
+    fn sensible(mut self) -> Preferences {
+        self.look.text_size = nearest(self.look.text_size, TEXT_SIZES, 1.0);
+        if let Some(sampling) = &mut self.answer.sampling {
+            sampling.temperature = nearest(sampling.temperature, TEMPERATURES, 1.0);
+            sampling.top_p = nearest(sampling.top_p, SHARES, 1.0);
+        }
+        self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
+        self
+    }
+}
+
+impl Answering {
+    /// `settings` with what differs here from `old`.
+    pub(crate) fn renew(&self, old: &Answering, mut settings: Settings) -> Settings {
+        if self.speak != old.speak {
+            settings.speech = self.speak;
+        }
+        if self.voice != old.voice {
+            settings.voice = self.voice.clone();
+        }
+        if self.system != old.system {
+            settings.system = self.system.clone();
+        }
+        if self.sampling != old.sampling {
+            settings.text_sampling = self.sampling.map(Choosing::sampling);
+        }
+        settings
+    }
+}
+
+impl Choosing {
+    fn sampling(self) -> Sampling {
+        let Choosing { temperature, top_k, top_p } = self;
+        Sampling { temperature, top_k, top_p, repetition_penalty: 1.0 }
+    }
+}
+
+impl Placing {
+    /// The engine's options: these, where the command line says nothing.
+    pub(crate) fn options(&self, options: &WindowOptions) -> Options {
+        let mut given = options.model.clone();
+        given.device = given.device.or(Some(self.device));
+        given.format = given.format.or(self.format);
+        Options { context_tokens: self.context_tokens, ..given.engine() }
+    }
+}
+
+/// The voice to ask `info` for: `None` where it does not have the one that is wanted.
+pub(crate) fn voice(info: &Info, wanted: Option<String>) -> Option<String> {
+    wanted.filter(|wanted| info.voices.iter().any(|voice| voice.eq_ignore_ascii_case(wanted)))
+}
+
+fn nearest(value: f32, range: std::ops::RangeInclusive<f32>, otherwise: f32) -> f32 {
+    if value.is_finite() { value.clamp(*range.start(), *range.end()) } else { otherwise }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The settings' file: read at the start, written whole. One that cannot be read is kept aside.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Preferences;
+use crate::folders;
+
+/// What was found at the start.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stored {
+    /// Where it is, if the desktop has a folder for it.
+    pub(crate) path: Option<PathBuf>,
+    /// What it says.
+    pub(crate) preferences: Preferences,
+    /// A sentence, where it could not be used.
+    pub(crate) fault: Option<String>,
+}
+
+impl Stored {
+    /// Looks for the file.
+    pub(crate) fn find() -> Stored {
+        let path = folders::config().map(|folder| folder.join("settings.toml"));
+        let (preferences, fault) = path.as_deref().map(read).unwrap_or_default();
+        Stored { path, preferences, fault }
+    }
+}
+
+/// What the file at `path` says, and a sentence for the person where it says nothing that can be used. Such a file is renamed to
+/// `settings.toml.broken`. Keys that are not known are logged and left out.
+pub(crate) fn read(path: &Path) -> (Preferences, Option<String>) {
+    let shown = path.display();
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return (Preferences::default(), None),
+        Err(error) => {
+            let told = format!("The settings in {shown} cannot be read: {error}. Defaults are used.");
+            return (Preferences::default(), Some(told));
+        }
+    };
+    match text.and_then(|text| parse(&text, path)) {
+        Ok(preferences) => (preferences.sensible(), None),
+        Err(reason) => {
+            let mut aside = path.as_os_str().to_owned();
+            aside.push(".broken");
+            let kept = match std::fs::rename(path, &aside) {
+                Ok(()) => format!("It is kept as {}.", Path::new(&aside).display()),
+                Err(error) => format!("It cannot be kept aside: {error}."),
+            };
+            let told = format!("The settings in {shown} are broken: {reason}. {kept} Defaults are used.");
+            (Preferences::default(), Some(told))
+        }
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<Preferences, String> {
+    let first_line = |error: toml::de::Error| {
+        let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+        format!("{place}{}", error.message().lines().next().unwrap_or_default())
+    };
+    let deserializer = toml::Deserializer::parse(text).map_err(first_line)?;
+    let unknown = |key: serde_ignored::Path<'_>| {
+        tracing::warn!(file = %path.display(), %key, "a setting that is not known");
+    };
+    serde_ignored::deserialize(deserializer, unknown).map_err(first_line)
+}
+
+/// Writes the file, and its folder where that is missing. Whoever reads it meanwhile finds what was there before.
+///
+/// # Errors
+/// A sentence that names the file; what was there before stays.
+pub(crate) fn write(path: &Path, preferences: &Preferences) -> Result<()> {
+    let text = toml::to_string(preferences)?;
+    let put = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        beside.write_all(text.as_bytes())?;
+        beside.as_file().sync_all()?;
+        beside.persist(path)?;
+        Ok(())
+    };
+    put().with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,85 @@
+//! How answers are made. Works from the next answer on; what the assistant is told, from the next conversation on.
+
+use crossbeam_channel::Sender;
+use eframe::egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
+
+use super::{note_ui, row_ui, section_ui};
+use crate::command::Command;
+use crate::preferences::{Answering, Choosing, PRESETS, SHARES, TEMPERATURES};
+use crate::state::State;
+use crate::views::{header, send};
+
+/// The section.
+pub(super) fn answers_ui(ui: &mut Ui, state: &State, answer: &mut Answering, commands: &Sender<Command>) {
+    section_ui(ui, "Answers");
+    ui.checkbox(&mut answer.speak, "Speak the answers");
+    if let Some(info) = state.info().filter(|info| !info.voices.is_empty()) {
+        row_ui(ui, "Voice", |ui| {
+            let current = answer.voice.clone();
+            let shown = current.as_deref().map_or_else(|| "The model's first".to_owned(), header::title);
+            let combo = ComboBox::from_id_salt("preferred voice").selected_text(shown).show_ui(ui, |ui| {
+                ui.selectable_value(&mut answer.voice, None, "The model's first");
+                for voice in &info.voices {
+                    ui.selectable_value(&mut answer.voice, Some(voice.clone()), header::title(voice));
+                }
+            });
+            combo.response
+        });
+    }
+    system_ui(ui, state, answer, commands);
+    sampling_ui(ui, answer);
+}
+
+/// What the assistant is told about itself.
+fn system_ui(ui: &mut Ui, state: &State, answer: &mut Answering, commands: &Sender<Command>) {
+    row_ui(ui, "Instructions", |ui| {
+        let preset = PRESETS.iter().find(|(_, text)| *text == answer.system.as_deref());
+        let shown = preset.map_or("Own words", |(name, _)| name);
+        let combo = ComboBox::from_id_salt("instructions").selected_text(shown).show_ui(ui, |ui| {
+            for (name, text) in PRESETS {
+                ui.selectable_value(&mut answer.system, text.map(str::to_owned), name);
+            }
+        });
+        combo.response
+    });
+    let mut text = answer.system.clone().unwrap_or_default();
+    let field = TextEdit::multiline(&mut text)
+        .hint_text("What the assistant is told about itself; empty leaves it to the model")
+        .desired_rows(3)
+        .desired_width(f32::INFINITY);
+    let response = ui.add(field);
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Text of the instructions"));
+    if response.changed() {
+        answer.system = Some(text).filter(|text| !text.trim().is_empty());
+    }
+    ui.horizontal(|ui| {
+        note_ui(ui, "The instructions hold from the next conversation on.");
+        if ui
+            .add_enabled(!state.exchanges.is_empty(), eframe::egui::Button::new("New conversation"))
+            .clicked()
+        {
+            send(commands, Command::NewConversation);
+        }
+    });
+}
+
+/// How text tokens are chosen.
+fn sampling_ui(ui: &mut Ui, answer: &mut Answering) {
+    let mut own = answer.sampling.is_none();
+    if ui.checkbox(&mut own, "Choose words as the model recommends").changed() {
+        answer.sampling = (!own).then(Choosing::default);
+    }
+    let Some(sampling) = &mut answer.sampling else { return };
+    row_ui(ui, "Temperature", |ui| {
+        let slider = Slider::new(&mut sampling.temperature, TEMPERATURES).step_by(0.05);
+        ui.add(slider).on_hover_text("0 always takes the most likely word; higher is more varied")
+    });
+    row_ui(ui, "Top k", |ui| {
+        let field = DragValue::new(&mut sampling.top_k).range(0..=1000);
+        ui.add(field).on_hover_text("Choose among so many of the most likely words; 0 is all")
+    });
+    row_ui(ui, "Top p", |ui| {
+        let slider = Slider::new(&mut sampling.top_p, SHARES).step_by(0.01);
+        ui.add(slider).on_hover_text("Choose among the most likely words that together reach this share")
+    });
+}

@@ -1,0 +1,164 @@
+use crossbeam_channel::Receiver;
+use eframe::egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use std::path::Path;
+
+use super::*;
+use crate::preferences::{self, DeviceOption, Theme};
+use crate::state::Action;
+use crate::views::tests::{ms, ready, shown};
+
+fn open() -> State {
+    let mut state = ready();
+    state.handle(Command::ShowSettings(true), ms(0));
+    state
+}
+
+/// Clicks what has this label and gives the one command that follows.
+fn click(harness: &mut Harness<'static, State>, commands: &Receiver<Command>, label: &str) -> Command {
+    harness.get_by_label(label).click();
+    harness.run_steps(3);
+    let sent: Vec<_> = commands.try_iter().collect();
+    let [command] = &sent[..] else { panic!("{label}: {sent:?}") };
+    command.clone()
+}
+
+/// Does what a command says, with the file at `path` written as the keeper does.
+fn follow(harness: &mut Harness<'static, State>, command: Command, path: &Path) -> Vec<Action> {
+    let actions = harness.state_mut().handle(command, ms(1));
+    for action in &actions {
+        match action {
+            Action::Keep(preferences) => preferences::write(path, preferences).unwrap(),
+            Action::Look(look) => theme::dress(&harness.ctx, *look),
+            _ => {}
+        }
+    }
+    harness.run_steps(3);
+    actions
+}
+
+/// The page in a window that is high enough for all of it.
+fn page(state: State) -> (Harness<'static, State>, Receiver<Command>) {
+    let (mut harness, commands) = shown(state);
+    harness.set_size(vec2(800.0, 1400.0));
+    harness.run_steps(2);
+    (harness, commands)
+}
+
+#[test]
+fn a_theme_is_chosen_at_once_and_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    for (theme, label, is_dark) in [(Theme::Dark, "Dark", true), (Theme::Light, "Light", false)] {
+        harness.get_by_label("Theme").click();
+        harness.run_steps(2);
+        let command = click(&mut harness, &commands, label);
+        let actions = follow(&mut harness, command, &path);
+        assert!(matches!(actions[..], [Action::Keep(_), Action::Look(_)]), "{actions:?}");
+        assert_eq!(harness.state().preferences.look.theme, theme);
+        assert_eq!(preferences::read(&path).0, harness.state().preferences);
+        assert_eq!(harness.ctx.global_style().visuals.dark_mode, is_dark);
+    }
+}
+
+#[test]
+fn the_size_of_the_text_is_chosen_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = open();
+    state.preferences.look.text_size = 1.0;
+    let (mut harness, _commands) = page(state);
+    let mut larger = harness.state().preferences.clone();
+    larger.look.text_size = 1.5;
+    follow(&mut harness, Command::Prefer(Box::new(larger)), &folder.path().join("settings.toml"));
+    assert_eq!(harness.ctx.zoom_factor(), 1.5);
+}
+
+#[test]
+fn another_device_waits_for_a_reload_which_a_button_offers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    assert!(harness.query_by_label("Load it now").is_none());
+    harness.get_by_label("Runs on").click();
+    harness.run_steps(2);
+    let command = click(&mut harness, &commands, "Processor");
+    let actions = follow(&mut harness, command, &path);
+    assert!(matches!(actions[..], [Action::Keep(_)]), "{actions:?}");
+    assert_eq!(preferences::read(&path).0.model.device, DeviceOption::Cpu);
+    let command = click(&mut harness, &commands, "Load it now");
+    let actions = follow(&mut harness, command, &path);
+    let [Action::Place { placing, .. }] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(placing.device, DeviceOption::Cpu);
+    assert!(harness.query_by_label("Load it now").is_none());
+}
+
+#[test]
+fn speech_voice_and_sampling_reach_the_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    let command = click(&mut harness, &commands, "Speak the answers");
+    let actions = follow(&mut harness, command, &path);
+    let [Action::Keep(_), Action::Settings(settings)] = &actions[..] else { panic!("{actions:?}") };
+    assert!(!settings.speech);
+    let command = click(&mut harness, &commands, "Choose words as the model recommends");
+    let actions = follow(&mut harness, command, &path);
+    let [Action::Keep(_), Action::Settings(settings)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(settings.text_sampling.unwrap().top_k, 20);
+    assert!(!settings.speech, "what was chosen before stays");
+    harness.get_by_role_and_label(Role::Slider, "Temperature");
+    harness.get_by_label("Top k");
+    harness.get_by_role_and_label(Role::Slider, "Top p");
+    assert_eq!(preferences::read(&path).0, harness.state().preferences);
+}
+
+#[test]
+fn a_preset_fills_the_instructions_and_own_words_are_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    harness.get_by_label("Instructions").click();
+    harness.run_steps(2);
+    let command = click(&mut harness, &commands, "Brief");
+    follow(&mut harness, command, &path);
+    assert_eq!(harness.state().settings.system.as_deref(), Some("Answer in one or two short sentences."));
+    harness.get_by_label("Text of the instructions").focus();
+    harness.run_steps(2);
+    harness.get_by_label("Text of the instructions").type_text(" In rhyme.");
+    harness.run_steps(2);
+    let typed = commands.try_iter().last().unwrap();
+    follow(&mut harness, typed, &path);
+    let stored = preferences::read(&path).0.answer.system.unwrap();
+    assert!(stored.contains("In rhyme.") && stored.contains("short sentences"), "{stored}");
+}
+
+#[test]
+fn keys_and_buttons_open_and_close_the_page() {
+    let (mut harness, commands) = shown(ready());
+    harness.run_steps(2);
+    let command = click(&mut harness, &commands, "Settings");
+    assert!(matches!(command, Command::ShowSettings(true)));
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
+    harness.run_steps(2);
+    let sent: Vec<_> = commands.try_iter().collect();
+    assert!(matches!(sent[..], [Command::ShowSettings(true)]), "{sent:?}");
+    harness.state_mut().handle(Command::ShowSettings(true), ms(0));
+    harness.run_steps(2);
+    harness.check_accessibility();
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    let sent: Vec<_> = commands.try_iter().collect();
+    assert!(matches!(sent[..], [Command::ShowSettings(false)]), "{sent:?}");
+    let command = click(&mut harness, &commands, "Done");
+    assert!(matches!(command, Command::ShowSettings(false)));
+}
+
+#[test]
+fn what_the_command_line_gave_is_said() {
+    let mut state = open();
+    state.given = vec!["--device"];
+    let (harness, _commands) = page(state);
+    harness.get_by_label("The command line wins over these settings: --device.");
+}
