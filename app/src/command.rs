@@ -44,4 +44,10 @@ pub(crate) enum Command {
     Dismiss,
     /// The window lost the keyboard: a talk key that was held counts as let go.
     Leave,
+    /// Begin to listen hands-free.
+    Start,
+    /// End the question and send it.
+    Finish,
+    /// Bring the window to the front.
+    Show,
 }

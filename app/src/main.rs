@@ -7,6 +7,7 @@ mod event;
 mod live;
 mod progress;
 mod record;
+mod remote;
 mod state;
 mod turn;
 mod views;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Some(Command::Talk(options)) => cli::talk::run(&options),
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
+        Some(Command::Remote(options)) => cli::remote::run(&options),
         None => window::run(&cli.window),
     };
     match result {

@@ -56,6 +56,8 @@ pub(crate) enum Action {
     PickFile,
     /// Show a dialog that chooses a model's folder.
     PickModel,
+    /// Bring the window to the front.
+    Show,
 }
 
 /// Whether there is a model.
@@ -199,6 +201,9 @@ impl State {
             }
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
+            Command::Start => return self.talk(Input::Start(now), now),
+            Command::Finish => return self.step(Input::Finish(now), now),
+            Command::Show => return vec![Action::Show],
         }
         vec![]
     }

@@ -3,6 +3,7 @@
 mod device;
 mod frames;
 mod open;
+mod remote;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ use crate::command::Command;
 use crate::event::{Event, Events};
 use crate::live::Live;
 use crate::record::Recorder;
+use crate::remote::Seat;
 use crate::state::{Action, Attachment, State};
 use crate::views::{self, theme};
 use crate::worker::{self, Job};
@@ -64,6 +66,7 @@ impl Window {
         slot: &'a mut Option<Window>,
         context: &eframe::CreationContext<'_>,
         options: &WindowOptions,
+        seat: Option<&Seat>,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
         theme::install(&context.egui_ctx);
@@ -82,7 +85,11 @@ impl Window {
                 window.reopened(context.egui_ctx.clone(), device.ok());
                 window
             }
-            None => slot.insert(Window::new(&context.egui_ctx, options, device.ok())?),
+            None => {
+                let window = slot.insert(Window::new(&context.egui_ctx, options, device.ok())?);
+                seat.map_or(Ok(()), |seat| window.serve(seat))?;
+                window
+            }
         };
         Ok(Shown(window))
     }
@@ -208,6 +215,7 @@ impl Window {
             Action::PickModel => self.aside(context, || {
                 pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
             }),
+            Action::Show => remote::show(context),
         }
     }
 

@@ -184,6 +184,11 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
     ),
     ("state", &["views", "window", "worker"], "the state is plain data"),
     (
+        "remote",
+        &["audio", "cli", "event", "live", "record", "state", "turn", "views", "window", "worker"],
+        "words of other programs become commands, no more",
+    ),
+    (
         "cli",
         &["audio", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 mod options;
 pub(crate) mod prompt;
+pub(crate) mod remote;
 pub(crate) mod report;
 pub(crate) mod talk;
 pub(crate) mod verify;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Bench(bench::BenchOptions),
     /// Compare every stage of a checkpoint with golden tensors.
     Verify(verify::VerifyOptions),
+    /// Talk to the window that is open, for instance from a key of the desktop.
+    Remote(remote::RemoteOptions),
 }
 
 /// Options of the window.
