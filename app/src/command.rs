@@ -50,4 +50,6 @@ pub(crate) enum Command {
     Finish,
     /// Bring the window to the front.
     Show,
+    /// The talk key that was wanted cannot be had: a sentence says why.
+    NoTalkKey(String),
 }

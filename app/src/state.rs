@@ -204,6 +204,7 @@ impl State {
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
             Command::Show => return vec![Action::Show],
+            Command::NoTalkKey(message) => self.complain(message),
         }
         vec![]
     }

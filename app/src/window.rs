@@ -4,6 +4,7 @@ mod device;
 mod frames;
 mod open;
 mod remote;
+mod talk_key;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use engine::{Cancel, Host, SharedDevice};
 
 use frames::Frames;
 pub(crate) use open::{is_loss, run};
+use talk_key::TalkKey;
 
 use crate::audio::{self, Level, Order};
 use crate::cli::WindowOptions;
@@ -54,6 +56,8 @@ struct Window {
     awake: Awake,
     /// The device that the window draws with, where the engine can use it.
     device: Option<SharedDevice>,
+    /// The talk key that works wherever the keyboard is.
+    talk_key: TalkKey,
 }
 
 /// The interface of the window that is open now.
@@ -141,6 +145,7 @@ impl Window {
             frames: Frames::default(),
             awake,
             device,
+            talk_key: options.talk_key.map_or(TalkKey::Absent, TalkKey::Wanted),
         };
         match options.model.folder() {
             Ok(folder) => window.act(Action::Load(folder), context),
@@ -166,6 +171,7 @@ impl Window {
             let actions = if let Ok(event) = self.events.try_recv() {
                 if let Event::Loaded(_, cancel) = &event {
                     self.cancel = Some(cancel.clone());
+                    self.take_talk_key();
                 }
                 self.state.apply(event, now)
             } else if let Ok(command) = self.commands.try_recv() {
@@ -320,9 +326,11 @@ impl eframe::App for Shown<'_> {
                 }
                 false
             }
+            // Other ways to talk do not need the window's keyboard.
             egui::Event::WindowFocused(false) => {
-                window.space_is_held = false;
-                window.wish(Command::Leave);
+                if std::mem::take(&mut window.space_is_held) {
+                    window.wish(Command::Leave);
+                }
                 true
             }
             _ => true,

@@ -27,7 +27,8 @@ fn a_tap_begins_a_question_and_other_programs_can_do_the_same() {
     let desktop = Desktop::start("hands-free", true);
     let log = kept("hands-free.log");
     let model = model();
-    let arguments = [OsStr::new("--greedy"), OsStr::new("--model"), model.as_os_str()];
+    let arguments = ["--greedy", "--talk-key", "F9", "--model"].map(OsStr::new);
+    let arguments = [&arguments[..], &[model.as_os_str()]].concat();
     let window = desktop.start_colloquy(binary(), &arguments, &log);
 
     // A tap, a question, a tap.
@@ -65,6 +66,20 @@ fn a_tap_begins_a_question_and_other_programs_can_do_the_same() {
         let active = command.args(["getactivewindow", "getwindowname"]).stdout(Stdio::piped()).output();
         String::from_utf8_lossy(&active.unwrap().stdout).contains("Colloquy")
     });
+
+    // The talk key works while another window has the keyboard, and only one program can have it.
+    desktop.run("xdotool", search.iter().chain(&["windowminimize", "--sync"]));
+    desktop.run("xdotool", ["keydown", "F9"]);
+    wait_for_log(&log, "turn=4 stage=Listening", 0, 10);
+    sleep(Duration::from_millis(400));
+    desktop.run("xdotool", ["keyup", "F9"]);
+    wait_for_log(&log, "turn=4 stage=Thinking", 0, 10);
+    let other = kept("hands-free-other.log");
+    let mut command = desktop.command(binary());
+    command.args(&arguments).env("XDG_RUNTIME_DIR", desktop.path("nowhere")).env("TMPDIR", desktop.path(""));
+    let taken = desktop::Process::of(command.stderr(std::fs::File::create(&other).unwrap()));
+    wait_for_log(&other, "The talk key F9 is taken by another program", 0, 60);
+    drop(taken);
 
     // Killed, it leaves its socket behind, which is in nobody's way.
     drop(window);
