@@ -51,4 +51,12 @@ pub(crate) enum Command {
     Prefer(Box<Preferences>),
     /// Load the model again, as the settings say now.
     Reload,
+    /// Begin to listen hands-free.
+    Start,
+    /// End the question and send it.
+    Finish,
+    /// Bring the window to the front.
+    Show,
+    /// The talk key that was wanted cannot be had: a sentence says why.
+    NoTalkKey(String),
 }

@@ -10,6 +10,7 @@ mod live;
 mod preferences;
 mod progress;
 mod record;
+mod remote;
 mod state;
 mod turn;
 mod views;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Some(Command::Talk(options)) => cli::talk::run(&options),
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
+        Some(Command::Remote(options)) => cli::remote::run(&options),
         None => window::run(&cli.window),
     };
     match result {

@@ -69,6 +69,8 @@ pub(crate) enum Action {
         /// How.
         placing: Box<Placing>,
     },
+    /// Bring the window to the front.
+    Show,
 }
 
 /// Whether there is a model.
@@ -234,6 +236,10 @@ impl State {
             Command::ShowSettings(shows) => self.shows_settings = shows,
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
+            Command::Start => return self.talk(Input::Start(now), now),
+            Command::Finish => return self.step(Input::Finish(now), now),
+            Command::Show => return vec![Action::Show],
+            Command::NoTalkKey(message) => self.complain(message),
         }
         vec![]
     }

@@ -64,6 +64,8 @@ pub(crate) enum Input {
     Release(Duration),
     /// The window lost the keyboard: a release may never come.
     Leave(Duration),
+    /// Record until told to end, without a key held.
+    Start(Duration),
     /// End the question and ask it, however it was begun.
     Finish(Duration),
     /// Typed text is to be sent.
@@ -115,15 +117,16 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
     let to = |stage| Turn { number, stage };
     let next = |stage| Turn { number: number + 1, stage };
     let close = |keep| Effect::Close { number, keep };
+    let locked = matches!(input, Input::Start(_));
     match (stage, input) {
         (Stage::Absent, Input::Loaded) => (to(Stage::Idle), vec![]),
         (Stage::Absent, _) => (turn, vec![]),
 
-        (Stage::Idle, Input::Press(since)) => {
-            (next(Stage::Opening { since, locked: false }), vec![Effect::Listen(number + 1)])
+        (Stage::Idle, Input::Press(since) | Input::Start(since)) => {
+            (next(Stage::Opening { since, locked }), vec![Effect::Listen(number + 1)])
         }
-        (Stage::Thinking | Stage::Speaking, Input::Press(since)) => (
-            next(Stage::Opening { since, locked: false }),
+        (Stage::Thinking | Stage::Speaking, Input::Press(since) | Input::Start(since)) => (
+            next(Stage::Opening { since, locked }),
             vec![Effect::Silence(number), Effect::Listen(number + 1)],
         ),
 

@@ -3,6 +3,8 @@
 mod device;
 mod frames;
 mod open;
+mod remote;
+mod talk_key;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,7 @@ use engine::{Cancel, Host, SharedDevice};
 
 use frames::Frames;
 pub(crate) use open::{is_loss, run};
+use talk_key::TalkKey;
 
 use crate::audio::{self, Level, Order};
 use crate::cli::{ModelOptions, WindowOptions};
@@ -25,6 +28,7 @@ use crate::keeper::{Keep, Keeper, Places};
 use crate::live::Live;
 use crate::preferences::{Preferences, Stored};
 use crate::record::Recorder;
+use crate::remote::Seat;
 use crate::state::{Action, Attachment, State};
 use crate::views::{self, theme};
 use crate::worker::{self, Job};
@@ -58,6 +62,8 @@ struct Window {
     /// For what the window finds out by itself.
     reports: Events,
     options: WindowOptions,
+    /// The talk key that works wherever the keyboard is.
+    talk_key: TalkKey,
 }
 
 /// The interface of the window that is open now.
@@ -71,6 +77,7 @@ impl Window {
         context: &eframe::CreationContext<'_>,
         options: &WindowOptions,
         stored: &Stored,
+        seat: Option<&Seat>,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
         theme::install(&context.egui_ctx);
@@ -89,7 +96,11 @@ impl Window {
                 window.reopened(context.egui_ctx.clone(), device.ok());
                 window
             }
-            None => slot.insert(Window::new(&context.egui_ctx, options, stored, device.ok())?),
+            None => {
+                let window = slot.insert(Window::new(&context.egui_ctx, options, stored, device.ok())?);
+                seat.map_or(Ok(()), |seat| window.serve(seat))?;
+                window
+            }
         };
         theme::dress(&context.egui_ctx, window.state.preferences.look);
         Ok(Shown(window))
@@ -157,6 +168,7 @@ impl Window {
             keeper: Keeper::start(places, reports.clone())?,
             reports,
             options: options.clone(),
+            talk_key: options.talk_key.map_or(TalkKey::Absent, TalkKey::Wanted),
         };
         let given = options.model.model.clone();
         window.load(given.or_else(|| preferences.model.folder.clone()), context);
@@ -180,6 +192,7 @@ impl Window {
             let actions = if let Ok(event) = self.events.try_recv() {
                 if let Event::Loaded(_, cancel) = &event {
                     self.cancel = Some(cancel.clone());
+                    self.take_talk_key();
                 }
                 self.state.apply(event, now)
             } else if let Ok(command) = self.commands.try_recv() {
@@ -229,6 +242,7 @@ impl Window {
             Action::PickModel => self.aside(context, || {
                 pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
             }),
+            Action::Show => remote::show(context),
             Action::Keep(preferences) => self.keeper.give(Keep::Preferences(preferences)),
             Action::Look(look) => theme::dress(context, look),
             Action::Place { folder, placing } => {
@@ -348,9 +362,11 @@ impl eframe::App for Shown<'_> {
                 }
                 false
             }
+            // Other ways to talk do not need the window's keyboard.
             egui::Event::WindowFocused(false) => {
-                window.space_is_held = false;
-                window.wish(Command::Leave);
+                if std::mem::take(&mut window.space_is_held) {
+                    window.wish(Command::Leave);
+                }
                 true
             }
             _ => true,

@@ -189,6 +189,11 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "what was chosen is plain data and a file",
     ),
     (
+        "remote",
+        &["audio", "cli", "event", "live", "record", "state", "turn", "views", "window", "worker"],
+        "words of other programs become commands, no more",
+    ),
+    (
         "cli",
         &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",

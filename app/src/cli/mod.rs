@@ -3,13 +3,16 @@
 pub(crate) mod bench;
 mod options;
 pub(crate) mod prompt;
+pub(crate) mod remote;
 pub(crate) mod report;
 pub(crate) mod talk;
+mod talk_key;
 pub(crate) mod verify;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use global_hotkey::hotkey::HotKey;
 
 pub(crate) use options::{AnswerOptions, DeviceOption, FormatOption, ModelOptions};
 
@@ -34,6 +37,8 @@ pub(crate) enum Command {
     Bench(bench::BenchOptions),
     /// Compare every stage of a checkpoint with golden tensors.
     Verify(verify::VerifyOptions),
+    /// Talk to the window that is open, for instance from a key of the desktop.
+    Remote(remote::RemoteOptions),
 }
 
 /// Options of the window.
@@ -49,4 +54,8 @@ pub(crate) struct WindowOptions {
     /// For tests: lose the graphics processor with the Nth piece of work after the first model is loaded.
     #[arg(long, value_name = "N", hide = true)]
     pub(crate) lose_device_after: Option<u64>,
+    /// A talk key that works wherever the keyboard is, such as ctrl+alt+t or F9. On Wayland, bind a key of the desktop to
+    /// `colloquy remote toggle` instead.
+    #[arg(long, value_name = "KEY", value_parser = talk_key::parse)]
+    pub(crate) talk_key: Option<HotKey>,
 }

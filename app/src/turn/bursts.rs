@@ -91,7 +91,7 @@ fn wish(now: Duration, chance: &mut Chance) -> Input {
     match chance.below(40) {
         0..=13 => Input::Press(now),
         14..=27 => Input::Release(now),
-        28..=29 => Input::Release(now),
+        28..=29 => Input::Start(now),
         30..=31 => Input::Finish(now),
         32..=33 => Input::Leave(now),
         34..=35 => Input::Submit,
@@ -160,7 +160,9 @@ fn kind(stage: Stage) -> (u8, bool) {
 /// All that can come at `now` to a turn of this number.
 fn everything(number: u64, now: Duration) -> Vec<Input> {
     let mut inputs = vec![Input::Loaded, Input::Unloaded, Input::Submit, Input::Stop];
-    inputs.extend([Input::Press, Input::Release, Input::Leave, Input::Finish].map(|key| key(now)));
+    inputs.extend(
+        [Input::Press, Input::Release, Input::Leave, Input::Start, Input::Finish].map(|key| key(now)),
+    );
     for number in [number, number.saturating_sub(1)] {
         inputs.extend(
             [Input::CaptureStarted, Input::CaptureFailed, Input::SpeechStarted, Input::SpeechEnded]

@@ -52,7 +52,7 @@ fn a_tap_locks_and_another_one_sends() {
         ]);
         assert_eq!(turn.stage, Stage::Listening { since: ms(100), locked: true });
         // Neither the window losing the keyboard nor a release that comes late is an end.
-        for nothing in [Input::Leave(ms(5000)), Input::Release(ms(5000))] {
+        for nothing in [Input::Leave(ms(5000)), Input::Release(ms(5000)), Input::Start(ms(5000))] {
             assert_eq!(step(turn, nothing), (turn, vec![]), "{nothing:?}");
         }
         for end in [Input::Press(ms(9000)), Input::Finish(ms(9000))] {
@@ -88,6 +88,13 @@ fn a_key_held_when_the_window_is_left_never_locks() {
     assert_eq!(step(turn, Input::Leave(ms(200))).0.stage, Stage::Idle);
     assert_eq!(step(turn, Input::Leave(ms(2000))).0.stage, Stage::Thinking);
     assert_eq!(burst(&[Input::Press(ms(0)), Input::Leave(ms(100))]).0.stage, Stage::Idle);
+}
+
+#[test]
+fn a_start_from_afar_is_hands_free_and_interrupts() {
+    let (turn, effects) = burst(&[Input::Submit, Input::Start(ms(10))]);
+    assert_eq!(turn, Turn { number: 2, stage: Stage::Opening { since: ms(10), locked: true } });
+    assert_eq!(effects, [Effect::Ask(1), Effect::Silence(1), Effect::Listen(2)]);
 }
 
 #[test]

@@ -31,9 +31,10 @@ pub(super) fn conversation_ui(ui: &mut Ui, state: &State) {
 fn greeting_ui(ui: &mut Ui, state: &State) {
     let palette = theme::palette(ui);
     let (title, text) = match &state.model {
-        Model::Ready(info) if info.hears => {
-            ("What would you like to know?", "Hold Space, ask, and let go. Or type below.")
-        }
+        Model::Ready(info) if info.hears => (
+            "What would you like to know?",
+            "Hold Space, ask, and let go; or tap it, ask, and tap again. Or type below.",
+        ),
         Model::Ready(_) => ("What would you like to know?", "Type your question below."),
         Model::Loading(..) => ("One moment", "The model is being loaded."),
         Model::Absent => {

@@ -17,6 +17,7 @@ use winit::event_loop::{ActiveEventLoop, EventLoop};
 use winit::platform::run_on_demand::EventLoopExtRunOnDemand;
 use winit::window::WindowId;
 
+use super::remote::{Claim, claim};
 use super::{Window, device};
 use crate::cli::WindowOptions;
 use crate::preferences::Stored;
@@ -27,11 +28,15 @@ const SHORT_LIFE: Duration = Duration::from_secs(10);
 /// So many short lives in a row are a driver that does not work.
 const SHORT_LIVES: usize = 3;
 
-/// Opens the window and runs until it is closed.
+/// Opens the window and runs until it is closed. Where this person has one already, that one is shown instead.
 ///
 /// # Errors
 /// A sentence: there is no display, or nothing to draw with.
 pub(crate) fn run(options: &WindowOptions) -> Result<()> {
+    let Claim::First(seat) = claim()? else {
+        println!("Colloquy is open already; its window is shown. The options of this start are not used.");
+        return Ok(());
+    };
     let mut event_loop = EventLoop::<UserEvent>::with_user_event().build().map_err(|error| {
         anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk")
     })?;
@@ -43,10 +48,10 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         let begun = Instant::now();
         let lost = Arc::new(AtomicBool::new(false));
         let mut error = None;
-        let (slot, refusal, loss) = (&mut window, &mut error, lost.clone());
+        let (slot, refusal, seat, loss) = (&mut window, &mut error, seat.as_ref(), lost.clone());
         let stored = &stored;
         let create: AppCreator<'_> = Box::new(move |context| {
-            let shown = Window::shown(slot, context, options, stored, &loss);
+            let shown = Window::shown(slot, context, options, stored, seat, &loss);
             let shown = shown.inspect_err(|reason| *refusal = Some(reason.to_string()))?;
             Ok(Box::new(shown))
         });

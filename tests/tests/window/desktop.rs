@@ -33,6 +33,11 @@ impl Drop for Process {
 }
 
 impl Process {
+    /// Starts it.
+    pub fn of(command: &mut Command) -> Process {
+        Process(command.spawn().unwrap())
+    }
+
     /// Waits for its end and says whether it was a success.
     pub fn wait(mut self) -> bool {
         self.0.wait().unwrap().success()

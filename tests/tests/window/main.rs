@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
 mod desktop;
+mod hands_free;
 mod sound;
 
 use std::ffi::OsStr;

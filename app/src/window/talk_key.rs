@@ -1,0 +1,68 @@
+//! A talk key that works wherever the keyboard is. On Linux only X11 has it: elsewhere the desktop binds its own key to
+//! `colloquy remote`.
+
+use std::sync::PoisonError;
+
+use global_hotkey::hotkey::HotKey;
+use global_hotkey::{GlobalHotKeyEvent, GlobalHotKeyManager, HotKeyState};
+
+use super::Window;
+use crate::command::Command;
+
+/// Whether there is such a key.
+pub(super) enum TalkKey {
+    /// None is wanted, or it cannot be had.
+    Absent,
+    /// It is to be taken when there is a model to talk to.
+    Wanted(HotKey),
+    /// It is given back with the value.
+    Taken { _manager: GlobalHotKeyManager },
+}
+
+impl Window {
+    /// Takes the key that is wanted, once, or says why not.
+    pub(super) fn take_talk_key(&mut self) {
+        let TalkKey::Wanted(key) = self.talk_key else { return };
+        self.talk_key = match self.taken(key) {
+            Ok(manager) => {
+                tracing::info!(%key, "the talk key works everywhere");
+                TalkKey::Taken { _manager: manager }
+            }
+            Err(why) => {
+                self.wish(Command::NoTalkKey(format!(
+                    "{why} Bind a key in the desktop's own settings to: colloquy remote toggle"
+                )));
+                TalkKey::Absent
+            }
+        };
+    }
+
+    fn taken(&self, key: HotKey) -> Result<GlobalHotKeyManager, String> {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        // A key would seem to be taken there, and never be heard of.
+        if cfg!(target_os = "linux") && (is_set("WAYLAND_DISPLAY") || !is_set("DISPLAY")) {
+            return Err("Programs cannot take a talk key on a Wayland desktop.".into());
+        }
+        let (commands, awake) = (self.commands_out.clone(), self.awake.clone());
+        GlobalHotKeyEvent::set_event_handler(Some(move |event: GlobalHotKeyEvent| {
+            // A window that is closing takes no commands.
+            let _ = commands.send(match event.state {
+                HotKeyState::Pressed => Command::Press,
+                HotKeyState::Released => Command::Release,
+            });
+            awake.lock().unwrap_or_else(PoisonError::into_inner).request_repaint();
+        }));
+        let manager = GlobalHotKeyManager::new().map_err(|error| refusal(key, &error))?;
+        manager.register(key).map_err(|error| refusal(key, &error))?;
+        Ok(manager)
+    }
+}
+
+fn refusal(key: HotKey, error: &global_hotkey::Error) -> String {
+    match error {
+        global_hotkey::Error::AlreadyRegistered(_) => {
+            format!("The talk key {key} is taken by another program.")
+        }
+        error => format!("The talk key {key} cannot be had: {error}."),
+    }
+}

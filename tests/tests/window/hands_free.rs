@@ -1,0 +1,91 @@
+//! Taps instead of a held key, and other programs that talk to the window.
+
+use std::process::{Output, Stdio};
+
+use super::*;
+
+/// `colloquy ARGUMENTS` beside the window.
+fn colloquy(desktop: &Desktop, arguments: &[&str]) -> Output {
+    let mut command = desktop.command(binary());
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
+}
+
+fn remote(desktop: &Desktop, word: &str) {
+    let output = colloquy(desktop, &["remote", word]);
+    assert!(output.status.success(), "{word}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn say_the_question(desktop: &Desktop) {
+    let question = model().join("samples/03_question.wav");
+    desktop.run("paplay", [OsStr::new("-d"), OsStr::new("mouth"), question.as_os_str()]);
+    sleep(Duration::from_millis(200));
+}
+
+#[test]
+fn a_tap_begins_a_question_and_other_programs_can_do_the_same() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("hands-free", true);
+    let log = kept("hands-free.log");
+    let model = model();
+    let arguments = ["--greedy", "--talk-key", "F9", "--model"].map(OsStr::new);
+    let arguments = [&arguments[..], &[model.as_os_str()]].concat();
+    let window = desktop.start_colloquy(binary(), &arguments, &log);
+
+    // A tap, a question, a tap.
+    desktop.run("xdotool", ["key", "space"]);
+    wait_for_log(&log, "locked: true", 0, 10);
+    say_the_question(&desktop);
+    desktop.screenshot(&kept("hands-free.png"));
+    desktop.run("xdotool", ["key", "space"]);
+    let answer = wait_for_log(&log, "answer turn=1", 0, 60);
+    assert!(answer.contains("Paris"), "{answer}");
+
+    // A question from afar interrupts it; the window need not be there to be seen.
+    wait_for_log(&log, "stage=Speaking", 0, 10);
+    let search = ["search", "--name", "^Colloquy$"];
+    desktop.run("xdotool", search.iter().chain(&["windowminimize", "--sync"]));
+    remote(&desktop, "start");
+    let line = wait_for_log(&log, "turn=2 stage=Listening", 0, 10);
+    assert!(line.contains("locked: true"), "{line}");
+    remote(&desktop, "start");
+    say_the_question(&desktop);
+    remote(&desktop, "stop");
+    let answer = wait_for_log(&log, "answer turn=2", 0, 60);
+    assert!(answer.contains("Paris"), "{answer}");
+    remote(&desktop, "toggle");
+    wait_for_log(&log, "turn=3 stage=Listening", 0, 10);
+    remote(&desktop, "cancel");
+    wait_for_log(&log, "turn=3 stage=Idle", 0, 10);
+
+    // A second start only shows the first window.
+    let second = colloquy(&desktop, &[]);
+    let said = String::from_utf8_lossy(&second.stdout);
+    assert!(second.status.success() && said.contains("is open already"), "{second:?}");
+    wait_for("the window to come back", 5, || {
+        let mut command = desktop.command("xdotool");
+        let active = command.args(["getactivewindow", "getwindowname"]).stdout(Stdio::piped()).output();
+        String::from_utf8_lossy(&active.unwrap().stdout).contains("Colloquy")
+    });
+
+    // The talk key works while another window has the keyboard, and only one program can have it.
+    desktop.run("xdotool", search.iter().chain(&["windowminimize", "--sync"]));
+    desktop.run("xdotool", ["keydown", "F9"]);
+    wait_for_log(&log, "turn=4 stage=Listening", 0, 10);
+    sleep(Duration::from_millis(400));
+    desktop.run("xdotool", ["keyup", "F9"]);
+    wait_for_log(&log, "turn=4 stage=Thinking", 0, 10);
+    let other = kept("hands-free-other.log");
+    let mut command = desktop.command(binary());
+    command.args(&arguments).env("XDG_RUNTIME_DIR", desktop.path("nowhere")).env("TMPDIR", desktop.path(""));
+    let taken = desktop::Process::of(command.stderr(std::fs::File::create(&other).unwrap()));
+    wait_for_log(&other, "The talk key F9 is taken by another program", 0, 60);
+    drop(taken);
+
+    // Killed, it leaves its socket behind, which is in nobody's way.
+    drop(window);
+    let refused = colloquy(&desktop, &["remote", "start"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("no Colloquy window is open"), "{refused:?}");
+    let _window = desktop.start_colloquy(binary(), &arguments, &kept("hands-free-again.log"));
+    remote(&desktop, "show");
+}
