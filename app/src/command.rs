@@ -49,4 +49,16 @@ pub(crate) enum Command {
     Prefer(Box<Preferences>),
     /// Load the model again, as the settings say now.
     Reload,
+    /// Show the list of kept conversations, or do not.
+    ShowHistory(bool),
+    /// List conversations that hold these words.
+    SearchKept(String),
+    /// Show a kept conversation, and go on with it.
+    OpenKept(i64),
+    /// Delete a kept conversation.
+    DeleteKept(i64),
+    /// Ask whether everything is to be deleted, or stop asking.
+    AskToForget(bool),
+    /// Delete every kept conversation.
+    ForgetEverything,
 }

@@ -11,6 +11,7 @@ mod preferences;
 mod progress;
 mod record;
 mod state;
+mod store;
 mod turn;
 mod views;
 mod wav;

@@ -3,6 +3,7 @@
 
 mod attachment;
 mod entry;
+mod history;
 mod preferring;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use engine::{Ending, Info, Progress, Settings, Summary};
 
 use crate::audio::Level;
-use crate::cli::prompt::Part;
+use crate::cli::prompt::{self, Part};
 use crate::cli::report::tokens_per_second;
 use crate::command::Command;
 use crate::event::Event;
@@ -19,6 +20,7 @@ use crate::preferences::{Look, Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
+pub(crate) use history::{History, Keep};
 
 /// What is to be done by the window's owner.
 #[derive(Clone, Debug)]
@@ -58,8 +60,8 @@ pub(crate) enum Action {
     PickFile,
     /// Show a dialog that chooses a model's folder.
     PickModel,
-    /// Store the settings.
-    Keep(Box<Preferences>),
+    /// Keep something for good, or look it up there.
+    Keep(Keep),
     /// Draw like this.
     Look(Look),
     /// Load the model in this folder, or the small one, in this way.
@@ -69,6 +71,8 @@ pub(crate) enum Action {
         /// How.
         placing: Box<Placing>,
     },
+    /// Have the model read these turns in place of its conversation.
+    Resume(Vec<prompt::Turn>),
 }
 
 /// Whether there is a model.
@@ -131,6 +135,8 @@ pub(crate) struct State {
     pub(crate) given: Vec<&'static str>,
     /// What is to be told when there is a model.
     pub(crate) untold: Option<String>,
+    /// Conversations that are kept.
+    pub(crate) history: History,
 }
 
 impl State {
@@ -155,6 +161,7 @@ impl State {
             chosen: None,
             given: vec![],
             untold: None,
+            history: History::default(),
         }
     }
 
@@ -229,6 +236,15 @@ impl State {
             Command::ShowSettings(shows) => self.shows_settings = shows,
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
+            Command::ShowHistory(shows) => self.history.shown = shows,
+            Command::SearchKept(words) => {
+                self.history.query.clone_from(&words);
+                return vec![Action::Keep(Keep::Search(words))];
+            }
+            Command::OpenKept(id) => return self.open_kept(id, now),
+            Command::DeleteKept(id) => return vec![Action::Keep(Keep::Delete(id))],
+            Command::AskToForget(asks) => self.history.confirms = asks,
+            Command::ForgetEverything => return self.forget_everything(now),
         }
         vec![]
     }
@@ -250,6 +266,7 @@ impl State {
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
                 self.clear();
+                self.begin_another();
                 if let Some(untold) = self.untold.take() {
                     self.complain(untold);
                 }
@@ -273,7 +290,10 @@ impl State {
                 return self.step(Input::Unloaded, now);
             }
             Event::SettingsRefused(message) => self.complain(message),
-            Event::Cleared => self.clear(),
+            Event::Cleared => {
+                self.clear();
+                self.begin_another();
+            }
             Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
             Event::CaptureFailed { turn, message } => {
                 // A question of which nothing was heard is none.
@@ -302,7 +322,13 @@ impl State {
                 }
             }
             Event::Failed { turn, message } => return self.fail(turn, Input::Failed(turn), message, now),
+            Event::NotKept(message) if self.info().is_none() => {
+                let earlier = self.untold.take().map_or_else(String::new, |told| told + "\n");
+                self.untold = Some(earlier + &message);
+            }
             Event::NotKept(message) => self.complain(message),
+            Event::Listed(lines) => self.history.lines = lines,
+            Event::Recalled(id, turns) => return self.recalled(id, turns, now),
         }
         vec![]
     }
@@ -393,7 +419,9 @@ impl State {
             self.figures.tokens_per_second = tokens_per_second(summary);
         }
         let spoken = self.settings.speech && summary.samples > 0;
-        self.step(Input::Written { number: turn, spoken }, now)
+        let mut actions = self.step(Input::Written { number: turn, spoken }, now);
+        actions.extend(self.keep_turn(turn));
+        actions
     }
 
     /// Of a turn, if it was not forgotten meanwhile.

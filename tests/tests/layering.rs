@@ -189,6 +189,11 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "what was chosen is plain data and a file",
     ),
     (
+        "store",
+        &["audio", "cli", "keeper", "state", "views", "window", "worker"],
+        "what is kept is plain data and a file",
+    ),
+    (
         "cli",
         &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",
