@@ -59,4 +59,16 @@ pub(crate) enum Command {
     Show,
     /// The talk key that was wanted cannot be had: a sentence says why.
     NoTalkKey(String),
+    /// Show the list of kept conversations, or do not.
+    ShowHistory(bool),
+    /// List conversations that hold these words.
+    SearchKept(String),
+    /// Show a kept conversation, and go on with it.
+    OpenKept(i64),
+    /// Delete a kept conversation.
+    DeleteKept(i64),
+    /// Ask whether everything is to be deleted, or stop asking.
+    AskToForget(bool),
+    /// Delete every kept conversation.
+    ForgetEverything,
 }

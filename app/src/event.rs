@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use engine::{Cancel, Info, Progress, Summary};
 
+use crate::store::{Line, Turn};
+
 /// One report.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
@@ -105,8 +107,12 @@ pub(crate) enum Event {
         /// A sentence: why, as far as it is known.
         message: String,
     },
-    /// Something could not be kept for good.
+    /// Something could not be kept for good, or not be taken up again.
     NotKept(String),
+    /// Kept conversations, as the list shows them.
+    Listed(Vec<Line>),
+    /// A kept conversation that was looked up.
+    Recalled(i64, Vec<Turn>),
 }
 
 /// Sends events and wakes the window. Never blocks.

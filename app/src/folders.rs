@@ -12,6 +12,11 @@ pub(crate) fn config() -> Option<PathBuf> {
     folder("XDG_CONFIG_HOME", "APPDATA", ".config")
 }
 
+/// What the person said and was told.
+pub(crate) fn data() -> Option<PathBuf> {
+    folder("XDG_DATA_HOME", "LOCALAPPDATA", ".local/share")
+}
+
 /// The first of these that is set: a variable of the desktop, one of Windows, a folder at home.
 fn folder(desktop: &str, windows: &str, at_home: &str) -> Option<PathBuf> {
     // What is not an absolute path counts as not set.

@@ -5,16 +5,12 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use jiff::Timestamp;
 
 use crate::event::{Event, Events};
-use crate::preferences::{self, Preferences};
-
-/// What is to be kept.
-#[derive(Debug)]
-pub(crate) enum Keep {
-    /// The settings.
-    Preferences(Box<Preferences>),
-}
+use crate::preferences::{self, Keeping, Preferences};
+use crate::state::Keep;
+use crate::store::{Store, Turn};
 
 /// The thread's owner. What was given to it is written before this ends.
 pub(crate) struct Keeper {
@@ -27,6 +23,8 @@ pub(crate) struct Keeper {
 pub(crate) struct Places {
     /// File of the settings.
     pub(crate) preferences: Option<PathBuf>,
+    /// File of the conversations.
+    pub(crate) conversations: Option<PathBuf>,
 }
 
 impl Keeper {
@@ -34,11 +32,14 @@ impl Keeper {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(places: Places, events: Events) -> Result<Keeper> {
+    pub(crate) fn start(places: Places, keeping: Keeping, events: Events) -> Result<Keeper> {
         let (sender, jobs) = unbounded();
         let thread = std::thread::Builder::new()
             .name("keeper".into())
-            .spawn(move || Work { places, events }.run(&jobs))
+            .spawn(move || {
+                let (store, words, last) = (None, String::new(), None);
+                Work { places, keeping, events, store, words, last }.run(&jobs);
+            })
             .context("cannot start the thread that keeps settings")?;
         Ok(Keeper { jobs: Some(sender), thread: Some(thread) })
     }
@@ -65,63 +66,120 @@ impl Drop for Keeper {
 
 struct Work {
     places: Places,
+    keeping: Keeping,
     events: Events,
+    /// Open from when there is something in it.
+    store: Option<Store>,
+    /// What the list shows.
+    words: String,
+    /// The window's conversation that was last added to, and its number in the store.
+    last: Option<(u64, i64)>,
 }
 
 impl Work {
-    fn run(&self, jobs: &Receiver<Keep>) {
+    fn run(&mut self, jobs: &Receiver<Keep>) {
+        if self.places.conversations.as_ref().is_some_and(|path| path.exists()) {
+            self.tell("The kept conversations cannot be used", |work| {
+                work.open()?;
+                work.tidy()
+            });
+        }
         while let Ok(job) = jobs.recv() {
             let mut newest = None;
             // Of the settings only the last state is written: a slider that is dragged gives many.
             for job in std::iter::once(job).chain(jobs.try_iter()) {
                 match job {
                     Keep::Preferences(preferences) => newest = Some(preferences),
+                    Keep::Turn { place, continues, turn } => {
+                        self.tell("This turn is not kept", |work| work.add(place, continues, &turn));
+                    }
+                    Keep::Search(words) => {
+                        self.words = words;
+                        self.tell("The kept conversations cannot be searched", Work::list);
+                    }
+                    Keep::Recall(id) => {
+                        self.tell("This conversation cannot be opened", |work| work.recall(id))
+                    }
+                    Keep::Delete(id) => self.tell("This conversation cannot be deleted", |work| {
+                        work.store.iter().try_for_each(|store| store.delete(id))?;
+                        work.list()
+                    }),
+                    Keep::Forget => self.tell("Not everything is deleted", Work::forget),
                 }
             }
-            if let (Some(preferences), Some(path)) = (newest, &self.places.preferences)
-                && let Err(error) = preferences::write(path, &preferences)
-            {
-                self.events.send(Event::NotKept(format!("The settings are not stored: {error:#}.")));
+            if let Some(preferences) = newest {
+                self.prefer(&preferences);
             }
         }
+    }
+
+    /// Does something; where it fails, the person is told.
+    fn tell(&mut self, failure: &str, work: impl FnOnce(&mut Work) -> Result<()>) {
+        if let Err(error) = work(self) {
+            self.events.send(Event::NotKept(format!("{failure}: {error:#}.")));
+        }
+    }
+
+    fn prefer(&mut self, preferences: &Preferences) {
+        if let Some(path) = &self.places.preferences
+            && let Err(error) = preferences::write(path, preferences)
+        {
+            self.events.send(Event::NotKept(format!("The settings are not stored: {error:#}.")));
+        }
+        if self.keeping != preferences.keeping {
+            self.keeping = preferences.keeping;
+            self.tell("Old conversations cannot be deleted", Work::tidy);
+        }
+    }
+
+    /// The store, made where there is none. Without a place for it there is none.
+    fn open(&mut self) -> Result<Option<&mut Store>> {
+        let Some(path) = &self.places.conversations else { return Ok(None) };
+        if self.store.is_none() {
+            let (store, fault) = Store::open(path)?;
+            self.store = Some(store);
+            fault.into_iter().for_each(|fault| self.events.send(Event::NotKept(fault)));
+        }
+        Ok(self.store.as_mut())
+    }
+
+    fn add(&mut self, place: u64, continues: Option<i64>, turn: &Turn) -> Result<()> {
+        let id = self.last.filter(|(last, _)| *last == place).map(|(_, id)| id).or(continues);
+        let Some(store) = self.open()? else { return Ok(()) };
+        let id = store.add(id, turn, Timestamp::now())?;
+        self.last = Some((place, id));
+        self.list()
+    }
+
+    fn recall(&mut self, id: i64) -> Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        self.events.send(Event::Recalled(id, store.turns(id)?));
+        Ok(())
+    }
+
+    fn list(&mut self) -> Result<()> {
+        let lines = self.store.as_ref().map(|store| store.list(&self.words)).transpose()?;
+        self.events.send(Event::Listed(lines.unwrap_or_default()));
+        Ok(())
+    }
+
+    /// Deletes what is too old.
+    fn tidy(&mut self) -> Result<()> {
+        if let (Some(store), Some(days)) = (&self.store, self.keeping.days) {
+            store.delete_older(days, Timestamp::now())?;
+        }
+        self.list()
+    }
+
+    fn forget(&mut self) -> Result<()> {
+        self.words.clear();
+        self.last = None;
+        // Closed first: an open file would live on.
+        self.store = None;
+        self.places.conversations.as_deref().map_or(Ok(()), Store::erase)?;
+        self.list()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keeper(path: &std::path::Path) -> (Keeper, Receiver<Event>) {
-        let (sender, events) = unbounded();
-        let places = Places { preferences: Some(path.to_path_buf()) };
-        (Keeper::start(places, Events::new(sender, || {})).unwrap(), events)
-    }
-
-    #[test]
-    fn the_last_settings_are_in_the_file_when_the_keeper_has_ended() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("settings.toml");
-        let (keeper, events) = keeper(&path);
-        let mut preferences = Preferences::default();
-        for k in 0..50 {
-            preferences.model.context_tokens = Some(1000 + k);
-            keeper.give(Keep::Preferences(Box::new(preferences.clone())));
-        }
-        drop(keeper);
-        assert_eq!(preferences::read(&path), (preferences, None));
-        assert!(events.is_empty());
-    }
-
-    #[test]
-    fn settings_that_cannot_be_written_are_told() {
-        let folder = tempfile::tempdir().unwrap();
-        // A file stands where the folder should be.
-        let file = folder.path().join("in-the-way");
-        std::fs::write(&file, "").unwrap();
-        let (keeper, events) = keeper(&file.join("settings.toml"));
-        keeper.give(Keep::Preferences(Box::default()));
-        drop(keeper);
-        let Event::NotKept(message) = events.recv().unwrap() else { panic!() };
-        assert!(message.contains("in-the-way"), "{message}");
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ mod progress;
 mod record;
 mod remote;
 mod state;
+mod store;
 mod turn;
 mod views;
 mod wav;

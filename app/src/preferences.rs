@@ -25,6 +25,8 @@ pub(crate) struct Preferences {
     pub(crate) model: Placing,
     /// What the window looks like.
     pub(crate) look: Look,
+    /// What is kept of conversations.
+    pub(crate) keeping: Keeping,
 }
 
 /// How answers are made.
@@ -75,6 +77,16 @@ pub(crate) struct Look {
     pub(crate) theme: Theme,
     /// How large everything is drawn; 1 is as designed.
     pub(crate) text_size: f32,
+}
+
+/// What is kept of conversations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Keeping {
+    /// Whether text and small copies of pictures are.
+    pub(crate) conversations: bool,
+    /// Days after which a conversation is deleted to which nothing was added; never where `None`.
+    pub(crate) days: Option<u32>,
 }
 
 /// The window's colours.
@@ -131,6 +143,12 @@ impl Default for Choosing {
     }
 }
 
+impl Default for Keeping {
+    fn default() -> Self {
+        Keeping { conversations: true, days: None }
+    }
+}
+
 impl Default for Look {
     fn default() -> Self {
         Look { theme: Theme::System, text_size: 1.0 }
@@ -174,6 +192,7 @@ impl Preferences {
             sampling.temperature = nearest(sampling.temperature, TEMPERATURES, 1.0);
             sampling.top_p = nearest(sampling.top_p, SHARES, 1.0);
         }
+        self.keeping.days = self.keeping.days.map(|days| days.max(1));
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self
     }

@@ -3,6 +3,7 @@
 
 mod attachment;
 mod entry;
+mod history;
 mod preferring;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use engine::{Ending, Info, Progress, Settings, Summary};
 
 use crate::audio::Level;
-use crate::cli::prompt::Part;
+use crate::cli::prompt::{self, Part};
 use crate::cli::report::tokens_per_second;
 use crate::command::Command;
 use crate::event::Event;
@@ -19,6 +20,7 @@ use crate::preferences::{Look, Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
+pub(crate) use history::{History, Keep};
 
 /// What is to be done by the window's owner.
 #[derive(Clone, Debug)]
@@ -58,8 +60,8 @@ pub(crate) enum Action {
     PickFile,
     /// Show a dialog that chooses a model's folder.
     PickModel,
-    /// Store the settings.
-    Keep(Box<Preferences>),
+    /// Keep something for good, or look it up there.
+    Keep(Keep),
     /// Draw like this.
     Look(Look),
     /// Load the model in this folder, or the small one, in this way.
@@ -71,6 +73,8 @@ pub(crate) enum Action {
     },
     /// Bring the window to the front.
     Show,
+    /// Have the model read these turns in place of its conversation.
+    Resume(Vec<prompt::Turn>),
 }
 
 /// Whether there is a model.
@@ -133,6 +137,8 @@ pub(crate) struct State {
     pub(crate) given: Vec<&'static str>,
     /// What is to be told when there is a model.
     pub(crate) untold: Option<String>,
+    /// Conversations that are kept.
+    pub(crate) history: History,
 }
 
 impl State {
@@ -157,6 +163,7 @@ impl State {
             chosen: None,
             given: vec![],
             untold: None,
+            history: History::default(),
         }
     }
 
@@ -240,6 +247,15 @@ impl State {
             Command::Finish => return self.step(Input::Finish(now), now),
             Command::Show => return vec![Action::Show],
             Command::NoTalkKey(message) => self.complain(message),
+            Command::ShowHistory(shows) => self.history.shown = shows,
+            Command::SearchKept(words) => {
+                self.history.query.clone_from(&words);
+                return vec![Action::Keep(Keep::Search(words))];
+            }
+            Command::OpenKept(id) => return self.open_kept(id, now),
+            Command::DeleteKept(id) => return vec![Action::Keep(Keep::Delete(id))],
+            Command::AskToForget(asks) => self.history.confirms = asks,
+            Command::ForgetEverything => return self.forget_everything(now),
         }
         vec![]
     }
@@ -261,6 +277,7 @@ impl State {
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
                 self.clear();
+                self.begin_another();
                 if let Some(untold) = self.untold.take() {
                     self.complain(untold);
                 }
@@ -284,7 +301,10 @@ impl State {
                 return self.step(Input::Unloaded, now);
             }
             Event::SettingsRefused(message) => self.complain(message),
-            Event::Cleared => self.clear(),
+            Event::Cleared => {
+                self.clear();
+                self.begin_another();
+            }
             Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
             Event::CaptureFailed { turn, message } => {
                 self.take_back(turn);
@@ -319,7 +339,13 @@ impl State {
                 }
                 return self.step(Input::CaptureFailed(turn), now);
             }
+            Event::NotKept(message) if self.info().is_none() => {
+                let earlier = self.untold.take().map_or_else(String::new, |told| told + "\n");
+                self.untold = Some(earlier + &message);
+            }
             Event::NotKept(message) => self.complain(message),
+            Event::Listed(lines) => self.history.lines = lines,
+            Event::Recalled(id, turns) => return self.recalled(id, turns, now),
         }
         vec![]
     }
@@ -417,7 +443,9 @@ impl State {
             self.figures.tokens_per_second = tokens_per_second(summary);
         }
         let spoken = self.settings.speech && summary.samples > 0;
-        self.step(Input::Written { number: turn, spoken }, now)
+        let mut actions = self.step(Input::Written { number: turn, spoken }, now);
+        actions.extend(self.keep_turn(turn));
+        actions
     }
 
     /// Of a turn, if it was not forgotten meanwhile.

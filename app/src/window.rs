@@ -24,7 +24,8 @@ use crate::audio::{self, Level, Order};
 use crate::cli::{ModelOptions, WindowOptions};
 use crate::command::Command;
 use crate::event::{Event, Events};
-use crate::keeper::{Keep, Keeper, Places};
+use crate::folders;
+use crate::keeper::{Keeper, Places};
 use crate::live::Live;
 use crate::preferences::{Preferences, Stored};
 use crate::record::Recorder;
@@ -150,7 +151,12 @@ impl Window {
         state.placed = preferences.model.clone();
         state.given = Preferences::given(options);
         state.untold = stored.fault.clone();
-        let places = Places { preferences: stored.path.clone() };
+        state.history.off = options.no_history;
+        let conversations = folders::data().filter(|_| !options.no_history);
+        let places = Places {
+            preferences: stored.path.clone(),
+            conversations: conversations.map(|folder| folder.join("conversations.db")),
+        };
         let mut window = Window {
             state,
             started: Instant::now(),
@@ -165,7 +171,7 @@ impl Window {
             frames: Frames::default(),
             awake,
             device,
-            keeper: Keeper::start(places, reports.clone())?,
+            keeper: Keeper::start(places, preferences.keeping, reports.clone())?,
             reports,
             options: options.clone(),
             talk_key: options.talk_key.map_or(TalkKey::Absent, TalkKey::Wanted),
@@ -243,7 +249,8 @@ impl Window {
                 pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
             }),
             Action::Show => remote::show(context),
-            Action::Keep(preferences) => self.keeper.give(Keep::Preferences(preferences)),
+            Action::Keep(keep) => self.keeper.give(keep),
+            Action::Resume(turns) => self.give(Job::Resume(turns)),
             Action::Look(look) => theme::dress(context, look),
             Action::Place { folder, placing } => {
                 self.give(Job::Options(Box::new(placing.options(&self.options))));

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use engine::{Engine, Host, Options, Session, Settings};
+use engine::{Engine, Host, Message, Options, Session, Settings};
 
 use crate::audio::{Hearing, Speech};
-use crate::cli::prompt::Part;
+use crate::cli::prompt::{self, Part};
 use crate::event::{Event, Events};
 use crate::live::Live;
 use crate::preferences;
@@ -48,6 +48,8 @@ pub(crate) enum Job {
     Rebuild,
     /// Other options from the next load on.
     Options(Box<Options>),
+    /// Go on with a conversation of these turns.
+    Resume(Vec<prompt::Turn>),
 }
 
 /// What the worker needs from its start on.
@@ -148,6 +150,7 @@ impl Worker {
             }
             Job::Rebuild => self.rebuild(),
             Job::Options(options) => self.start.options = *options,
+            Job::Resume(turns) => self.resume(&turns),
             Job::Reset => {
                 if let Some(session) = &mut self.session {
                     match session.reset() {
@@ -198,6 +201,26 @@ impl Worker {
                 tracing::error!(%error, "the model cannot be loaded");
                 self.start.events.send(Event::LoadFailed(sentence(&error)));
             }
+        }
+        if let Some(recorder) = &mut self.start.recorder {
+            recorder.clear();
+        }
+    }
+
+    /// Takes up a conversation that was kept. What is gone of it, such as a picture's file, is left out.
+    fn resume(&mut self, turns: &[prompt::Turn]) {
+        self.building = None;
+        let Some(session) = &mut self.session else { return };
+        let resumed = session.reset().and_then(|()| {
+            turns.iter().try_for_each(|turn| {
+                let content = turn.parts.iter().filter_map(|part| part.open(None).ok()).collect();
+                session.push_message(Message { role: turn.role, content })
+            })
+        });
+        if let Err(error) = resumed {
+            let reason = sentence(&error);
+            let message = format!("The model cannot take up this conversation whole. {reason}");
+            self.start.events.send(Event::NotKept(message));
         }
         if let Some(recorder) = &mut self.start.recorder {
             recorder.clear();

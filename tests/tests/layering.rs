@@ -194,6 +194,11 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "words of other programs become commands, no more",
     ),
     (
+        "store",
+        &["audio", "cli", "keeper", "state", "views", "window", "worker"],
+        "what is kept is plain data and a file",
+    ),
+    (
         "cli",
         &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",

@@ -48,6 +48,9 @@ pub(crate) struct WindowOptions {
     pub(crate) model: ModelOptions,
     #[command(flatten)]
     pub(crate) answer: AnswerOptions,
+    /// Keep no conversation in this run, and show none that is kept.
+    #[arg(long)]
+    pub(crate) no_history: bool,
     /// For tests and bug reports: write each turn's question and settings into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) record_dir: Option<PathBuf>,

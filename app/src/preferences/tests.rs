@@ -22,6 +22,7 @@ fn chosen() -> Preferences {
             context_tokens: Some(4096),
         },
         look: Look { theme: Theme::Dark, text_size: 1.25 },
+        keeping: Keeping { conversations: false, days: Some(30) },
     }
 }
 

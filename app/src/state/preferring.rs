@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use engine::Settings;
 
-use super::{Action, State};
+use super::{Action, Keep, State};
 use crate::preferences::{self, Preferences};
 
 impl State {
@@ -19,7 +19,7 @@ impl State {
         if old == self.preferences {
             return vec![];
         }
-        let mut actions = vec![Action::Keep(Box::new(self.preferences.clone()))];
+        let mut actions = vec![Action::Keep(Keep::Preferences(Box::new(self.preferences.clone())))];
         if old.look != self.preferences.look {
             actions.push(Action::Look(self.preferences.look));
         }

@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 use eframe::egui::{Align, ComboBox, Layout, RichText, Ui};
 
-use super::{send, settings, theme};
+use super::{history, send, settings, theme};
 use crate::command::Command;
 use crate::state::{Model, State};
 
@@ -11,6 +11,7 @@ use crate::state::{Model, State};
 pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     ui.horizontal(|ui| {
+        history::button_ui(ui, state, commands);
         ui.label(RichText::new("Colloquy").heading().color(palette.accent));
         let name = match &state.model {
             Model::Absent => "no model",

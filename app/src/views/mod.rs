@@ -3,6 +3,7 @@
 mod composer;
 mod conversation;
 mod header;
+mod history;
 mod meter;
 mod settings;
 mod status;
@@ -30,6 +31,7 @@ pub(crate) fn window_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
         .frame(bar)
         .show_separator_line(false)
         .show(ui, |ui| composer::composer_ui(ui, state, commands));
+    history::panel_ui(ui, state, commands);
     CentralPanel::no_frame().frame(Frame::new().fill(palette.paper).inner_margin(theme::MARGIN)).show(
         ui,
         |ui| {

@@ -1,6 +1,7 @@
 //! The settings' page. Each change is sent as a whole; what it does at once and what waits for a reload is said beside it.
 
 mod answers;
+mod keeping;
 mod look;
 mod model;
 
@@ -63,6 +64,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
             look::look_ui(ui, &mut preferences.look);
+            keeping::keeping_ui(ui, &mut preferences.keeping);
         });
     });
     if preferences != state.preferences {

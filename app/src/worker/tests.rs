@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use crossbeam_channel::unbounded;
-use engine::{Audio, Ending, Summary};
+use engine::{Audio, Ending, Role, Summary};
 
 use super::*;
 
@@ -167,4 +167,25 @@ fn a_voice_that_the_model_does_not_have_does_not_keep_it_from_being_loaded() {
     assert!(device.contains('2'), "the options of the second load hold: {device}");
     bench.ask(1, "seven plus eight");
     assert_eq!(bench.written(1).text, "Seven plus eight is fifteen.");
+}
+
+#[test]
+fn a_kept_conversation_is_taken_up_as_if_it_had_never_ended() {
+    let bench = Bench::start(&pocket());
+    bench.ask(1, "seven plus eight");
+    let first = bench.written(1).text;
+    bench.ask(2, "count to ten");
+    let second = bench.written(2);
+
+    let turn = |role, text: &str| prompt::Turn { role, parts: vec![Part::Text(text.into())] };
+    let mut kept = vec![turn(Role::User, "seven plus eight"), turn(Role::Assistant, &first)];
+    kept[0].parts.insert(0, Part::Image("gone.png".into()));
+    bench.jobs.send(Job::Resume(kept)).unwrap();
+    bench.ask(3, "count to ten");
+    let resumed = bench.written(3);
+    assert_eq!(resumed.text, second.text);
+    // The answer tells whether the earlier turn was read: without it, it is another.
+    bench.jobs.send(Job::Reset).unwrap();
+    bench.ask(4, "count to ten");
+    assert_ne!(bench.written(4).text, second.text);
 }

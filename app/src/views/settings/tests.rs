@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::preferences::{self, DeviceOption, Theme};
-use crate::state::Action;
+use crate::state::{Action, Keep};
 use crate::views::tests::{ms, ready, shown};
 
 fn open() -> State {
@@ -29,7 +29,7 @@ fn follow(harness: &mut Harness<'static, State>, command: Command, path: &Path) 
     let actions = harness.state_mut().handle(command, ms(1));
     for action in &actions {
         match action {
-            Action::Keep(preferences) => preferences::write(path, preferences).unwrap(),
+            Action::Keep(Keep::Preferences(preferences)) => preferences::write(path, preferences).unwrap(),
             Action::Look(look) => theme::dress(&harness.ctx, *look),
             _ => {}
         }
