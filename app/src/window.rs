@@ -1,6 +1,7 @@
 //! The window: `logic` takes in events and commands and does what follows, `ui` only draws.
 
 mod device;
+mod files;
 mod frames;
 mod open;
 
@@ -52,6 +53,8 @@ struct Window {
     awake: Awake,
     /// The device that the window draws with, where the engine can use it.
     device: Option<SharedDevice>,
+    /// Pictures from the clipboard.
+    pasted: files::Pasted,
 }
 
 /// The interface of the window that is open now.
@@ -108,7 +111,8 @@ impl Window {
         let (live, level) = (Live::default(), Level::default());
         let settings = options.answer.settings();
         let recorder = options.record_dir.as_deref().map(Recorder::new).transpose()?;
-        let ends = audio::start(reports.clone(), live.clone(), level.clone())?;
+        let state = State::new(settings.clone(), level.clone());
+        let ends = audio::start(reports.clone(), live.clone(), level, state.clips.clone())?;
         let jobs = worker::start(worker::Start {
             events: reports.clone(),
             live: live.clone(),
@@ -116,12 +120,12 @@ impl Window {
             speech: ends.speech,
             options: options.model.engine(),
             host: Host { device: device.clone(), progress: None },
-            settings: settings.clone(),
+            settings,
             recorder,
             lose_device_after: options.lose_device_after,
         })?;
         let mut window = Window {
-            state: State::new(settings, level),
+            state,
             started: Instant::now(),
             commands,
             commands_out,
@@ -134,6 +138,7 @@ impl Window {
             frames: Frames::default(),
             awake,
             device,
+            pasted: files::Pasted::default(),
         };
         match options.model.folder() {
             Ok(folder) => window.act(Action::Load(folder), context),
@@ -207,6 +212,26 @@ impl Window {
             }),
             Action::PickModel => self.aside(context, || {
                 pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
+            }),
+            Action::Again { turn } => {
+                self.live.set(turn);
+                self.give(Job::Again { turn });
+            }
+            Action::Replay { turn, of, side } => {
+                self.live.set(turn);
+                self.order(Order::Replay { turn, of, side });
+            }
+            Action::SaveSpeech(turn) => {
+                let clips = self.state.clips.clone();
+                self.aside(context, move || files::save_speech(&clips, turn));
+            }
+            Action::Export { model, exchanges } => {
+                let clips = self.state.clips.clone();
+                self.aside(context, move || files::export(&model, &exchanges, &clips));
+            }
+            Action::Enlarge(path) => self.aside(context, move || {
+                let picture = Attachment::enlarge(&path);
+                Command::Enlarged(path, picture)
             }),
         }
     }
@@ -318,6 +343,12 @@ impl eframe::App for Shown<'_> {
         for file in dropped {
             let path: &Path = file.path();
             window.wish(Command::Open(path.to_path_buf()));
+        }
+        for picture in files::pasted_pictures(context) {
+            match window.pasted.next() {
+                Ok(path) => window.aside(context, move || files::paste(&picture, &path)),
+                Err(message) => window.wish(Command::Attach(Err(message))),
+            }
         }
         window.drain(context);
         if window.state.is_holding() || window.state.is_answering() {

@@ -174,7 +174,7 @@ const NOT_IN_ENGINE: &[&str] = &[
 const APP_BANS: &[(&str, &[&str], &str)] = &[
     (
         "views",
-        &["audio", "cli", "live", "record", "window", "worker"],
+        &["audio", "cli", "clips", "export", "live", "record", "wav", "window", "worker"],
         "views read the state and send commands, no more",
     ),
     (
@@ -182,7 +182,13 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         &["audio", "cli", "record", "state", "views", "window", "worker"],
         "the key's logic is a pure function",
     ),
-    ("state", &["views", "window", "worker"], "the state is plain data"),
+    ("state", &["export", "views", "window", "worker"], "the state is plain data"),
+    ("clips", &["cli", "record", "state", "views", "window", "worker"], "kept sound is plain data"),
+    (
+        "export",
+        &["audio", "cli", "live", "record", "turn", "views", "window", "worker"],
+        "a conversation is written from plain data",
+    ),
     (
         "cli",
         &["audio", "state", "views", "window", "worker"],

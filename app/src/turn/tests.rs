@@ -120,9 +120,20 @@ fn an_answer_without_speech_ends_when_written() {
 }
 
 #[test]
+fn a_sound_heard_again_is_interrupted_as_an_answer_is() {
+    let (turn, effects) = burst(&[Input::Replay, Input::SpeechStarted(1)]);
+    assert_eq!((turn.stage, effects), (Stage::Speaking, vec![Effect::Replay(1)]));
+    assert_eq!(step(turn, Input::SpeechEnded(1)).0.stage, Stage::Idle);
+    let (turn, effects) = step(turn, Input::Press(ms(0)));
+    assert_eq!(effects, [Effect::Silence(1), Effect::Listen(2)]);
+    assert_eq!(step(turn, Input::Replay), (turn, vec![]), "not while one speaks");
+    assert_eq!(step(turn, Input::Again), (turn, vec![]), "not while one speaks");
+}
+
+#[test]
 fn nothing_starts_without_a_model() {
     let absent = Turn { number: 3, stage: Stage::Absent };
-    for input in [Input::Press(ms(0)), Input::Release(ms(900)), Input::Submit, Input::Stop] {
+    for input in [Input::Press(ms(0)), Input::Release(ms(900)), Input::Submit, Input::Stop, Input::Again] {
         assert_eq!(step(absent, input), (absent, vec![]));
     }
     assert_eq!(step(absent, Input::Loaded).0.stage, Stage::Idle);
@@ -134,13 +145,15 @@ fn hammering_the_key_never_leaves_the_microphone_open() {
     let mut turn = Turn { number: 0, stage: Stage::Idle };
     for i in 0..500_u64 {
         let at = ms(i * 37);
-        let input = match i * 7919 % 11 {
+        let input = match i * 7919 % 13 {
             0..=2 => Input::Press(at),
             3..=5 => Input::Release(at),
             6 => Input::CaptureStarted(turn.number),
             7 => Input::Submit,
             8 => Input::Stop,
             9 => Input::SpeechEnded(turn.number),
+            10 => Input::Again,
+            11 => Input::Replay,
             _ => Input::CaptureFailed(turn.number.saturating_sub(1)),
         };
         let (after, effects) = step(turn, input);
@@ -151,7 +164,11 @@ fn hammering_the_key_never_leaves_the_microphone_open() {
                     open = Some(number);
                 }
                 Effect::Close { number, .. } => assert_eq!(open.take(), Some(number)),
-                Effect::Ask(_) | Effect::Silence(_) | Effect::HintHold => {}
+                Effect::Ask(_)
+                | Effect::Silence(_)
+                | Effect::HintHold
+                | Effect::Again(_)
+                | Effect::Replay(_) => {}
             }
         }
         turn = after;

@@ -1,7 +1,7 @@
 //! The bar at the top: which model, which voice, a new conversation.
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, ComboBox, Layout, RichText, Ui};
+use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Ui};
 
 use super::{send, theme};
 use crate::command::Command;
@@ -28,6 +28,10 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
             }
             if ui.button("New").on_hover_text("Forget this conversation and begin a new one").clicked() {
                 send(commands, Command::NewConversation);
+            }
+            let export = ui.add_enabled(state.can_export(), Button::new("Export…"));
+            if export.on_hover_text("Write this conversation to a folder").clicked() {
+                send(commands, Command::Export);
             }
             voice_ui(ui, state, commands);
         });
