@@ -45,6 +45,8 @@ fn text_ui(ui: &mut Ui, cache: &mut CommonMarkCache, text: &str) {
     for (style, size, family) in SIZES {
         ui.style_mut().text_styles.insert(style, FontId::new(size, family));
     }
+    // There is no bold font: what is strong has a colour of its own.
+    ui.visuals_mut().widgets.active.fg_stroke.color = theme::palette(ui).accent;
     ui.style_mut().url_in_tooltip = true;
     ui.spacing_mut().item_spacing = vec2(8.0, 6.0);
     ui.spacing_mut().interact_size.y = 22.0;
