@@ -1,8 +1,12 @@
 //! What a button, a key or a dropped file asks for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::preferences::Preferences;
+use image::RgbaImage;
+
+use crate::clips::Side;
 use crate::state::Attachment;
 
 /// One wish of the person.
@@ -71,4 +75,27 @@ pub(crate) enum Command {
     AskToForget(bool),
     /// Delete every kept conversation.
     ForgetEverything,
+    /// Put a question's text and files into the composer, to be changed and sent again.
+    Edit(u64),
+    /// Answer the last question anew.
+    Regenerate,
+    /// Play a turn's sound again.
+    Replay {
+        /// Turn.
+        turn: u64,
+        /// Who is heard.
+        side: Side,
+    },
+    /// Write an answer's sound to a file that a dialog chooses.
+    SaveSpeech(u64),
+    /// Write the whole conversation to a folder that a dialog chooses.
+    Export,
+    /// Something was written, or why it was not: a sentence.
+    Wrote(Result<String, String>),
+    /// Show a picture large.
+    OpenPicture(Attachment),
+    /// A large picture is there, or why it is not: a sentence.
+    Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
+    /// Show no picture any more.
+    ClosePicture,
 }

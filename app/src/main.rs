@@ -2,8 +2,10 @@
 
 mod audio;
 mod cli;
+mod clips;
 mod command;
 mod event;
+mod export;
 mod folders;
 mod keeper;
 mod live;

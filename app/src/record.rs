@@ -53,6 +53,17 @@ impl Recorder {
             .collect();
     }
 
+    /// The last question is asked again; its answer is forgotten.
+    pub(crate) fn begin_again(&mut self, turn: u64) {
+        self.turn = turn;
+        self.heard.clear();
+        self.earlier.pop();
+        self.parts = match self.earlier.pop() {
+            Some(mut question) => question["content"].as_array_mut().map(std::mem::take).unwrap_or_default(),
+            None => vec![],
+        };
+    }
+
     /// More speech of the question, at 16 kHz.
     pub(crate) fn hear(&mut self, samples: &[f32]) {
         self.heard.extend_from_slice(samples);

@@ -5,6 +5,7 @@ mod attachment;
 mod entry;
 mod history;
 mod preferring;
+mod showing;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,8 @@ use engine::{Ending, Info, Progress, Settings, Summary};
 use crate::audio::Level;
 use crate::cli::prompt::{self, Part};
 use crate::cli::report::tokens_per_second;
+use crate::clips::Clips;
+pub(crate) use crate::clips::Side;
 use crate::command::Command;
 use crate::event::Event;
 use crate::preferences::{Look, Placing, Preferences};
@@ -21,6 +24,7 @@ use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
+pub(crate) use showing::Opened;
 
 /// What is to be done by the window's owner.
 #[derive(Clone, Debug)]
@@ -75,6 +79,31 @@ pub(crate) enum Action {
     Show,
     /// Have the model read these turns in place of its conversation.
     Resume(Vec<prompt::Turn>),
+    /// Answer the last question anew.
+    Again {
+        /// Turn.
+        turn: u64,
+    },
+    /// Play a kept sound.
+    Replay {
+        /// Turn that it is played as.
+        turn: u64,
+        /// Turn that it comes from.
+        of: u64,
+        /// Who is heard.
+        side: Side,
+    },
+    /// Show a dialog and write a turn's answer as a sound.
+    SaveSpeech(u64),
+    /// Show a dialog and write this conversation.
+    Export {
+        /// Name of the model.
+        model: String,
+        /// The conversation.
+        exchanges: Vec<Exchange>,
+    },
+    /// Read this picture to be shown large.
+    Enlarge(PathBuf),
 }
 
 /// Whether there is a model.
@@ -139,6 +168,12 @@ pub(crate) struct State {
     pub(crate) untold: Option<String>,
     /// Conversations that are kept.
     pub(crate) history: History,
+    /// Sound that can be played again; the devices' thread writes it.
+    pub(crate) clips: Clips,
+    /// The sound that is to be played again.
+    replayed: Option<(u64, Side)>,
+    /// The picture that is shown large.
+    pub(crate) opened: Option<Opened>,
 }
 
 impl State {
@@ -164,6 +199,9 @@ impl State {
             given: vec![],
             untold: None,
             history: History::default(),
+            clips: Clips::default(),
+            replayed: None,
+            opened: None,
         }
     }
 
@@ -256,6 +294,16 @@ impl State {
             Command::DeleteKept(id) => return vec![Action::Keep(Keep::Delete(id))],
             Command::AskToForget(asks) => self.history.confirms = asks,
             Command::ForgetEverything => return self.forget_everything(now),
+            Command::Edit(turn) => self.edit(turn),
+            Command::Regenerate => return self.regenerate(now),
+            Command::Replay { turn, side } => return self.replay(turn, side, now),
+            Command::SaveSpeech(turn) => return vec![Action::SaveSpeech(turn)],
+            Command::Export => return self.export(),
+            Command::Wrote(Ok(text)) => self.notice = Some(Notice { text, is_error: false }),
+            Command::Wrote(Err(text)) => self.complain(text),
+            Command::OpenPicture(attachment) => return self.open(attachment),
+            Command::Enlarged(path, picture) => self.enlarged(&path, picture),
+            Command::ClosePicture => self.opened = None,
         }
         vec![]
     }
@@ -320,8 +368,10 @@ impl State {
             Event::ToolCall { turn, call } => self.extend(turn, |answer| answer.calls.push(call)),
             Event::Written { turn, summary } => return self.written(turn, &summary, now),
             Event::SpeechStarted { turn } => {
-                if turn == self.turn.number {
-                    self.figures.first_sound = self.asked_at.map(|asked| now.saturating_sub(asked));
+                if turn == self.turn.number
+                    && let Some(asked) = self.asked_at
+                {
+                    self.figures.first_sound = Some(now.saturating_sub(asked));
                 }
                 return self.step(Input::SpeechStarted(turn), now);
             }
@@ -412,6 +462,8 @@ impl State {
                 );
                 None
             }
+            Effect::Again(turn) => self.again(turn, now),
+            Effect::Replay(turn) => self.replayed.map(|(of, side)| Action::Replay { turn, of, side }),
         }
     }
 
@@ -466,6 +518,8 @@ impl State {
 
     fn clear(&mut self) {
         self.exchanges.clear();
+        self.clips.clear();
+        self.opened = None;
         self.notice = None;
         self.figures = Figures::default();
     }

@@ -89,6 +89,10 @@ pub(crate) enum Input {
     SpeechEnded(u64),
     /// The question or the answer failed.
     Failed(u64),
+    /// The last question is to be answered anew.
+    Again,
+    /// A kept sound is to be played again.
+    Replay,
 }
 
 /// What is to be done. Each names its turn.
@@ -109,6 +113,10 @@ pub(crate) enum Effect {
     Silence(u64),
     /// Say that nothing was heard, and how one talks.
     HintUnheard,
+    /// Answer the last question anew.
+    Again(u64),
+    /// Play a kept sound.
+    Replay(u64),
 }
 
 /// The turn after `input`, and what is to be done, in order.
@@ -159,6 +167,15 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
         (Stage::Idle, Input::Submit) => (next(Stage::Thinking), vec![Effect::Ask(number + 1)]),
         (Stage::Thinking | Stage::Speaking, Input::Submit) => {
             (next(Stage::Thinking), vec![Effect::Silence(number), Effect::Ask(number + 1)])
+        }
+
+        (Stage::Idle, Input::Again) => (next(Stage::Thinking), vec![Effect::Again(number + 1)]),
+        (Stage::Speaking, Input::Again) => {
+            (next(Stage::Thinking), vec![Effect::Silence(number), Effect::Again(number + 1)])
+        }
+        (Stage::Idle, Input::Replay) => (next(Stage::Speaking), vec![Effect::Replay(number + 1)]),
+        (Stage::Speaking, Input::Replay) => {
+            (next(Stage::Speaking), vec![Effect::Silence(number), Effect::Replay(number + 1)])
         }
 
         (Stage::Opening { .. } | Stage::Listening { .. }, Input::Stop) => {

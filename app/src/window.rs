@@ -1,6 +1,7 @@
 //! The window: `logic` takes in events and commands and does what follows, `ui` only draws.
 
 mod device;
+mod files;
 mod frames;
 mod open;
 mod remote;
@@ -65,6 +66,8 @@ struct Window {
     options: WindowOptions,
     /// The talk key that works wherever the keyboard is.
     talk_key: TalkKey,
+    /// Pictures from the clipboard.
+    pasted: files::Pasted,
 }
 
 /// The interface of the window that is open now.
@@ -134,7 +137,8 @@ impl Window {
         let (live, level) = (Live::default(), Level::default());
         let settings = preferences.settings(options);
         let recorder = options.record_dir.as_deref().map(Recorder::new).transpose()?;
-        let ends = audio::start(reports.clone(), live.clone(), level.clone())?;
+        let mut state = State::new(settings.clone(), level.clone());
+        let ends = audio::start(reports.clone(), live.clone(), level, state.clips.clone())?;
         let jobs = worker::start(worker::Start {
             events: reports.clone(),
             live: live.clone(),
@@ -142,11 +146,10 @@ impl Window {
             speech: ends.speech,
             options: preferences.model.options(options),
             host: Host { device: device.clone(), progress: None },
-            settings: settings.clone(),
+            settings,
             recorder,
             lose_device_after: options.lose_device_after,
         })?;
-        let mut state = State::new(settings, level);
         state.preferences = preferences.clone();
         state.placed = preferences.model.clone();
         state.given = Preferences::given(options);
@@ -175,6 +178,7 @@ impl Window {
             reports,
             options: options.clone(),
             talk_key: options.talk_key.map_or(TalkKey::Absent, TalkKey::Wanted),
+            pasted: files::Pasted::default(),
         };
         let given = options.model.model.clone();
         window.load(given.or_else(|| preferences.model.folder.clone()), context);
@@ -252,6 +256,26 @@ impl Window {
             Action::Keep(keep) => self.keeper.give(keep),
             Action::Resume(turns) => self.give(Job::Resume(turns)),
             Action::Look(look) => theme::dress(context, look),
+            Action::Again { turn } => {
+                self.live.set(turn);
+                self.give(Job::Again { turn });
+            }
+            Action::Replay { turn, of, side } => {
+                self.live.set(turn);
+                self.order(Order::Replay { turn, of, side });
+            }
+            Action::SaveSpeech(turn) => {
+                let clips = self.state.clips.clone();
+                self.aside(context, move || files::save_speech(&clips, turn));
+            }
+            Action::Export { model, exchanges } => {
+                let clips = self.state.clips.clone();
+                self.aside(context, move || files::export(&model, &exchanges, &clips));
+            }
+            Action::Enlarge(path) => self.aside(context, move || {
+                let picture = Attachment::enlarge(&path);
+                Command::Enlarged(path, picture)
+            }),
             Action::Place { folder, placing } => {
                 self.give(Job::Options(Box::new(placing.options(&self.options))));
                 self.load(folder, context);
@@ -387,6 +411,12 @@ impl eframe::App for Shown<'_> {
         for file in dropped {
             let path: &Path = file.path();
             window.wish(Command::Open(path.to_path_buf()));
+        }
+        for picture in files::pasted_pictures(context) {
+            match window.pasted.next() {
+                Ok(path) => window.aside(context, move || files::paste(&picture, &path)),
+                Err(message) => window.wish(Command::Attach(Err(message))),
+            }
         }
         window.drain(context);
         if window.state.is_holding() || window.state.is_answering() {

@@ -44,6 +44,11 @@ pub(crate) enum Job {
     Settings(Box<Settings>),
     /// Forget the conversation.
     Reset,
+    /// Forget the last answer and give another.
+    Again {
+        /// Turn.
+        turn: u64,
+    },
     /// The window has a new device: if the model lost the old one, place it there.
     Rebuild,
     /// Other options from the next load on.
@@ -151,6 +156,11 @@ impl Worker {
             Job::Rebuild => self.rebuild(),
             Job::Options(options) => self.start.options = *options,
             Job::Resume(turns) => self.resume(&turns),
+            Job::Again { turn } => {
+                if self.try_turn(turn, |worker| worker.again(turn)) {
+                    self.respond(turn, jobs);
+                }
+            }
             Job::Reset => {
                 if let Some(session) = &mut self.session {
                     match session.reset() {
@@ -271,6 +281,21 @@ impl Worker {
             recorder.begin(turn, parts);
         }
         parts.iter().try_for_each(|part| session.push(part.open(None)?))
+    }
+
+    /// Asks the last question again.
+    fn again(&mut self, turn: u64) -> engine::Result<()> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let Some(parts) = session.take_back() else {
+            return Err(engine::Error::Input(
+                "there is no answer to give anew; edit the question and send it again".into(),
+            ));
+        };
+        self.building = Some(turn);
+        if let Some(recorder) = &mut self.start.recorder {
+            recorder.begin_again(turn);
+        }
+        parts.into_iter().try_for_each(|part| session.push(part))
     }
 
     fn hear(&mut self, sound: Hearing, jobs: &Receiver<Job>) {

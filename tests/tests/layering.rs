@@ -174,7 +174,7 @@ const NOT_IN_ENGINE: &[&str] = &[
 const APP_BANS: &[(&str, &[&str], &str)] = &[
     (
         "views",
-        &["audio", "cli", "keeper", "live", "record", "window", "worker"],
+        &["audio", "cli", "clips", "export", "keeper", "live", "record", "wav", "window", "worker"],
         "views read the state and send commands, no more",
     ),
     (
@@ -182,7 +182,7 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         &["audio", "cli", "record", "state", "views", "window", "worker"],
         "the key's logic is a pure function",
     ),
-    ("state", &["keeper", "views", "window", "worker"], "the state is plain data"),
+    ("state", &["export", "keeper", "views", "window", "worker"], "the state is plain data"),
     (
         "preferences",
         &["audio", "keeper", "state", "views", "window", "worker"],
@@ -197,6 +197,12 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "store",
         &["audio", "cli", "keeper", "state", "views", "window", "worker"],
         "what is kept is plain data and a file",
+    ),
+    ("clips", &["cli", "record", "state", "views", "window", "worker"], "kept sound is plain data"),
+    (
+        "export",
+        &["audio", "cli", "live", "record", "turn", "views", "window", "worker"],
+        "a conversation is written from plain data",
     ),
     (
         "cli",

@@ -7,18 +7,22 @@ mod device;
 mod level;
 mod playback;
 mod question;
+mod replay;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use engine::Audio;
 
+use crate::clips::{Clips, Side};
 use crate::event::{Event, Events};
 use crate::live::Live;
 use capture::Capture;
 pub(crate) use level::{Level, loudness};
 use playback::Playback;
 use question::Question;
+use replay::Replay;
 
 /// How often open devices are looked after.
 const POLL: Duration = Duration::from_millis(8);
@@ -36,6 +40,15 @@ pub(crate) enum Order {
         turn: u64,
         /// Whether the question counts.
         keep: bool,
+    },
+    /// Play a kept sound.
+    Replay {
+        /// Turn that it is played as.
+        turn: u64,
+        /// Turn that it comes from.
+        of: u64,
+        /// Who is heard.
+        side: Side,
     },
 }
 
@@ -96,7 +109,7 @@ pub(crate) struct Ends {
 ///
 /// # Errors
 /// The system refuses a thread.
-pub(crate) fn start(events: Events, live: Live, level: Level) -> Result<Ends> {
+pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips) -> Result<Ends> {
     let (orders, orders_in) = bounded(64);
     let (hearing_out, hearing) = bounded(256);
     let (speech, speech_in) = bounded(64);
@@ -108,6 +121,9 @@ pub(crate) fn start(events: Events, live: Live, level: Level) -> Result<Ends> {
         hearing: hearing_out,
         microphone: None,
         speaker: None,
+        clips,
+        speech_rate_hz: 0,
+        replay: None,
     };
     std::thread::Builder::new()
         .name("audio".into())
@@ -133,6 +149,10 @@ struct Desk {
     hearing: Sender<Hearing>,
     microphone: Option<Microphone>,
     speaker: Option<Playback>,
+    clips: Clips,
+    /// Rate of the speech that comes.
+    speech_rate_hz: u32,
+    replay: Option<Replay>,
 }
 
 impl Desk {
@@ -174,11 +194,13 @@ impl Desk {
                     microphone.closing = Some((Instant::now() + tail, keep));
                 }
             }
+            Order::Replay { turn, of, side } => self.replay(turn, of, side),
         }
     }
 
     fn lose_microphone(&mut self, turn: u64, message: String) {
         self.level.clear();
+        self.clips.forget(turn, Side::Question);
         self.end_hearing(turn, false);
         self.events.send(Event::CaptureFailed { turn, message });
     }
@@ -203,6 +225,7 @@ impl Desk {
         if !new.is_empty() {
             self.level.take(&new);
         }
+        self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &new);
         microphone.question.take(&new, &self.hearing);
         match microphone.closing {
             Some((at, keep)) if Instant::now() >= at => self.close(microphone, keep),
@@ -222,6 +245,7 @@ impl Desk {
             Err(error) => tracing::warn!(turn, %error, "the end of the question was lost"),
         }
         self.level.clear();
+        self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &last);
         question.take(&last, &self.hearing);
         question.flush(&self.hearing);
         if let Some(message) = question.fault().filter(|_| keep) {
@@ -229,13 +253,46 @@ impl Desk {
             return self.events.send(Event::NothingHeard { turn, message: message.into() });
         }
         self.end_hearing(turn, keep);
+        if !keep {
+            self.clips.forget(turn, Side::Question);
+        }
         if keep {
             let seconds = question.seconds();
             self.events.send(Event::Heard { turn, seconds, waveform: question.into_waveform() });
         }
     }
 
+    /// Plays a clip that is kept.
+    fn replay(&mut self, turn: u64, of: u64, side: Side) {
+        // The old speaker goes first, so that its sound ends before the new one's begins.
+        (self.speaker, self.replay) = (None, None);
+        let opened = match self.clips.get(of, side) {
+            Some(clip) => Playback::open(&mut self.host, turn, self.live.clone(), clip.rate_hz)
+                .map(|playback| (playback, Replay::new(turn, clip.samples))),
+            None => Err(anyhow!("This sound is not kept any more: newer ones took its place.")),
+        };
+        match opened {
+            Ok((playback, replay)) => (self.speaker, self.replay) = (Some(playback), Some(replay)),
+            Err(error) => {
+                self.lose_speaker(turn, error.to_string());
+                self.events.send(Event::SpeechEnded { turn });
+            }
+        }
+    }
+
+    /// Keeps what is about to be spoken, so that it can be heard again.
+    fn keep(&mut self, speech: &Speech) {
+        match speech {
+            Speech::Begin { rate_hz, .. } => self.speech_rate_hz = *rate_hz,
+            Speech::Block { turn, samples } if self.live.is(*turn) => {
+                self.clips.push(*turn, Side::Answer, self.speech_rate_hz, samples);
+            }
+            _ => {}
+        }
+    }
+
     fn speak(&mut self, speech: Speech) {
+        self.keep(&speech);
         let result = match (speech, &mut self.speaker) {
             (Speech::Begin { turn, rate_hz }, _) if self.live.is(turn) => {
                 // The old speaker goes first, so that its sound ends before the new one's begins.
@@ -280,9 +337,12 @@ impl Desk {
             self.speaker = None;
             return;
         }
-        match playback.poll() {
+        let replay = self.replay.as_mut().filter(|replay| replay.turn() == turn);
+        let is_replay = replay.is_some();
+        let fed = replay.map_or(Ok(()), |replay| replay.feed(playback));
+        match fed.and_then(|()| playback.poll()) {
             Err(error) => {
-                let ended = playback.has_ended();
+                let ended = playback.has_ended() || is_replay;
                 self.lose_speaker(turn, error.to_string());
                 if ended {
                     self.events.send(Event::SpeechEnded { turn });

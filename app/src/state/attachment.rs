@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::RgbaImage;
+use image::{DynamicImage, RgbaImage};
 
 use crate::cli::prompt::Part;
 
 /// Longest side of a picture as shown.
-const THUMBNAIL: u32 = 192;
+const THUMBNAIL: u32 = 384;
+
+/// Longest side of a picture that is shown large.
+const LARGE: u32 = 2048;
 
 /// A file that goes with a question.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ impl Attachment {
         let thumbnail = match extension.as_str() {
             "png" | "jpg" | "jpeg" | "webp" => {
                 let picture = image::open(path).map_err(|e| format!("{shown} cannot be shown: {e}."))?;
-                Some(Arc::new(picture.thumbnail(THUMBNAIL, THUMBNAIL).to_rgba8()))
+                Some(fit(picture, THUMBNAIL))
             }
             "wav" | "flac" | "mp3" | "ogg" if path.is_file() => None,
             "wav" | "flac" | "mp3" | "ogg" => return Err(format!("There is no file {shown}.")),
@@ -47,6 +50,15 @@ impl Attachment {
         Ok(Attachment { path: path.to_path_buf(), thumbnail })
     }
 
+    /// Reads a picture as large as a window shows it.
+    ///
+    /// # Errors
+    /// A sentence: the picture is gone or broken.
+    pub(crate) fn enlarge(path: &Path) -> Result<Arc<RgbaImage>, String> {
+        let picture = image::open(path).map_err(|e| format!("{} cannot be shown: {e}.", path.display()))?;
+        Ok(fit(picture, LARGE))
+    }
+
     /// As a part of a question.
     pub(crate) fn part(&self) -> Part {
         match self.thumbnail {
@@ -59,4 +71,10 @@ impl Attachment {
     pub(crate) fn name(&self) -> String {
         self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
     }
+}
+
+/// The picture, no longer at any side than `most`.
+fn fit(picture: DynamicImage, most: u32) -> Arc<RgbaImage> {
+    let is_small = picture.width().max(picture.height()) <= most;
+    Arc::new(if is_small { picture.to_rgba8() } else { picture.thumbnail(most, most).to_rgba8() })
 }

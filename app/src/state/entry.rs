@@ -3,7 +3,7 @@
 use super::Attachment;
 
 /// A question and what became of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) turn: u64,
     pub(crate) attachments: Vec<Attachment>,
@@ -25,7 +25,7 @@ pub(crate) struct Spoken {
 }
 
 /// What was answered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) text: String,
     pub(crate) reasoning: String,

@@ -51,7 +51,8 @@ impl World {
         let mut soon = |least| now + Duration::from_millis(least + chance.below(200));
         let (number, from, to) = match effect {
             Effect::Listen(n) => (n, None, Life::Recording),
-            Effect::Ask(n) => (n, None, Life::Asked),
+            // Sound that is played again reports as an answer that is written already.
+            Effect::Ask(n) | Effect::Again(n) | Effect::Replay(n) => (n, None, Life::Asked),
             Effect::Close { number, keep: true } => (number, Some(Life::Recording), Life::Asked),
             Effect::Close { number, keep: false } => (number, Some(Life::Recording), Life::Dropped),
             Effect::Silence(n) => (n, Some(Life::Asked), Life::Silenced),
@@ -88,7 +89,7 @@ impl World {
 
 /// A press, mostly; what the person can do at `now`.
 fn wish(now: Duration, chance: &mut Chance) -> Input {
-    match chance.below(40) {
+    match chance.below(44) {
         0..=13 => Input::Press(now),
         14..=27 => Input::Release(now),
         28..=29 => Input::Start(now),
@@ -97,6 +98,8 @@ fn wish(now: Duration, chance: &mut Chance) -> Input {
         34..=35 => Input::Submit,
         36..=37 => Input::Stop,
         38 => Input::Unloaded,
+        39..=40 => Input::Again,
+        41..=42 => Input::Replay,
         _ => Input::Loaded,
     }
 }

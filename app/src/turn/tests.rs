@@ -163,9 +163,20 @@ fn an_answer_without_speech_ends_when_written() {
 }
 
 #[test]
+fn a_sound_heard_again_is_interrupted_as_an_answer_is() {
+    let (turn, effects) = burst(&[Input::Replay, Input::SpeechStarted(1)]);
+    assert_eq!((turn.stage, effects), (Stage::Speaking, vec![Effect::Replay(1)]));
+    assert_eq!(step(turn, Input::SpeechEnded(1)).0.stage, Stage::Idle);
+    let (turn, effects) = step(turn, Input::Press(ms(0)));
+    assert_eq!(effects, [Effect::Silence(1), Effect::Listen(2)]);
+    assert_eq!(step(turn, Input::Replay), (turn, vec![]), "not while one speaks");
+    assert_eq!(step(turn, Input::Again), (turn, vec![]), "not while one speaks");
+}
+
+#[test]
 fn nothing_starts_without_a_model() {
     let absent = Turn { number: 3, stage: Stage::Absent };
-    for input in [Input::Press(ms(0)), Input::Release(ms(900)), Input::Submit, Input::Stop] {
+    for input in [Input::Press(ms(0)), Input::Release(ms(900)), Input::Submit, Input::Stop, Input::Again] {
         assert_eq!(step(absent, input), (absent, vec![]));
     }
     assert_eq!(step(absent, Input::Loaded).0.stage, Stage::Idle);

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 use crossbeam_channel::Sender;
 use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui};
 
-use super::{conversation, meter, send, status, talk_button, theme};
+use super::{meter, picture, send, status, talk_button, theme};
 use crate::command::Command;
 use crate::state::{Notice, State};
 use crate::turn::Stage;
 
 /// The text field.
-static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
+pub(super) static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
 
 /// The bar at the bottom.
 pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
@@ -27,8 +27,9 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
         Stage::Speaking => (state.level.get(), "Speaker level"),
         _ => (0.0, "Level"),
     };
-    let color = if level > 0.0 { palette.stage(state) } else { palette.weak.gamma_multiply(0.35) };
-    meter::level_ui(ui, level, label, color);
+    let is_live = matches!(state.turn.stage, Stage::Listening { .. } | Stage::Speaking);
+    let color = if is_live { palette.stage(state) } else { palette.weak.gamma_multiply(0.35) };
+    meter::level_ui(ui, level, is_live, label, color);
     ui.horizontal(|ui| {
         talk_button::talk_button_ui(ui, state, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -95,7 +96,7 @@ fn notice_ui(ui: &mut Ui, notice: &Notice, commands: &Sender<Command>) {
 fn attachments_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     ui.horizontal_wrapped(|ui| {
         for (i, attachment) in state.attachments.iter().enumerate() {
-            conversation::attachment_ui(ui, attachment, 64.0);
+            picture::attachment_ui(ui, attachment, 64.0, commands);
             let remove = ui.add_enabled(!state.is_holding(), eframe::egui::Button::new("Remove").small());
             if remove.on_hover_text(format!("Do not send {}", attachment.name())).clicked() {
                 send(commands, Command::Detach(i));

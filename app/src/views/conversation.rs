@@ -1,16 +1,16 @@
 //! The list of questions and answers.
 
+use crossbeam_channel::Sender;
 use eframe::egui::{
-    Align, ColorImage, CornerRadius, Frame, Id, Image, Label, Layout, Margin, RichText, ScrollArea,
-    TextureHandle, TextureOptions, Ui, UiBuilder, vec2,
+    Align, CornerRadius, Frame, Label, Layout, Margin, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
 
-use super::theme::{self, Palette};
-use super::{READING_WIDTH, meter};
-use crate::state::{Answer, Attachment, End, Exchange, Model, State};
+use super::{READING_WIDTH, actions, markdown, meter, picture, theme};
+use crate::command::Command;
+use crate::state::{Answer, End, Exchange, Model, Side, State};
 
 /// The list, scrolled to its end; a greeting where it is empty.
-pub(super) fn conversation_ui(ui: &mut Ui, state: &State) {
+pub(super) fn conversation_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     if state.exchanges.is_empty() {
         return greeting_ui(ui, state);
     }
@@ -19,13 +19,18 @@ pub(super) fn conversation_ui(ui: &mut Ui, state: &State) {
         let column = ui.available_rect_before_wrap().shrink2(vec2(side, 0.0));
         ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
             for exchange in &state.exchanges {
-                question_ui(ui, exchange);
-                let is_last = exchange.turn == state.turn.number && state.is_answering();
-                answer_ui(ui, &exchange.answer, is_last);
-                ui.add_space(10.0);
+                ui.push_id(exchange.turn, |ui| exchange_ui(ui, state, exchange, commands));
             }
         });
     });
+}
+
+fn exchange_ui(ui: &mut Ui, state: &State, exchange: &Exchange, commands: &Sender<Command>) {
+    let question = ui.scope(|ui| question_ui(ui, exchange, commands)).response.rect;
+    actions::question_ui(ui, question, state, exchange, commands);
+    let is_coming = exchange.turn == state.turn.number && state.is_answering();
+    let answer = ui.scope(|ui| answer_ui(ui, state, exchange, is_coming)).response.rect;
+    actions::answer_ui(ui, answer, state, exchange, commands);
 }
 
 fn greeting_ui(ui: &mut Ui, state: &State) {
@@ -48,7 +53,7 @@ fn greeting_ui(ui: &mut Ui, state: &State) {
     });
 }
 
-fn question_ui(ui: &mut Ui, exchange: &Exchange) {
+fn question_ui(ui: &mut Ui, exchange: &Exchange, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     // A column that hugs the right edge: the bubble is as wide as its content.
     ui.with_layout(Layout::top_down(Align::RIGHT), |ui| {
@@ -59,7 +64,7 @@ fn question_ui(ui: &mut Ui, exchange: &Exchange) {
         bubble.show(ui, |ui| {
             ui.set_max_width(ui.available_width() * 0.8);
             for attachment in &exchange.attachments {
-                attachment_ui(ui, attachment, 160.0);
+                picture::attachment_ui(ui, attachment, 160.0, commands);
             }
             if let Some(spoken) = &exchange.spoken {
                 // From right to left, as the column is.
@@ -79,20 +84,35 @@ fn question_ui(ui: &mut Ui, exchange: &Exchange) {
     });
 }
 
-fn answer_ui(ui: &mut Ui, answer: &Answer, is_coming: bool) {
+fn answer_ui(ui: &mut Ui, state: &State, exchange: &Exchange, is_coming: bool) {
     let palette = theme::palette(ui);
+    let answer = &exchange.answer;
     if !answer.reasoning.is_empty() {
         ui.collapsing(RichText::new("Reasoning").small(), |ui| {
             ui.label(RichText::new(&answer.reasoning).small().color(palette.weak));
         });
     }
     if !answer.text.is_empty() {
-        ui.add(Label::new(RichText::new(&answer.text).size(18.0).color(palette.text)).wrap());
+        markdown::markdown_ui(ui, &answer.text);
     } else if is_coming {
         ui.label(RichText::new("…").size(18.0).color(palette.weak));
     }
-    for call in &answer.calls {
-        ui.label(RichText::new(format!("wants to call {call}")).monospace().color(palette.weak));
+    if !answer.calls.is_empty() {
+        let title = match answer.calls.len() {
+            1 => "A function call".to_owned(),
+            n => format!("{n} function calls"),
+        };
+        ui.collapsing(RichText::new(title).small(), |ui| {
+            for call in &answer.calls {
+                ui.label(RichText::new(call).monospace().color(palette.weak));
+            }
+        });
+    }
+    if let Some((seconds, waveform)) = state.clips.outline(exchange.turn, Side::Answer) {
+        ui.horizontal(|ui| {
+            meter::waveform_ui(ui, &waveform, palette.accent);
+            ui.label(RichText::new(format!("spoken, {seconds:.1} s")).small().color(palette.weak));
+        });
     }
     if let Some(note) = note(answer) {
         ui.label(RichText::new(note).small().color(palette.weak));
@@ -110,34 +130,4 @@ fn note(answer: &Answer) -> Option<&'static str> {
         End::Limit => Some("cut off at the limit of the answer's length"),
         End::Failed => Some("failed"),
     }
-}
-
-/// A picture, or a sound's name, no higher than `height`.
-pub(super) fn attachment_ui(ui: &mut Ui, attachment: &Attachment, height: f32) {
-    let palette: Palette = theme::palette(ui);
-    match texture(ui, attachment) {
-        Some(texture) => {
-            let image = Image::from_texture(&texture)
-                .max_size(vec2(height * 1.6, height))
-                .alt_text(attachment.name());
-            ui.add(image.corner_radius(CornerRadius::same(6)));
-        }
-        None => {
-            ui.label(RichText::new(format!("sound: {}", attachment.name())).small().color(palette.weak));
-        }
-    }
-}
-
-/// The picture's texture, uploaded once.
-fn texture(ui: &Ui, attachment: &Attachment) -> Option<TextureHandle> {
-    let picture = attachment.thumbnail.as_ref()?;
-    let id = Id::unique(("thumbnail", &attachment.path));
-    if let Some(texture) = ui.data(|data| data.get_temp(id)) {
-        return Some(texture);
-    }
-    let size = [picture.width() as usize, picture.height() as usize];
-    let pixels = ColorImage::from_rgba_unmultiplied(size, picture.as_raw());
-    let texture = ui.ctx().load_texture(attachment.name(), pixels, TextureOptions::LINEAR);
-    ui.data_mut(|data| data.insert_temp(id, texture.clone()));
-    Some(texture)
 }

@@ -1,7 +1,7 @@
 //! The bar at the top: which model, which voice, a new conversation.
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, ComboBox, Layout, RichText, Ui};
+use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Ui};
 
 use super::{history, send, settings, theme};
 use crate::command::Command;
@@ -31,6 +31,10 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
                 send(commands, Command::NewConversation);
             }
             settings::button_ui(ui, state, commands);
+            let export = ui.add_enabled(state.can_export(), Button::new("Export…"));
+            if export.on_hover_text("Write this conversation to a folder").clicked() {
+                send(commands, Command::Export);
+            }
             voice_ui(ui, state, commands);
         });
     });

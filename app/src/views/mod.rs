@@ -1,17 +1,20 @@
 //! What the window looks like: each view draws the state and sends commands. Views know neither worker nor engine work.
 
+mod actions;
 mod composer;
 mod conversation;
 mod header;
 mod history;
+mod markdown;
 mod meter;
+mod picture;
 mod settings;
 mod status;
 mod talk_button;
 pub(crate) mod theme;
 
 use crossbeam_channel::Sender;
-use eframe::egui::{CentralPanel, Frame, Panel, Ui};
+use eframe::egui::{Button, CentralPanel, Frame, Panel, Response, RichText, Ui, vec2};
 
 use crate::command::Command;
 use crate::state::State;
@@ -38,11 +41,22 @@ pub(crate) fn window_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
             if state.shows_settings {
                 settings::settings_ui(ui, state, commands);
             } else {
-                conversation::conversation_ui(ui, state);
+                conversation::conversation_ui(ui, state, commands);
             }
         },
     );
     settings::keys(ui, state, commands);
+    if let Some(opened) = &state.opened {
+        picture::opened_ui(ui, opened, commands);
+    }
+}
+
+/// A button that is there without asking for attention.
+fn small_button(ui: &mut Ui, label: &str) -> Response {
+    let palette = theme::palette(ui);
+    ui.spacing_mut().button_padding = vec2(7.0, 2.0);
+    ui.spacing_mut().interact_size.y = 22.0;
+    ui.add(Button::new(RichText::new(label).small().color(palette.weak)).frame_when_inactive(false))
 }
 
 /// Sends a command. A window that is closing takes none.

@@ -29,6 +29,7 @@ pub(crate) struct Palette {
     pub(crate) locked: Color32,
     pub(crate) thinking: Color32,
     pub(crate) error: Color32,
+    link: Color32,
     line: Color32,
     hovered: Color32,
 }
@@ -46,6 +47,7 @@ const LIGHT: Palette = Palette {
     locked: Color32::from_rgb(164, 36, 96),
     thinking: Color32::from_rgb(146, 108, 20),
     error: Color32::from_rgb(176, 36, 30),
+    link: Color32::from_rgb(24, 88, 168),
     line: Color32::from_rgb(214, 211, 204),
     hovered: Color32::from_rgb(228, 225, 218),
 };
@@ -63,6 +65,7 @@ const DARK: Palette = Palette {
     locked: Color32::from_rgb(240, 132, 178),
     thinking: Color32::from_rgb(219, 182, 92),
     error: Color32::from_rgb(244, 138, 128),
+    link: Color32::from_rgb(126, 178, 244),
     line: Color32::from_rgb(58, 62, 67),
     hovered: Color32::from_rgb(48, 52, 57),
 };
@@ -125,6 +128,7 @@ pub(crate) fn install(context: &Context) {
             visuals.text_edit_bg_color = Some(palette.paper);
             visuals.weak_text_color = Some(palette.weak);
             visuals.error_fg_color = palette.error;
+            visuals.hyperlink_color = palette.link;
             visuals.selection.bg_fill = palette.accent.gamma_multiply(0.35);
             visuals.selection.stroke = Stroke::new(1.5, palette.accent);
             let widgets = &mut visuals.widgets;

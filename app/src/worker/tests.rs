@@ -189,3 +189,23 @@ fn a_kept_conversation_is_taken_up_as_if_it_had_never_ended() {
     bench.ask(4, "count to ten");
     assert_ne!(bench.written(4).text, second.text);
 }
+
+#[test]
+fn the_last_answer_is_given_anew_and_leaves_no_trace() {
+    let bench = Bench::start(&pocket());
+    bench.ask(1, "seven plus eight");
+    let first = bench.written(1);
+    bench.live.set(2);
+    bench.jobs.send(Job::Again { turn: 2 }).unwrap();
+    assert_eq!(bench.written(2).text, first.text);
+    bench.jobs.send(Job::Reset).unwrap();
+    bench.live.set(3);
+    bench.jobs.send(Job::Again { turn: 3 }).unwrap();
+    let message = bench.wait(|event| match event {
+        Event::Failed { turn: 3, message } => Some(message),
+        _ => None,
+    });
+    assert!(message.starts_with("There is no answer to give anew"), "{message}");
+    bench.ask(4, "seven plus eight");
+    assert_eq!(bench.written(4).text, first.text);
+}

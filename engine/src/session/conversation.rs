@@ -74,6 +74,38 @@ impl Conversation {
         }
     }
 
+    /// Forgets the last answer and the user's turn before it. Returns that turn's parts, and where the session must go back to: the
+    /// end of an earlier prompt. `None` where the conversation does not end with an answer to the user.
+    pub(crate) fn take_back(&mut self) -> Option<(Vec<Content>, Mark)> {
+        let [.., question, answer] = &self.messages[..] else { return None };
+        if question["role"] != "user" || answer["role"] != "assistant" {
+            return None;
+        }
+        let content = question["content"].clone();
+        self.drop_last_turn();
+        let mut media = self.media.clone();
+        self.drop_last_turn();
+        let mut media = media.split_off(self.media.len()).into_iter();
+        let text = |value: &Value| value.as_str().map(|text| Content::Text(text.to_owned()));
+        let parts = match &content {
+            Value::Array(parts) => parts
+                .iter()
+                .filter_map(|part| if part["type"] == "text" { text(&part["text"]) } else { media.next() })
+                .collect(),
+            content => text(content).into_iter().collect(),
+        };
+        let read = &mut self.read;
+        read.unfed.clear();
+        read.boundaries.pop();
+        let Some(boundary) = read.boundaries.last() else {
+            *read = Read::default();
+            return Some((parts, Mark::default()));
+        };
+        read.text.truncate(boundary.text);
+        read.media = boundary.media;
+        Some((parts, boundary.mark.clone()))
+    }
+
     /// Appends an answer of which all but the `unfed` tokens have been fed.
     pub(crate) fn answered(&mut self, written: &str, unfed: Vec<u32>) {
         self.messages.push(json!({"role": "assistant", "content": written}));
@@ -163,6 +195,29 @@ mod tests {
         let back = conversation.align("system U1").unwrap();
         assert_eq!((back.reader.rows, conversation.read.media), (0, 0));
         assert!(conversation.read.text.is_empty() && conversation.read.boundaries.is_empty());
+    }
+
+    #[test]
+    fn an_answer_is_taken_back_with_its_question_as_far_as_the_prompt_before() {
+        let mut conversation = Conversation::new(Some("system"));
+        let audio = Content::Audio(crate::audio::Audio { samples: vec![0.0; 400] });
+        assert!(conversation.take_back().is_none(), "nothing was said");
+        for (text, rows) in [("one", 10), ("two", 20)] {
+            let content = vec![audio.clone(), Content::Text(text.into())];
+            conversation.push(Message { role: Role::User, content });
+            assert!(conversation.take_back().is_none(), "nothing was answered");
+            conversation.read.text.push_str(text);
+            conversation.read.media += 1;
+            conversation.push_boundary(mark(rows));
+            conversation.answered(" yes", vec![7]);
+        }
+        let (parts, back) = conversation.take_back().unwrap();
+        assert!(matches!(&parts[..], [Content::Audio(_), Content::Text(text)] if text == "two"));
+        assert_eq!((back.reader.rows, conversation.media.len(), conversation.messages.len()), (10, 1, 3));
+        assert_eq!((conversation.read.text.as_str(), conversation.read.media), ("one", 1));
+        let (_, back) = conversation.take_back().unwrap();
+        assert_eq!((back.reader.rows, conversation.media.len(), conversation.messages.len()), (0, 0, 1));
+        assert!(conversation.read.text.is_empty());
     }
 
     #[test]

@@ -174,6 +174,18 @@ impl Session {
         self.undo();
     }
 
+    /// Forgets the last answer and the user's message that it was to. Returns the message's parts, so that they can be pushed again.
+    /// `None`, and nothing is forgotten, while a message is being composed or answered, or where the conversation does not end with
+    /// an answer to the user.
+    pub fn take_back(&mut self) -> Option<Vec<Content>> {
+        if self.answer.is_some() || self.before.is_some() {
+            return None;
+        }
+        let (parts, mark) = self.conversation.take_back()?;
+        self.rewind(mark);
+        Some(parts)
+    }
+
     /// Ends the user's message and begins the answer; `step` does the work.
     ///
     /// # Errors

@@ -54,6 +54,31 @@ fn turns_of_text_sound_and_pictures_are_answered_as_in_a_fresh_session() {
 }
 
 #[test]
+fn an_answer_that_is_taken_back_leaves_no_trace() {
+    let settings = Settings { max_frames: Some(12), ..greedy() };
+    let mut kept = session(&pocket(), settings);
+    let question = vec![picture(), text("what do you see")];
+    let first = ask(&mut kept, vec![Content::Audio(sample(3))]).unwrap();
+    let second = ask(&mut kept, question).unwrap();
+    for _ in 0..2 {
+        let parts = kept.take_back().unwrap();
+        assert_eq!(parts.len(), 2);
+        let again = ask(&mut kept, parts).unwrap();
+        assert_eq!(again.text(), second.text());
+        assert!(again.bits() == second.bits(), "same text, but other tokens, codes or samples");
+    }
+    kept.take_back().unwrap();
+    let parts = kept.take_back().unwrap();
+    assert!(kept.take_back().is_none(), "nothing is left");
+    assert!(ask(&mut kept, parts).unwrap().bits() == first.bits());
+
+    kept.push(text("half a question")).unwrap();
+    assert!(kept.take_back().is_none(), "a message is being composed");
+    kept.discard();
+    assert!(kept.take_back().is_some());
+}
+
+#[test]
 fn a_conversation_that_outgrows_its_first_caches_goes_on_as_in_a_fresh_session() {
     let long: Vec<f32> = sample(3).samples.iter().copied().cycle().take(15 * 16_000).collect();
     let question = vec![Content::Audio(Audio { samples: long })];

@@ -136,9 +136,33 @@ fn a_spoken_question_is_answered_aloud_as_talk_answers_it() {
     let correlation = sound::correlation(&sound::wav(&reply), &sound::raw(&heard));
     assert!(correlation > 0.98, "what was heard is not what `talk` speaks: correlation {correlation:.4}");
 
+    the_answer_is_heard_again(&desktop, &log, &reply);
     a_press_while_it_speaks_silences_it(&desktop, &log);
     losing_the_sound_system_is_told_and_text_still_works(&desktop, &log);
     assert!(colloquy.is_alive());
+}
+
+/// By the keyboard: from the text field over *Play question* and *Copy* to *Speak again*.
+fn the_answer_is_heard_again(desktop: &Desktop, log: &Path, reply: &Path) {
+    let before = log_length(log);
+    let heard = kept("again.f32");
+    let recorder = desktop.record("speaker.monitor", &heard);
+    let field = ["mousemove", "--window", "%1", "420", "655", "click", "1"];
+    desktop.run("xdotool", ["search", "--name", "^Colloquy$"].iter().chain(&field));
+    for _ in 0..3 {
+        sleep(Duration::from_millis(200));
+        desktop.run("xdotool", ["key", "Tab"]);
+    }
+    sleep(Duration::from_millis(200));
+    desktop.screenshot(&kept("again.png"));
+    desktop.run("xdotool", ["key", "Return"]);
+    wait_for_log(log, "stage=Speaking", before, 10);
+    let ended = wait_for_log(log, "speech ended", before, 60);
+    assert!(ended.contains("gaps=0"), "the speech was interrupted: {ended}");
+    sleep(Duration::from_millis(300));
+    drop(recorder);
+    let correlation = sound::correlation(&sound::wav(reply), &sound::raw(&heard));
+    assert!(correlation > 0.98, "what was heard again is not what was said: correlation {correlation:.4}");
 }
 
 fn a_press_while_it_speaks_silences_it(desktop: &Desktop, log: &Path) {
