@@ -144,6 +144,16 @@ mod tests {
         let samples: Vec<f32> = hound::WavReader::open(wav).unwrap().samples().map(Result::unwrap).collect();
         assert_eq!(samples.len(), 800);
         assert_eq!((samples[0], samples[799]), (0.25, 0.5));
+
+        // Answered anew, it is the same question as another turn.
+        let timing = engine::Timing::default();
+        let ending = engine::Ending::Stop;
+        let (text, text_tokens) = ("A red disc.".into(), vec![]);
+        recorder.answered(&Summary { text, text_tokens, codes: vec![], samples: 0, ending, timing });
+        recorder.begin_again(5);
+        recorder.asked(&Settings::default());
+        let again = Prompt::read(&folder.join("turn-005.messages.json")).unwrap();
+        assert_eq!((again.question, again.earlier), (prompt.question, prompt.earlier));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -296,7 +296,7 @@ impl Desk {
         let result = match (speech, &mut self.speaker) {
             (Speech::Begin { turn, rate_hz }, _) if self.live.is(turn) => {
                 // The old speaker goes first, so that its sound ends before the new one's begins.
-                self.speaker = None;
+                (self.speaker, self.replay) = (None, None);
                 match Playback::open(&mut self.host, turn, self.live.clone(), rate_hz) {
                     Ok(playback) => {
                         self.speaker = Some(playback);
@@ -325,7 +325,7 @@ impl Desk {
     /// The rest of the turn is not heard.
     fn lose_speaker(&mut self, turn: u64, message: String) {
         self.level.clear();
-        self.speaker = None;
+        (self.speaker, self.replay) = (None, None);
         self.events.send(Event::SpeakerFailed { turn, message });
     }
 
@@ -334,7 +334,7 @@ impl Desk {
         let turn = playback.turn();
         if !self.live.is(turn) {
             self.level.clear();
-            self.speaker = None;
+            (self.speaker, self.replay) = (None, None);
             return;
         }
         let replay = self.replay.as_mut().filter(|replay| replay.turn() == turn);
@@ -358,7 +358,7 @@ impl Desk {
                 if playback.is_done() {
                     tracing::info!(turn, gaps = playback.gaps(), "speech ended");
                     self.level.clear();
-                    self.speaker = None;
+                    (self.speaker, self.replay) = (None, None);
                     self.events.send(Event::SpeechEnded { turn });
                 }
             }
