@@ -93,6 +93,7 @@ fn line_ui(ui: &mut Ui, state: &State, line: &Line, commands: &Sender<Command>) 
                     if ui.add(title).on_hover_text(&line.title).clicked() {
                         send(commands, Command::OpenKept(line.id));
                     }
+                    ui.spacing_mut().interact_size.y = 0.0;
                     ui.horizontal(|ui| {
                         ui.add_space(ui.spacing().button_padding.x);
                         ui.add(Label::new(RichText::new(&line.when).small().color(palette.weak)).truncate());

@@ -7,7 +7,8 @@ mod model;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
-    Align, Id, Key, KeyboardShortcut, Layout, Modifiers, Response, RichText, ScrollArea, Ui, UiBuilder, vec2,
+    Align, Button, Id, Key, KeyboardShortcut, Layout, Modifiers, Response, RichText, ScrollArea, Ui,
+    UiBuilder, vec2,
 };
 
 use super::{READING_WIDTH, send, theme};
@@ -22,7 +23,7 @@ const LABEL_WIDTH: f32 = 170.0;
 
 /// The button of the header.
 pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
-    let button = ui.selectable_label(state.shows_settings, "Settings");
+    let button = ui.add(Button::new("Settings").selected(state.shows_settings));
     if button.on_hover_text("Show the settings (Ctrl+comma)").clicked() {
         send(commands, Command::ShowSettings(!state.shows_settings));
     }
