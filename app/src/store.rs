@@ -46,6 +46,8 @@ pub(crate) struct Turn {
     pub(crate) tokens_per_second: Option<f64>,
     /// From the end of the question to the first sound.
     pub(crate) first_sound_ms: Option<u64>,
+    /// Whether the question was answered anew: the turn takes the place of the conversation's last one.
+    pub(crate) again: bool,
 }
 
 /// A file that went with a question.
@@ -116,6 +118,13 @@ impl Store {
                 changes.last_insert_rowid()
             }
         };
+        if turn.again && renewed == 1 {
+            changes.execute(
+                "DELETE FROM messages WHERE conversation = ?1 AND id >=
+                 (SELECT MAX(id) FROM messages WHERE conversation = ?1 AND role = 'user')",
+                [id],
+            )?;
+        }
         let question = add_message(&changes, id, "user", turn.question.as_deref(), now)?;
         let seconds = "UPDATE messages SET seconds = ?2 WHERE id = ?1";
         changes.execute(seconds, params![question, turn.spoken_seconds])?;

@@ -12,6 +12,7 @@ fn exchanges() -> Vec<Exchange> {
             spoken: Some(Spoken::default()),
             text: None,
             answer: answer("A **red** disc.", End::Complete),
+            kept: false,
         },
         Exchange {
             turn: 6,

@@ -13,6 +13,8 @@ pub(crate) struct Exchange {
     pub(crate) text: Option<String>,
     /// As far as it has come.
     pub(crate) answer: Answer,
+    /// Whether it is among the kept conversations, with this answer or an earlier one.
+    pub(crate) kept: bool,
 }
 
 /// How a spoken question looks.

@@ -99,11 +99,12 @@ impl State {
     }
 
     /// Has a turn kept, where that is wanted.
-    pub(super) fn keep_turn(&self, number: u64) -> Option<Action> {
+    pub(super) fn keep_turn(&mut self, number: u64) -> Option<Action> {
         if self.history.off || !self.preferences.keeping.conversations {
             return None;
         }
-        let exchange = self.exchanges.iter().rev().find(|exchange| exchange.turn == number)?;
+        let exchange = self.exchanges.iter_mut().rev().find(|exchange| exchange.turn == number)?;
+        let again = std::mem::replace(&mut exchange.kept, true);
         let attached = |attachment: &Attachment| Attached {
             path: attachment.path.clone(),
             thumbnail: attachment.thumbnail.clone(),
@@ -121,6 +122,7 @@ impl State {
                 .first_sound
                 .filter(|_| is_newest)
                 .map(|time| time.as_millis() as u64),
+            again,
         };
         let (place, continues) = (self.history.place, self.history.open);
         Some(Action::Keep(Keep::Turn { place, continues, turn: Box::new(turn) }))
@@ -147,6 +149,7 @@ fn exchange(turn: Turn, number: u64) -> Exchange {
         spoken: turn.spoken_seconds.map(|seconds| Spoken { seconds, ..Spoken::default() }),
         text: turn.question,
         answer: Answer { text: turn.answer, end: Some(end(&turn.ending)), ..Answer::default() },
+        kept: true,
     }
 }
 

@@ -49,6 +49,21 @@ fn what_is_added_is_there_after_the_file_was_closed() {
 }
 
 #[test]
+fn a_question_answered_anew_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(&folder.path().join("c.db")).unwrap();
+    let again = |question: &str, answer: &str| Turn { again: true, ..turn(question, answer) };
+    let id = store.add(None, &turn("a", "b"), at(0)).unwrap();
+    store.add(Some(id), &turn("c", "d"), at(1)).unwrap();
+    assert_eq!(store.add(Some(id), &again("c", "e"), at(2)).unwrap(), id);
+    assert_eq!(store.turns(id).unwrap(), [turn("a", "b"), turn("c", "e")]);
+    // Where the conversation was deleted meanwhile, it begins anew.
+    store.delete(id).unwrap();
+    let other = store.add(Some(id), &again("c", "f"), at(3)).unwrap();
+    assert_eq!(store.turns(other).unwrap(), [turn("c", "f")]);
+}
+
+#[test]
 fn the_list_is_newest_first_and_searched_by_any_text() {
     let folder = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open(&folder.path().join("c.db")).unwrap();

@@ -18,6 +18,11 @@ fn ready() -> State {
 fn talk(state: &mut State, question: &str, answer: &str) -> Option<(u64, Option<i64>, Turn)> {
     state.handle(Command::Draft(question.into()), NOW);
     state.handle(Command::Submit, NOW);
+    answered(state, answer)
+}
+
+/// The turn at hand is answered; what is kept of it.
+fn answered(state: &mut State, answer: &str) -> Option<(u64, Option<i64>, Turn)> {
     let turn = state.turn.number;
     state.apply(Event::Text { turn, piece: answer.into() }, NOW);
     let summary = Summary {
@@ -61,6 +66,18 @@ fn turns_of_a_conversation_stay_together_and_a_new_one_begins_another() {
     let (third, ..) = talk(&mut state, "e", "f").unwrap();
     assert_eq!(first, second);
     assert_ne!(second, third);
+}
+
+#[test]
+fn an_answer_given_anew_takes_the_place_of_the_kept_one() {
+    let mut state = ready();
+    let (place, _, first) = talk(&mut state, "a", "b").unwrap();
+    state.handle(Command::Regenerate, NOW);
+    let (same, _, second) = answered(&mut state, "c").unwrap();
+    assert_eq!((place, first.again, second.again), (same, false, true));
+    assert_eq!((second.question.as_deref(), second.answer.as_str()), (Some("a"), "c"));
+    let (_, _, third) = talk(&mut state, "d", "e").unwrap();
+    assert!(!third.again);
 }
 
 #[test]
