@@ -137,11 +137,9 @@ fn a_file_of_a_newer_version_is_left_alone() {
 /// Names the file to a child that writes until it is killed.
 const CHILD: &str = "COLLOQUY_TEST_STORE";
 
-#[test]
-#[ignore = "the other side of the next test"]
-fn child_that_writes() {
-    let Some(path) = std::env::var_os(CHILD) else { return };
-    let (mut store, _) = Store::open(Path::new(&path)).unwrap();
+/// What the child does.
+fn write_until_killed(path: &Path) {
+    let (mut store, _) = Store::open(path).unwrap();
     for k in 0.. {
         store.add(Some(1), &turn(&format!("question {k}"), &"answer ".repeat(2000)), at(k)).unwrap();
         // The standard output goes past the harness, so that it is not held back.
@@ -151,12 +149,16 @@ fn child_that_writes() {
 
 #[test]
 fn a_program_that_is_killed_loses_at_most_the_turn_at_hand() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        return write_until_killed(Path::new(&path));
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.db");
     let mut before = 0;
     for round in 0..8_u32 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "store::tests::child_that_writes", "--ignored", "--nocapture"])
+            .args(["--exact", "store::tests::a_program_that_is_killed_loses_at_most_the_turn_at_hand"])
+            .arg("--nocapture")
             .env(CHILD, &path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
