@@ -1,16 +1,20 @@
 //! The bar at the top: which model, which voice, a new conversation.
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Ui};
+use eframe::egui::{Button, ComboBox, Label, RichText, Sides, Ui};
 
 use super::{history, send, settings, theme};
 use crate::command::Command;
 use crate::state::{Model, State};
 
-/// The bar at the top.
+/// Below this width the rarer buttons are in a menu.
+const WIDE: f32 = 720.0;
+
+/// The bar at the top. Where there is little room, the model's name gives way.
 pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
-    ui.horizontal(|ui| {
+    let is_wide = ui.available_width() >= WIDE;
+    let name = |ui: &mut Ui| {
         history::button_ui(ui, state, commands);
         ui.label(RichText::new("Colloquy").heading().color(palette.accent));
         let name = match &state.model {
@@ -18,26 +22,40 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
             Model::Loading(name, _) => name,
             Model::Ready(info) => &info.name,
         };
-        ui.label(RichText::new(name).small().color(palette.weak));
-        if let Some(reason) = state.info().and_then(|info| info.fallback.as_ref()) {
-            let words = RichText::new("on the processor").small().color(palette.weak);
-            ui.label(words).on_hover_text(format!("No graphics processor is used: {reason}"));
+        ui.add(Label::new(RichText::new(name).small().color(palette.weak)).truncate());
+    };
+    let buttons = |ui: &mut Ui| {
+        if is_wide {
+            model_ui(ui, commands);
+        } else {
+            ui.menu_button("More", |ui| {
+                export_ui(ui, state, commands);
+                model_ui(ui, commands);
+            });
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button("Model…").on_hover_text("Choose the folder of another model").clicked() {
-                send(commands, Command::PickModel);
-            }
-            if ui.button("New").on_hover_text("Forget this conversation and begin a new one").clicked() {
-                send(commands, Command::NewConversation);
-            }
-            settings::button_ui(ui, state, commands);
-            let export = ui.add_enabled(state.can_export(), Button::new("Export…"));
-            if export.on_hover_text("Write this conversation to a folder").clicked() {
-                send(commands, Command::Export);
-            }
-            voice_ui(ui, state, commands);
-        });
-    });
+        if ui.button("New").on_hover_text("Forget this conversation and begin a new one").clicked() {
+            send(commands, Command::NewConversation);
+        }
+        settings::button_ui(ui, state, commands);
+        if is_wide {
+            export_ui(ui, state, commands);
+        }
+        voice_ui(ui, state, commands);
+    };
+    Sides::new().shrink_left().show(ui, name, buttons);
+}
+
+fn model_ui(ui: &mut Ui, commands: &Sender<Command>) {
+    if ui.button("Model…").on_hover_text("Choose the folder of another model").clicked() {
+        send(commands, Command::PickModel);
+    }
+}
+
+fn export_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    let export = ui.add_enabled(state.can_export(), Button::new("Export…"));
+    if export.on_hover_text("Write this conversation to a folder").clicked() {
+        send(commands, Command::Export);
+    }
 }
 
 /// Whether it speaks, and how.

@@ -18,7 +18,10 @@ pub(super) fn status_ui(ui: &mut Ui, state: &State) {
         ui.painter().circle_filled(dot.center(), 5.0, color);
         ui.label(RichText::new(words(state)).small().color(color));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(RichText::new(figures(state)).small().color(palette.weak));
+            let figures = ui.label(RichText::new(figures(state)).small().color(palette.weak));
+            if let Some(reason) = state.info().and_then(|info| info.fallback.as_ref()) {
+                figures.on_hover_text(format!("No graphics processor is used: {reason}"));
+            }
         });
     });
 }

@@ -37,8 +37,12 @@ pub(super) fn ready() -> State {
 
 /// A window over a state that does not change by itself, and the commands that it sends.
 pub(super) fn shown(state: State) -> (Harness<'static, State>, Receiver<Command>) {
+    shown_in(state, 800.0)
+}
+
+fn shown_in(state: State, width: f32) -> (Harness<'static, State>, Receiver<Command>) {
     let (sender, commands) = unbounded();
-    let builder = Harness::builder().with_size(vec2(800.0, 640.0)).with_context_setup(install);
+    let builder = Harness::builder().with_size(vec2(width, 640.0)).with_context_setup(install);
     let harness = builder.build_ui_state(move |ui, state: &mut State| window_ui(ui, state, &sender), state);
     (harness, commands)
 }
@@ -188,6 +192,22 @@ fn without_a_model_the_window_says_what_to_do() {
     harness.run_steps(2);
     harness.get_by_label("There is no config.json in x.");
     harness.get_by_label("No model is loaded");
+    harness.get_by_label("Model…").click();
+    harness.run_steps(2);
+    assert!(matches!(commands.try_iter().collect::<Vec<_>>()[..], [Command::PickModel]));
+}
+
+#[test]
+fn in_a_narrow_window_no_button_lies_over_another_and_the_rare_ones_are_in_a_menu() {
+    let (mut harness, commands) = shown_in(ready(), 520.0);
+    harness.run_steps(2);
+    let labels = ["Conversations", "Speak", "Settings", "New", "More"];
+    let mut rects: Vec<_> = labels.iter().map(|label| harness.get_by_label(label).rect()).collect();
+    rects.sort_by(|a, b| a.left().total_cmp(&b.left()));
+    assert!(rects.windows(2).all(|pair| pair[0].right() <= pair[1].left()), "{rects:?}");
+    assert!(rects.iter().all(|rect| rect.left() >= 0.0 && rect.right() <= 520.0), "{rects:?}");
+    harness.get_by_label("More").click();
+    harness.run_steps(2);
     harness.get_by_label("Model…").click();
     harness.run_steps(2);
     assert!(matches!(commands.try_iter().collect::<Vec<_>>()[..], [Command::PickModel]));
