@@ -33,7 +33,7 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
                 model_ui(ui, commands);
             });
         }
-        if ui.button("New").on_hover_text("Forget this conversation and begin a new one").clicked() {
+        if ui.button("New").on_hover_text("Begin another conversation").clicked() {
             send(commands, Command::NewConversation);
         }
         settings::button_ui(ui, state, commands);

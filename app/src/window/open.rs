@@ -59,7 +59,8 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         let mut guarded = Guarded { app, lost: lost.clone(), fault: None };
         let ended = event_loop.run_app_on_demand(&mut guarded);
         let fault = guarded.fault.take();
-        drop(guarded);
+        // Where a frame had begun when the device was lost, its surface cannot be given back, which panics too.
+        let fault = fault.or(catch_unwind(AssertUnwindSafe(|| drop(guarded))).err());
         let mut is_lost = lost.load(Ordering::Relaxed);
         if let Some(fault) = fault {
             is_lost |= window.as_ref().is_some_and(Window::has_lost_its_device);
@@ -87,7 +88,9 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
 
 /// Whether a panic with this message comes from drawing with a device that was lost.
 pub(crate) fn is_loss(message: &str) -> bool {
-    message.starts_with("Failed to create staging buffer") || message.contains("device is lost")
+    ["Failed to create staging buffer", "device is lost", "SwapchainAcquireSemaphore"]
+        .iter()
+        .any(|known| message.contains(known))
 }
 
 fn native(may_use_gpu: bool) -> Result<NativeOptions> {
