@@ -205,6 +205,14 @@ impl Engine {
         }
     }
 
+    /// The vision encoder, and what it runs on.
+    pub(crate) fn seeing(&mut self) -> Result<(&VisionEncoder, &mut Executor)> {
+        match &self.model.vision_encoder {
+            Some(encoder) => Ok((encoder, &mut self.executor)),
+            None => Err(self.cannot("see: give it text")),
+        }
+    }
+
     pub(crate) fn vision_encoder(&self) -> Result<&VisionEncoder> {
         self.model.vision_encoder.as_ref().ok_or_else(|| self.cannot("see: give it text"))
     }

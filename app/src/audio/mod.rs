@@ -123,7 +123,6 @@ pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips) -> R
         speaker: None,
         clips,
         speech_rate_hz: 0,
-        replay: None,
     };
     std::thread::Builder::new()
         .name("audio".into())
@@ -141,6 +140,12 @@ struct Microphone {
     closing: Option<(Instant, bool)>,
 }
 
+struct Speaker {
+    playback: Playback,
+    /// Where the sound comes from, if not from the worker.
+    replay: Option<Replay>,
+}
+
 struct Desk {
     host: device::Host,
     events: Events,
@@ -148,11 +153,10 @@ struct Desk {
     level: Level,
     hearing: Sender<Hearing>,
     microphone: Option<Microphone>,
-    speaker: Option<Playback>,
+    speaker: Option<Speaker>,
     clips: Clips,
     /// Rate of the speech that comes.
     speech_rate_hz: u32,
-    replay: Option<Replay>,
 }
 
 impl Desk {
@@ -160,7 +164,7 @@ impl Desk {
         let nothing = never();
         loop {
             let busy = self.microphone.is_some() || self.speaker.is_some();
-            let full = self.speaker.as_ref().is_some_and(Playback::is_full);
+            let full = self.speaker.as_ref().is_some_and(|speaker| speaker.playback.is_full());
             let speech = if full { &nothing } else { speech };
             select! {
                 recv(orders) -> order => match order {
@@ -265,14 +269,14 @@ impl Desk {
     /// Plays a clip that is kept.
     fn replay(&mut self, turn: u64, of: u64, side: Side) {
         // The old speaker goes first, so that its sound ends before the new one's begins.
-        (self.speaker, self.replay) = (None, None);
+        self.speaker = None;
         let opened = match self.clips.get(of, side) {
             Some(clip) => Playback::open(&mut self.host, turn, self.live.clone(), clip.rate_hz)
-                .map(|playback| (playback, Replay::new(turn, clip.samples))),
+                .map(|playback| Speaker { playback, replay: Some(Replay::new(clip.samples)) }),
             None => Err(anyhow!("This sound is not kept any more: newer ones took its place.")),
         };
         match opened {
-            Ok((playback, replay)) => (self.speaker, self.replay) = (Some(playback), Some(replay)),
+            Ok(speaker) => self.speaker = Some(speaker),
             Err(error) => {
                 self.lose_speaker(turn, error.to_string());
                 self.events.send(Event::SpeechEnded { turn });
@@ -296,20 +300,20 @@ impl Desk {
         let result = match (speech, &mut self.speaker) {
             (Speech::Begin { turn, rate_hz }, _) if self.live.is(turn) => {
                 // The old speaker goes first, so that its sound ends before the new one's begins.
-                (self.speaker, self.replay) = (None, None);
+                self.speaker = None;
                 match Playback::open(&mut self.host, turn, self.live.clone(), rate_hz) {
                     Ok(playback) => {
-                        self.speaker = Some(playback);
+                        self.speaker = Some(Speaker { playback, replay: None });
                         Ok(())
                     }
                     Err(error) => Err((turn, error)),
                 }
             }
-            (Speech::Block { turn, samples }, Some(playback)) if playback.turn() == turn => {
-                playback.push(&samples).map_err(|error| (turn, error))
+            (Speech::Block { turn, samples }, Some(speaker)) if speaker.playback.turn() == turn => {
+                speaker.playback.push(&samples).map_err(|error| (turn, error))
             }
-            (Speech::End { turn }, Some(playback)) if playback.turn() == turn => {
-                playback.end().map_err(|error| (turn, error))
+            (Speech::End { turn }, Some(speaker)) if speaker.playback.turn() == turn => {
+                speaker.playback.end().map_err(|error| (turn, error))
             }
             (Speech::End { turn }, _) => {
                 self.events.send(Event::SpeechEnded { turn });
@@ -325,24 +329,22 @@ impl Desk {
     /// The rest of the turn is not heard.
     fn lose_speaker(&mut self, turn: u64, message: String) {
         self.level.clear();
-        (self.speaker, self.replay) = (None, None);
+        self.speaker = None;
         self.events.send(Event::SpeakerFailed { turn, message });
     }
 
     fn poll_speaker(&mut self) {
-        let Some(playback) = &mut self.speaker else { return };
+        let Some(Speaker { playback, replay }) = &mut self.speaker else { return };
         let turn = playback.turn();
         if !self.live.is(turn) {
             self.level.clear();
-            (self.speaker, self.replay) = (None, None);
+            self.speaker = None;
             return;
         }
-        let replay = self.replay.as_mut().filter(|replay| replay.turn() == turn);
-        let is_replay = replay.is_some();
-        let fed = replay.map_or(Ok(()), |replay| replay.feed(playback));
+        let fed = replay.as_mut().map_or(Ok(()), |replay| replay.feed(playback));
         match fed.and_then(|()| playback.poll()) {
             Err(error) => {
-                let ended = playback.has_ended() || is_replay;
+                let ended = playback.has_ended() || replay.is_some();
                 self.lose_speaker(turn, error.to_string());
                 if ended {
                     self.events.send(Event::SpeechEnded { turn });
@@ -358,7 +360,7 @@ impl Desk {
                 if playback.is_done() {
                     tracing::info!(turn, gaps = playback.gaps(), "speech ended");
                     self.level.clear();
-                    (self.speaker, self.replay) = (None, None);
+                    self.speaker = None;
                     self.events.send(Event::SpeechEnded { turn });
                 }
             }

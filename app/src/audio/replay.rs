@@ -9,20 +9,14 @@ const PIECE: usize = 4096;
 
 /// A clip that is being played.
 pub(super) struct Replay {
-    turn: u64,
     samples: Vec<f32>,
     played: usize,
 }
 
 impl Replay {
-    /// A clip to be played as `turn`.
-    pub(super) fn new(turn: u64, samples: Vec<f32>) -> Replay {
-        Replay { turn, samples, played: 0 }
-    }
-
-    /// The turn that it is played as.
-    pub(super) fn turn(&self) -> u64 {
-        self.turn
+    /// A clip from its start on.
+    pub(super) fn new(samples: Vec<f32>) -> Replay {
+        Replay { samples, played: 0 }
     }
 
     /// Hands on as much as the speaker takes, and the end after the last of it.

@@ -7,8 +7,8 @@ mod model;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
-    Align, Button, Id, Key, KeyboardShortcut, Layout, Modifiers, Response, RichText, ScrollArea, Ui,
-    UiBuilder, vec2,
+    Align, Button, ComboBox, Id, Key, KeyboardShortcut, Layout, Modifiers, Response, RichText, ScrollArea,
+    Ui, UiBuilder, vec2,
 };
 
 use super::{READING_WIDTH, send, theme};
@@ -96,6 +96,25 @@ fn row_ui(ui: &mut Ui, name: &str, control: impl FnOnce(&mut Ui) -> Response) {
             })
             .inner;
         control(ui).labelled_by(label.id);
+    });
+}
+
+/// One of some options, each with a name.
+fn choice_ui<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    options: impl IntoIterator<Item = T>,
+    named: fn(T) -> &'static str,
+) {
+    row_ui(ui, name, |ui| {
+        let combo = ComboBox::from_id_salt(name).selected_text(named(*value));
+        let shown = combo.show_ui(ui, |ui| {
+            for option in options {
+                ui.selectable_value(value, option, named(option));
+            }
+        });
+        shown.response
     });
 }
 

@@ -9,6 +9,7 @@ use crate::executor::{Executor, Meter};
 use crate::kernels::sample;
 use crate::model::audio_encoder::Clip;
 use crate::model::config::{Config, VisionConfig};
+use crate::session::media::encode_patches;
 use crate::session::reader::Reader;
 use crate::session::speaker::{Speaker, SpeechSampling};
 use crate::session::vocoder::Vocoder;
@@ -122,8 +123,8 @@ impl Bench {
             let begun = Instant::now();
             let encoder = loaded(bench.parts.vision_encoder.as_ref(), "vision encoder")?;
             let mut device = Device { executor: &mut bench.executor, cancel: &bench.cancel };
-            let rows = rehearsal::see(&mut device, encoder, &patches)?;
-            rows.into_iter().for_each(|buffer| device.memory().free(buffer));
+            let (rows, deepstack) = encode_patches(&mut device, encoder, &patches)?;
+            std::iter::once(rows).chain(deepstack).for_each(|buffer| device.memory().free(buffer));
             Ok(begun)
         })
     }

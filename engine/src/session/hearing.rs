@@ -255,10 +255,6 @@ impl Session {
         self.timing.prefill_ms += ms(begun);
         Ok(())
     }
-
-    pub(super) fn device(&mut self) -> Device<'_> {
-        Device { executor: &mut self.engine.executor, cancel: &self.work }
-    }
 }
 
 /// Milliseconds since `begun`.

@@ -19,6 +19,7 @@ use crate::kernels::copy;
 use crate::message::Content;
 use crate::model::audio_encoder::{AudioEncoder, Clip};
 use crate::model::positions::Grid;
+use crate::model::vision_encoder::VisionEncoder;
 use crate::recording::{Buffer, Recording};
 use crate::shape::Element;
 
@@ -139,17 +140,28 @@ impl Session {
         Ok(rows)
     }
 
+    /// As [`encode_patches`], on this session's device.
     fn encode_patches(&mut self, patches: &Patches) -> Result<(Buffer, Vec<Buffer>)> {
         let begun = Instant::now();
-        let encoder = self.engine.vision_encoder()?;
-        let mut rec = Recording::new();
-        let seen = encoder.record(&mut rec, patches)?;
-        let results: Vec<_> = std::iter::once(seen.merged).chain(seen.deepstack).collect();
-        let mut kept = self.device().run_keeping(rec, &results)?;
+        let (encoder, executor) = self.engine.seeing()?;
+        let encoded = encode_patches(&mut Device { executor, cancel: &self.work }, encoder, patches)?;
         self.timing.vision_encoder_ms += ms(begun);
-        let rows = kept.remove(0);
-        Ok((rows, kept))
+        Ok(encoded)
     }
+}
+
+/// Encodes a picture or a video → its rows and those of the deepstack, resident.
+pub(crate) fn encode_patches(
+    device: &mut Device<'_>,
+    encoder: &VisionEncoder,
+    patches: &Patches,
+) -> Result<(Buffer, Vec<Buffer>)> {
+    let mut rec = Recording::new();
+    let seen = encoder.record(&mut rec, patches)?;
+    let results: Vec<_> = std::iter::once(seen.merged).chain(seen.deepstack).collect();
+    let mut kept = device.run_keeping(rec, &results)?;
+    let rows = kept.remove(0);
+    Ok((rows, kept))
 }
 
 /// Encodes `frames` of a clip, which begin with an attention window → `[tokens, hidden]`, resident.

@@ -2,6 +2,7 @@
 //! turn takes, and to measure its parts.
 
 use super::device::Device;
+use super::media::encode_patches;
 use super::prompt::{Encoded, Prompt};
 use super::reader::Reader;
 use super::speaker::{Opening, Speaker, SpeakerMark, SpeechSampling, Stretch};
@@ -16,7 +17,6 @@ use crate::model::audio_encoder::{AudioEncoder, Clip};
 use crate::model::config::{Config, OmniConfig, SpeechConfig, VisionConfig};
 use crate::model::positions::{Grid, MediaIds, Walk};
 use crate::model::thinker::Thinker;
-use crate::model::vision_encoder::VisionEncoder;
 use crate::model::{Model, Voice};
 use crate::recording::{Buffer, Recording};
 
@@ -119,9 +119,10 @@ fn media(device: &mut Device<'_>, model: &Model, config: &OmniConfig) -> Result<
     }
     if let Some(encoder) = &model.vision_encoder {
         for side in [PICTURE_SIDE, 4, 2] {
-            let mut rows = see(device, encoder, &picture(&config.thinker.vision, side))?;
+            let patches = picture(&config.thinker.vision, side);
+            let (rows, deepstack) = encode_patches(device, encoder, &patches)?;
             let grid = Grid { merged: [1, side, side], step: 0.0, with_audio: false };
-            media.push(Encoded::Image { rows: rows.remove(0), deepstack: rows, grid });
+            media.push(Encoded::Image { rows, deepstack, grid });
         }
     }
     Ok(media)
@@ -148,18 +149,6 @@ pub(crate) fn hear(device: &mut Device<'_>, encoder: &AudioEncoder, clip: &Clip<
     let mut rec = Recording::new();
     let rows = encoder.record(&mut rec, &[*clip], true)?;
     Ok(device.run_keeping(rec, &[rows])?.remove(0))
-}
-
-/// Encodes a picture → its rows and those of the deepstack, resident.
-pub(crate) fn see(
-    device: &mut Device<'_>,
-    encoder: &VisionEncoder,
-    patches: &Patches,
-) -> Result<Vec<Buffer>> {
-    let mut rec = Recording::new();
-    let seen = encoder.record(&mut rec, patches)?;
-    let results: Vec<_> = std::iter::once(seen.merged).chain(seen.deepstack).collect();
-    device.run_keeping(rec, &results)
 }
 
 /// Begins a conversation anew with a user turn of so many tokens below `limit`, which the talker has not read yet.

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use engine::{Cancel, Ending, Info, Settings, Summary, Timing};
+use engine::{Cancel, Ending, Settings, Summary, Timing};
 
 use super::*;
 use crate::audio::Level;
 use crate::command::Command;
 use crate::event::Event;
+use crate::state::tests::info;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -14,19 +15,7 @@ fn ms(ms: u64) -> Duration {
 /// After one answer, which was spoken.
 fn answered() -> State {
     let mut state = State::new(Settings::default(), Level::default());
-    let info = Info {
-        name: "pocket".into(),
-        device: "cpu".into(),
-        fallback: None,
-        voices: vec!["Chelsie".into()],
-        hears: true,
-        sees: true,
-        sample_rate_hz: 24_000,
-        weight_bytes: 1,
-        context_tokens: 100,
-        load_ms: 1.0,
-    };
-    state.apply(Event::Loaded(Box::new(info), Cancel::new()), ms(0));
+    state.apply(Event::Loaded(info(true), Cancel::new()), ms(0));
     state.handle(Command::Draft("two plus two".into()), ms(0));
     state.handle(Command::Submit, ms(0));
     state.apply(Event::Text { turn: 1, piece: "Four.".into() }, ms(1));

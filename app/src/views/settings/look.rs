@@ -1,22 +1,14 @@
 //! How the window looks. Works at once.
 
-use eframe::egui::{ComboBox, Slider, Ui};
+use eframe::egui::{Slider, Ui};
 
-use super::{row_ui, section_ui};
+use super::{choice_ui, row_ui, section_ui};
 use crate::preferences::{Look, TEXT_SIZES, Theme};
 
 /// The section.
 pub(super) fn look_ui(ui: &mut Ui, look: &mut Look) {
     section_ui(ui, "Look");
-    row_ui(ui, "Theme", |ui| {
-        let combo = ComboBox::from_id_salt("theme").selected_text(name(look.theme));
-        let shown = combo.show_ui(ui, |ui| {
-            for theme in [Theme::System, Theme::Light, Theme::Dark] {
-                ui.selectable_value(&mut look.theme, theme, name(theme));
-            }
-        });
-        shown.response
-    });
+    choice_ui(ui, "Theme", &mut look.theme, [Theme::System, Theme::Light, Theme::Dark], name);
     row_ui(ui, "Text size", |ui| {
         let mut percent = (look.text_size * 100.0).round();
         let range = TEXT_SIZES.start() * 100.0..=TEXT_SIZES.end() * 100.0;

@@ -1,9 +1,9 @@
 //! Which model, and where it runs. Works when the model is loaded again; a button for that shows where it is due.
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, Button, ComboBox, DragValue, Label, Layout, RichText, Ui};
+use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Ui};
 
-use super::{note_ui, row_ui, section_ui};
+use super::{choice_ui, note_ui, row_ui, section_ui};
 use crate::command::Command;
 use crate::preferences::{DeviceOption, FEWEST_CONTEXT_TOKENS, FormatOption, Placing};
 use crate::state::{Model, State};
@@ -33,24 +33,13 @@ pub(super) fn model_ui(ui: &mut Ui, state: &State, placing: &mut Placing, comman
         })
         .inner
     });
-    row_ui(ui, "Runs on", |ui| {
-        let combo = ComboBox::from_id_salt("device").selected_text(device(placing.device));
-        let shown = combo.show_ui(ui, |ui| {
-            for option in [DeviceOption::Auto, DeviceOption::Gpu, DeviceOption::Cpu] {
-                ui.selectable_value(&mut placing.device, option, device(option));
-            }
-        });
-        shown.response
-    });
-    row_ui(ui, "Weights", |ui| {
-        let combo = ComboBox::from_id_salt("format").selected_text(format(placing.format)).width(230.0);
+    let devices = [DeviceOption::Auto, DeviceOption::Gpu, DeviceOption::Cpu];
+    choice_ui(ui, "Runs on", &mut placing.device, devices, device);
+    ui.scope(|ui| {
+        ui.spacing_mut().combo_width = 230.0;
         let all = [FormatOption::F32, FormatOption::Bf16, FormatOption::Q8_0, FormatOption::Q4];
-        let shown = combo.show_ui(ui, |ui| {
-            for option in [None].into_iter().chain(all.map(Some)) {
-                ui.selectable_value(&mut placing.format, option, format(option));
-            }
-        });
-        shown.response
+        let formats = [None].into_iter().chain(all.map(Some));
+        choice_ui(ui, "Weights", &mut placing.format, formats, format);
     });
     context_ui(ui, state, placing);
     reload_ui(ui, state, commands);

@@ -115,13 +115,7 @@ impl Context {
         [x, y, z]: [u32; 3],
     ) -> Result<wgpu::CommandBuffer> {
         let Pipeline { pipeline, layout } = self.pipeline(wanted)?;
-        let entries: Vec<_> =
-            (0..).zip(bound).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
-        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &layout,
-            entries: &entries,
-        });
+        let bind_group = self.bind_group(&layout, bound);
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(&pipeline);
@@ -130,6 +124,18 @@ impl Context {
         pass.dispatch_workgroups(x, y, z);
         drop(pass);
         Ok(encoder.finish())
+    }
+
+    /// The bind group of `bound`, in their order.
+    pub(super) fn bind_group<'a>(
+        &self,
+        layout: &wgpu::BindGroupLayout,
+        bound: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+    ) -> wgpu::BindGroup {
+        let entries: Vec<_> =
+            (0..).zip(bound).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let descriptor = wgpu::BindGroupDescriptor { label: None, layout, entries: &entries };
+        self.device.create_bind_group(&descriptor)
     }
 
     fn make(&self, wanted: &Blueprint) -> Result<Pipeline> {

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use super::context::Context;
+
 /// Most that are kept; more than a model of many layers needs for prompts of a few lengths.
 const MOST: usize = 1 << 13;
 
@@ -23,20 +25,24 @@ impl Groups {
     /// The bind group of `bindings`, in their order; kept for the next call where `lasting`.
     pub(super) fn get(
         &mut self,
-        device: &wgpu::Device,
+        context: &Context,
         layout: &wgpu::BindGroupLayout,
         bindings: &[wgpu::BufferBinding<'_>],
         lasting: bool,
     ) -> wgpu::BindGroup {
+        let make = || {
+            let bound = bindings.iter().map(|b| wgpu::BindingResource::Buffer(b.clone()));
+            context.bind_group(layout, bound)
+        };
         if !lasting {
-            return make(device, layout, bindings);
+            return make();
         }
         if self.known.len() >= MOST {
             self.known.clear();
         }
         let bound = bindings.iter().map(|b| (b.buffer.clone(), b.offset, b.size)).collect();
         let key = Key { layout: layout.clone(), bindings: bound };
-        self.known.entry(key).or_insert_with(|| make(device, layout, bindings)).clone()
+        self.known.entry(key).or_insert_with(make).clone()
     }
 
     /// Drops those that bind one of `buffers`.
@@ -47,25 +53,9 @@ impl Groups {
     }
 }
 
-fn make(
-    device: &wgpu::Device,
-    layout: &wgpu::BindGroupLayout,
-    bindings: &[wgpu::BufferBinding<'_>],
-) -> wgpu::BindGroup {
-    let entries: Vec<_> = (0..)
-        .zip(bindings)
-        .map(|(binding, bound)| wgpu::BindGroupEntry {
-            binding,
-            resource: wgpu::BindingResource::Buffer(bound.clone()),
-        })
-        .collect();
-    device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::gpu::Context;
 
     #[test]
     fn a_bind_group_is_made_once_until_its_buffer_goes() {
@@ -87,7 +77,7 @@ mod tests {
         let mut groups = Groups::default();
         let get = |groups: &mut Groups, buffer: &wgpu::Buffer, size, lasting| {
             let size = wgpu::BufferSize::new(size);
-            groups.get(&context.device, &layout, &[wgpu::BufferBinding { buffer, offset: 0, size }], lasting)
+            groups.get(&context, &layout, &[wgpu::BufferBinding { buffer, offset: 0, size }], lasting)
         };
         let first = get(&mut groups, &a, 256, true);
         assert_eq!(get(&mut groups, &a, 256, true), first);

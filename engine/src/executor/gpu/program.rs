@@ -169,7 +169,7 @@ fn step(
         dispatch.bindings.iter().map(|b| places.binding(residents, b)).collect::<Result<Vec<_>>>()?;
     // A recording's constants are its own.
     let lasting = !dispatch.bindings.iter().any(|b| places.constants.holds(b.buffer));
-    let bind_group = groups.get(&context.device, &pipeline.layout, &bindings, lasting);
+    let bind_group = groups.get(context, &pipeline.layout, &bindings, lasting);
     Ok(Step {
         pipeline: pipeline.pipeline,
         bind_group,
