@@ -8,6 +8,7 @@ mod event;
 mod export;
 mod folders;
 mod keeper;
+mod language;
 mod live;
 mod preferences;
 mod progress;
@@ -28,6 +29,8 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::Subscriber;
 
 use cli::{Cli, Command};
+
+rust_i18n::i18n!("../assets/languages");
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

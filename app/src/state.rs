@@ -1,6 +1,8 @@
 //! What the window shows, as plain data. It changes only through `handle` (a wish of the person) and `apply` (a report);
 //! both return what is to be done about it. This is not where it is done, nor drawn.
 
+mod action;
+mod applying;
 mod attachment;
 mod entry;
 mod history;
@@ -13,98 +15,18 @@ use std::time::Duration;
 use engine::{Ending, Info, Progress, Settings, Summary};
 
 use crate::audio::Level;
-use crate::cli::prompt::{self, Part};
-use crate::cli::report::tokens_per_second;
+use crate::cli::prompt::Part;
 use crate::clips::Clips;
 pub(crate) use crate::clips::Side;
 use crate::command::Command;
 use crate::event::Event;
-use crate::preferences::{Look, Placing, Preferences};
+use crate::preferences::{Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
+pub(crate) use action::Action;
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
 pub(crate) use showing::Opened;
-
-/// What is to be done by the window's owner.
-#[derive(Clone, Debug)]
-pub(crate) enum Action {
-    /// Load the model in this folder.
-    Load(PathBuf),
-    /// Open the microphone; the parts come before what is heard.
-    Listen {
-        /// Turn.
-        turn: u64,
-        /// Pictures and clips.
-        parts: Vec<Part>,
-    },
-    /// Close the microphone.
-    Close {
-        /// Turn.
-        turn: u64,
-        /// Whether the question counts.
-        keep: bool,
-    },
-    /// Ask these parts.
-    Ask {
-        /// Turn.
-        turn: u64,
-        /// All of the question.
-        parts: Vec<Part>,
-    },
-    /// Stop the answer and its sound.
-    Silence,
-    /// Forget the conversation.
-    Reset,
-    /// Use other settings.
-    Settings(Box<Settings>),
-    /// Look whether this file can go with a question, and attach it.
-    Inspect(PathBuf),
-    /// Show a dialog that chooses a picture or a sound.
-    PickFile,
-    /// Show a dialog that chooses a model's folder.
-    PickModel,
-    /// Keep something for good, or look it up there.
-    Keep(Keep),
-    /// Draw like this.
-    Look(Look),
-    /// Load the model in this folder, or the small one, in this way.
-    Place {
-        /// Its folder.
-        folder: Option<PathBuf>,
-        /// How.
-        placing: Box<Placing>,
-    },
-    /// Bring the window to the front.
-    Show,
-    /// Have the model read these turns in place of its conversation.
-    Resume(Vec<prompt::Turn>),
-    /// Answer the last question anew.
-    Again {
-        /// Turn.
-        turn: u64,
-    },
-    /// Play a kept sound.
-    Replay {
-        /// Turn that it is played as.
-        turn: u64,
-        /// Turn that it comes from.
-        of: u64,
-        /// Who is heard.
-        side: Side,
-    },
-    /// Show a dialog and write a turn's answer as a sound.
-    SaveSpeech(u64),
-    /// Show a dialog and write this conversation.
-    Export {
-        /// Name of the model.
-        model: String,
-        /// The conversation.
-        exchanges: Vec<Exchange>,
-    },
-    /// Read this picture to be shown large.
-    Enlarge(PathBuf),
-}
 
 /// Whether there is a model.
 #[derive(Clone, Debug)]
@@ -308,98 +230,6 @@ impl State {
         vec![]
     }
 
-    /// Takes in a report at `now`.
-    pub(crate) fn apply(&mut self, event: Event, now: Duration) -> Vec<Action> {
-        match event {
-            Event::Loading(folder) => {
-                self.model = Model::Loading(name(&folder), Progress::default());
-                self.notice = None;
-                self.folder = Some(folder);
-                return self.step(Input::Unloaded, now);
-            }
-            Event::Placed(placed) => {
-                if let Model::Loading(_, progress) = &mut self.model {
-                    *progress = placed;
-                }
-            }
-            Event::Loaded(info, _) => {
-                self.model = Model::Ready(info);
-                self.clear();
-                self.begin_another();
-                if let Some(untold) = self.untold.take() {
-                    self.complain(untold);
-                }
-                let mut actions = self.settle();
-                actions.extend(self.step(Input::Loaded, now));
-                return actions;
-            }
-            Event::Rebuilding => {
-                let name = self.info().map_or_else(String::new, |info| info.name.clone());
-                self.model = Model::Loading(name, Progress::default());
-                return self.step(Input::Unloaded, now);
-            }
-            Event::Rebuilt(info) => {
-                self.model = Model::Ready(info);
-                return self.step(Input::Loaded, now);
-            }
-            Event::LoadFailed(message) => {
-                self.model = Model::Absent;
-                self.chosen = None;
-                self.complain(message);
-                return self.step(Input::Unloaded, now);
-            }
-            Event::SettingsRefused(message) => self.complain(message),
-            Event::Cleared => {
-                self.clear();
-                self.begin_another();
-            }
-            Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
-            Event::CaptureFailed { turn, message } => {
-                self.take_back(turn);
-                return self.fail(turn, Input::CaptureFailed(turn), message, now);
-            }
-            Event::Heard { turn, seconds, waveform } => {
-                if let Some(exchange) = self.exchange(turn) {
-                    exchange.spoken = Some(Spoken { seconds, waveform });
-                }
-            }
-            Event::Text { turn, piece } => self.extend(turn, |answer| answer.text.push_str(&piece)),
-            Event::Reasoning { turn, piece } => self.extend(turn, |answer| answer.reasoning.push_str(&piece)),
-            Event::ToolCall { turn, call } => self.extend(turn, |answer| answer.calls.push(call)),
-            Event::Written { turn, summary } => return self.written(turn, &summary, now),
-            Event::SpeechStarted { turn } => {
-                if turn == self.turn.number
-                    && let Some(asked) = self.asked_at
-                {
-                    self.figures.first_sound = Some(now.saturating_sub(asked));
-                }
-                return self.step(Input::SpeechStarted(turn), now);
-            }
-            Event::SpeechEnded { turn } => return self.step(Input::SpeechEnded(turn), now),
-            Event::SpeakerFailed { turn, message } => {
-                if turn == self.turn.number {
-                    self.complain(message);
-                }
-            }
-            Event::Failed { turn, message } => return self.fail(turn, Input::Failed(turn), message, now),
-            Event::NothingHeard { turn, message } => {
-                self.take_back(turn);
-                if turn == self.turn.number {
-                    self.hint(message);
-                }
-                return self.step(Input::CaptureFailed(turn), now);
-            }
-            Event::NotKept(message) if self.info().is_none() => {
-                let earlier = self.untold.take().map_or_else(String::new, |told| told + "\n");
-                self.untold = Some(earlier + &message);
-            }
-            Event::NotKept(message) => self.complain(message),
-            Event::Listed(lines) => self.history.lines = lines,
-            Event::Recalled(id, turns) => return self.recalled(id, turns, now),
-        }
-        vec![]
-    }
-
     fn press(&mut self, now: Duration) -> Vec<Action> {
         self.talk(Input::Press(now), now)
     }
@@ -474,32 +304,6 @@ impl State {
         self.exchanges.push(exchange);
     }
 
-    fn fail(&mut self, turn: u64, input: Input, message: String, now: Duration) -> Vec<Action> {
-        if turn != self.turn.number {
-            return vec![];
-        }
-        self.complain(message);
-        self.extend(turn, |answer| answer.end = Some(End::Failed));
-        self.step(input, now)
-    }
-
-    fn written(&mut self, turn: u64, summary: &Summary, now: Duration) -> Vec<Action> {
-        tracing::info!(turn, text = summary.text, samples = summary.samples, "answer");
-        let end = match summary.ending {
-            Ending::Stop => End::Complete,
-            Ending::Limit => End::Limit,
-            Ending::Cancelled => End::Stopped,
-        };
-        self.extend(turn, |answer| answer.end = Some(end));
-        if turn == self.turn.number {
-            self.figures.tokens_per_second = tokens_per_second(summary);
-        }
-        let spoken = self.settings.speech && summary.samples > 0;
-        let mut actions = self.step(Input::Written { number: turn, spoken }, now);
-        actions.extend(self.keep_turn(turn));
-        actions
-    }
-
     /// Of a turn, if it was not forgotten meanwhile.
     fn exchange(&mut self, turn: u64) -> Option<&mut Exchange> {
         self.exchanges.iter_mut().rev().find(|exchange| exchange.turn == turn)
@@ -522,13 +326,6 @@ impl State {
         self.opened = None;
         self.notice = None;
         self.figures = Figures::default();
-    }
-
-    /// A spoken question of which nothing was heard is none: what was attached to it stays for the next.
-    fn take_back(&mut self, turn: u64) {
-        if let Some(index) = self.exchanges.iter().position(|exchange| exchange.turn == turn) {
-            self.attachments.extend(self.exchanges.remove(index).attachments);
-        }
     }
 
     fn hint(&mut self, text: impl Into<String>) {

@@ -3,6 +3,7 @@
 use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
 
 use super::theme;
+use crate::language::t;
 use crate::progress;
 use crate::state::{Model, State};
 use crate::turn::Stage;
@@ -31,10 +32,10 @@ fn words(state: &State) -> String {
     match (&state.model, state.turn.stage) {
         (Model::Loading(name, progress), _) => match progress::words(progress) {
             Some(words) => format!("Loading {name}: {words}"),
-            None => format!("Loading {name}…"),
+            None => t!("Loading %{name}…", name = name).into(),
         },
         (Model::Absent, _) | (_, Stage::Absent) => "No model is loaded".into(),
-        (_, Stage::Idle) => "Ready".into(),
+        (_, Stage::Idle) => t!("Ready").into(),
         (_, Stage::Opening { .. }) => "Opening the microphone…".into(),
         (_, Stage::Listening { locked: false, .. }) => "Listening: let go to send".into(),
         (_, Stage::Listening { locked: true, .. }) => "Listening: tap to send, Escape to cancel".into(),

@@ -20,6 +20,7 @@ use winit::window::WindowId;
 use super::remote::{Claim, claim};
 use super::{Window, device};
 use crate::cli::WindowOptions;
+use crate::language;
 use crate::preferences::Stored;
 
 /// A device that lives for less than this was not worth a new window.
@@ -41,6 +42,7 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk")
     })?;
     let stored = Stored::find();
+    language::choose(None);
     let may_use_gpu = stored.preferences.model.options(options).device != Device::Cpu;
     let mut window = None;
     let mut short_lives = 0;

@@ -1,0 +1,137 @@
+//! What a report of the worker or of the devices changes.
+
+use std::time::Duration;
+
+use engine::{Ending, Progress, Summary};
+
+use super::{Action, End, Model, Spoken, State, name};
+use crate::cli::report::tokens_per_second;
+use crate::event::Event;
+use crate::turn::Input;
+
+impl State {
+    /// Takes in a report at `now`.
+    pub(crate) fn apply(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        match event {
+            Event::Loading(folder) => {
+                self.model = Model::Loading(name(&folder), Progress::default());
+                self.notice = None;
+                self.folder = Some(folder);
+                return self.step(Input::Unloaded, now);
+            }
+            Event::Placed(placed) => {
+                if let Model::Loading(_, progress) = &mut self.model {
+                    *progress = placed;
+                }
+            }
+            Event::Loaded(info, _) => {
+                self.model = Model::Ready(info);
+                self.clear();
+                self.begin_another();
+                if let Some(untold) = self.untold.take() {
+                    self.complain(untold);
+                }
+                let mut actions = self.settle();
+                actions.extend(self.step(Input::Loaded, now));
+                return actions;
+            }
+            Event::Rebuilding => {
+                let name = self.info().map_or_else(String::new, |info| info.name.clone());
+                self.model = Model::Loading(name, Progress::default());
+                return self.step(Input::Unloaded, now);
+            }
+            Event::Rebuilt(info) => {
+                self.model = Model::Ready(info);
+                return self.step(Input::Loaded, now);
+            }
+            Event::LoadFailed(message) => {
+                self.model = Model::Absent;
+                self.chosen = None;
+                self.complain(message);
+                return self.step(Input::Unloaded, now);
+            }
+            Event::SettingsRefused(message) => self.complain(message),
+            Event::Cleared => {
+                self.clear();
+                self.begin_another();
+            }
+            Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
+            Event::CaptureFailed { turn, message } => {
+                self.take_back(turn);
+                return self.fail(turn, Input::CaptureFailed(turn), message, now);
+            }
+            Event::Heard { turn, seconds, waveform } => {
+                if let Some(exchange) = self.exchange(turn) {
+                    exchange.spoken = Some(Spoken { seconds, waveform });
+                }
+            }
+            Event::Text { turn, piece } => self.extend(turn, |answer| answer.text.push_str(&piece)),
+            Event::Reasoning { turn, piece } => self.extend(turn, |answer| answer.reasoning.push_str(&piece)),
+            Event::ToolCall { turn, call } => self.extend(turn, |answer| answer.calls.push(call)),
+            Event::Written { turn, summary } => return self.written(turn, &summary, now),
+            Event::SpeechStarted { turn } => {
+                if turn == self.turn.number
+                    && let Some(asked) = self.asked_at
+                {
+                    self.figures.first_sound = Some(now.saturating_sub(asked));
+                }
+                return self.step(Input::SpeechStarted(turn), now);
+            }
+            Event::SpeechEnded { turn } => return self.step(Input::SpeechEnded(turn), now),
+            Event::SpeakerFailed { turn, message } => {
+                if turn == self.turn.number {
+                    self.complain(message);
+                }
+            }
+            Event::Failed { turn, message } => return self.fail(turn, Input::Failed(turn), message, now),
+            Event::NothingHeard { turn, message } => {
+                self.take_back(turn);
+                if turn == self.turn.number {
+                    self.hint(message);
+                }
+                return self.step(Input::CaptureFailed(turn), now);
+            }
+            Event::NotKept(message) if self.info().is_none() => {
+                let earlier = self.untold.take().map_or_else(String::new, |told| told + "\n");
+                self.untold = Some(earlier + &message);
+            }
+            Event::NotKept(message) => self.complain(message),
+            Event::Listed(lines) => self.history.lines = lines,
+            Event::Recalled(id, turns) => return self.recalled(id, turns, now),
+        }
+        vec![]
+    }
+
+    fn fail(&mut self, turn: u64, input: Input, message: String, now: Duration) -> Vec<Action> {
+        if turn != self.turn.number {
+            return vec![];
+        }
+        self.complain(message);
+        self.extend(turn, |answer| answer.end = Some(End::Failed));
+        self.step(input, now)
+    }
+
+    fn written(&mut self, turn: u64, summary: &Summary, now: Duration) -> Vec<Action> {
+        tracing::info!(turn, text = summary.text, samples = summary.samples, "answer");
+        let end = match summary.ending {
+            Ending::Stop => End::Complete,
+            Ending::Limit => End::Limit,
+            Ending::Cancelled => End::Stopped,
+        };
+        self.extend(turn, |answer| answer.end = Some(end));
+        if turn == self.turn.number {
+            self.figures.tokens_per_second = tokens_per_second(summary);
+        }
+        let spoken = self.settings.speech && summary.samples > 0;
+        let mut actions = self.step(Input::Written { number: turn, spoken }, now);
+        actions.extend(self.keep_turn(turn));
+        actions
+    }
+
+    /// A spoken question of which nothing was heard is none: what was attached to it stays for the next.
+    fn take_back(&mut self, turn: u64) {
+        if let Some(index) = self.exchanges.iter().position(|exchange| exchange.turn == turn) {
+            self.attachments.extend(self.exchanges.remove(index).attachments);
+        }
+    }
+}
