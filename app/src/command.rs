@@ -98,4 +98,8 @@ pub(crate) enum Command {
     Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
     /// Show no picture any more.
     ClosePicture,
+    /// These graphics processors were found.
+    Gpus(Vec<String>),
+    /// Delete every recording.
+    DeleteSounds,
 }

@@ -3,6 +3,8 @@
 //! Options of the command line win over it and are not stored.
 
 mod file;
+mod language;
+mod memory;
 
 use std::path::PathBuf;
 
@@ -14,6 +16,8 @@ pub(crate) use crate::cli::{DeviceOption, FormatOption};
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
+pub(crate) use language::SpokenLanguage;
+pub(crate) use memory::{MINUTES, Memory};
 
 /// All of it. What a file leaves out is as at the first start.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -27,6 +31,8 @@ pub(crate) struct Preferences {
     pub(crate) look: Look,
     /// What is kept of conversations.
     pub(crate) keeping: Keeping,
+    /// When the model's memory is given back.
+    pub(crate) memory: Memory,
 }
 
 /// How answers are made.
@@ -39,6 +45,8 @@ pub(crate) struct Answering {
     pub(crate) voice: Option<String>,
     /// What the assistant is told about itself; the model's own words where `None`.
     pub(crate) system: Option<String>,
+    /// In which language; in that of the question where `None`.
+    pub(crate) language: Option<SpokenLanguage>,
     /// How text is chosen; as the model says where `None`.
     pub(crate) sampling: Option<Choosing>,
 }
@@ -63,6 +71,8 @@ pub(crate) struct Placing {
     pub(crate) folder: Option<PathBuf>,
     /// Where it runs.
     pub(crate) device: DeviceOption,
+    /// Which graphics processor, by its name; the best where `None`.
+    pub(crate) gpu: Option<String>,
     /// How its weights are held; as stored where `None`.
     pub(crate) format: Option<FormatOption>,
     /// Most tokens of a conversation; the model's own limit where `None`.
@@ -87,6 +97,10 @@ pub(crate) struct Keeping {
     pub(crate) conversations: bool,
     /// Days after which a conversation is deleted to which nothing was added; never where `None`.
     pub(crate) days: Option<u32>,
+    /// Whether what was said and heard is.
+    pub(crate) recordings: bool,
+    /// Days after which a recording is deleted; only with its conversation where `None`.
+    pub(crate) recording_days: Option<u32>,
 }
 
 /// The window's colours.
@@ -133,7 +147,7 @@ pub(crate) const FEWEST_CONTEXT_TOKENS: usize = 256;
 
 impl Default for Answering {
     fn default() -> Self {
-        Answering { speak: true, voice: None, system: None, sampling: None }
+        Answering { speak: true, voice: None, system: None, language: None, sampling: None }
     }
 }
 
@@ -145,7 +159,7 @@ impl Default for Choosing {
 
 impl Default for Keeping {
     fn default() -> Self {
-        Keeping { conversations: true, days: None }
+        Keeping { conversations: true, days: None, recordings: false, recording_days: None }
     }
 }
 
@@ -163,7 +177,7 @@ impl Preferences {
         let answer = &self.answer;
         settings.speech &= answer.speak;
         settings.voice = settings.voice.or_else(|| answer.voice.clone());
-        settings.system = settings.system.or_else(|| answer.system.clone());
+        settings.system = settings.system.or_else(|| answer.instructions());
         settings.text_sampling = settings.text_sampling.or(answer.sampling.map(Choosing::sampling));
         settings
     }
@@ -175,6 +189,7 @@ impl Preferences {
         let all = [
             ("--model", model.model.is_some()),
             ("--device", model.device.is_some()),
+            ("--gpu", model.gpu.is_some()),
             ("--format", model.format.is_some()),
             ("--system", answer.system.is_some()),
             ("--voice", answer.voice.is_some()),
@@ -193,6 +208,8 @@ impl Preferences {
             sampling.top_p = nearest(sampling.top_p, SHARES, 1.0);
         }
         self.keeping.days = self.keeping.days.map(|days| days.max(1));
+        self.keeping.recording_days = self.keeping.recording_days.map(|days| days.max(1));
+        self.memory = self.memory.sensible();
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self
     }
@@ -207,8 +224,8 @@ impl Answering {
         if self.voice != old.voice {
             settings.voice = self.voice.clone();
         }
-        if self.system != old.system {
-            settings.system = self.system.clone();
+        if self.instructions() != old.instructions() {
+            settings.system = self.instructions();
         }
         if self.sampling != old.sampling {
             settings.text_sampling = self.sampling.map(Choosing::sampling);
@@ -230,6 +247,7 @@ impl Placing {
         let mut given = options.model.clone();
         given.device = given.device.or(Some(self.device));
         given.format = given.format.or(self.format);
+        given.gpu = given.gpu.or_else(|| self.gpu.clone());
         Options { context_tokens: self.context_tokens, ..given.engine() }
     }
 }

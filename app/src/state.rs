@@ -39,6 +39,18 @@ pub(crate) enum Model {
     Ready(Box<Info>),
 }
 
+/// Where the weights of a ready model are.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) enum Weights {
+    /// In place.
+    #[default]
+    There,
+    /// Their memory is given back until the next question.
+    Freed,
+    /// On their way, and so far in place.
+    Coming(Progress),
+}
+
 /// A message above the composer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Notice {
@@ -74,6 +86,10 @@ pub(crate) struct State {
     attached: usize,
     /// When the question ended.
     asked_at: Option<Duration>,
+    /// Where the ready model's weights are.
+    pub(crate) weights: Weights,
+    /// Graphics processors that the settings offer.
+    pub(crate) gpus: Vec<String>,
     /// What the person chose for good.
     pub(crate) preferences: Preferences,
     /// Whether the settings are shown.
@@ -113,6 +129,8 @@ impl State {
             level,
             attached: 0,
             asked_at: None,
+            weights: Weights::default(),
+            gpus: vec![],
             preferences: Preferences::default(),
             shows_settings: false,
             placed: Placing::default(),
@@ -200,7 +218,14 @@ impl State {
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
-            Command::ShowSettings(shows) => self.shows_settings = shows,
+            Command::ShowSettings(shows) => {
+                self.shows_settings = shows;
+                if shows && self.gpus.is_empty() {
+                    return vec![Action::FindGpus];
+                }
+            }
+            Command::Gpus(gpus) => self.gpus = gpus,
+            Command::DeleteSounds => return self.delete_sounds(),
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
@@ -252,7 +277,14 @@ impl State {
             tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
         }
         self.turn = turn;
-        effects.into_iter().filter_map(|effect| self.act(effect, now)).collect()
+        let mut actions = vec![];
+        for effect in effects {
+            if let Effect::Silence(turn) = effect {
+                actions.extend(self.record(turn));
+            }
+            actions.extend(self.act(effect, now));
+        }
+        actions
     }
 
     fn act(&mut self, effect: Effect, now: Duration) -> Option<Action> {

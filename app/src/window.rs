@@ -148,6 +148,7 @@ impl Window {
             host: Host { device: device.clone(), progress: None },
             settings,
             recorder,
+            free_after: preferences.memory.free_after(),
             lose_device_after: options.lose_device_after,
         })?;
         state.preferences = preferences.clone();
@@ -272,6 +273,8 @@ impl Window {
                 let clips = self.state.clips.clone();
                 self.aside(context, move || files::export(&model, &exchanges, &clips));
             }
+            Action::FindGpus => self.aside(context, || Command::Gpus(engine::graphics_processors())),
+            Action::FreeAfter(time) => self.give(Job::FreeAfter(time)),
             Action::Enlarge(path) => self.aside(context, move || {
                 let picture = Attachment::enlarge(&path);
                 Command::Enlarged(path, picture)

@@ -1,6 +1,7 @@
 //! What the state wants done.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use engine::Settings;
 
@@ -86,4 +87,8 @@ pub(crate) enum Action {
     },
     /// Read this picture to be shown large.
     Enlarge(PathBuf),
+    /// Find the graphics processors of this machine.
+    FindGpus,
+    /// Give the model's memory back after so long without a question.
+    FreeAfter(Option<Duration>),
 }

@@ -23,6 +23,9 @@ impl State {
         if old.look != self.preferences.look {
             actions.push(Action::Look(self.preferences.look));
         }
+        if old.memory != self.preferences.memory {
+            actions.push(Action::FreeAfter(self.preferences.memory.free_after()));
+        }
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));

@@ -3,7 +3,9 @@
 mod answers;
 mod keeping;
 mod look;
+mod memory;
 mod model;
+mod recordings;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
@@ -64,8 +66,10 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             }
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
+            memory::memory_ui(ui, &mut preferences.memory);
             look::look_ui(ui, &mut preferences.look);
             keeping::keeping_ui(ui, &mut preferences.keeping);
+            recordings::recordings_ui(ui, &mut preferences.keeping, commands);
         });
     });
     if preferences != state.preferences {

@@ -5,7 +5,7 @@ use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
 use super::theme;
 use crate::language::t;
 use crate::progress;
-use crate::state::{Model, State};
+use crate::state::{Model, State, Weights};
 use crate::turn::Stage;
 
 /// The line at the bottom.
@@ -31,10 +31,20 @@ pub(super) fn status_ui(ui: &mut Ui, state: &State) {
 fn words(state: &State) -> String {
     match (&state.model, state.turn.stage) {
         (Model::Loading(name, progress), _) => match progress::words(progress) {
-            Some(words) => format!("Loading {name}: {words}"),
+            Some(words) => t!("Loading %{name}: %{progress}", name = name, progress = words).into(),
             None => t!("Loading %{name}…", name = name).into(),
         },
         (Model::Absent, _) | (_, Stage::Absent) => "No model is loaded".into(),
+        (_, Stage::Idle) if state.weights == Weights::Freed => {
+            t!("Ready; the model's memory is free until you ask").into()
+        }
+        (_, Stage::Thinking) if let Weights::Coming(progress) = &state.weights => {
+            let name = state.info().map_or("", |info| info.name.as_str());
+            match progress::words(progress) {
+                Some(words) => t!("Loading %{name}: %{progress}", name = name, progress = words).into(),
+                None => t!("Loading %{name}…", name = name).into(),
+            }
+        }
         (_, Stage::Idle) => t!("Ready").into(),
         (_, Stage::Opening { .. }) => "Opening the microphone…".into(),
         (_, Stage::Listening { locked: false, .. }) => "Listening: let go to send".into(),

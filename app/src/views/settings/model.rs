@@ -1,10 +1,11 @@
 //! Which model, and where it runs. Works when the model is loaded again; a button for that shows where it is due.
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Ui};
+use eframe::egui::{Align, Button, ComboBox, DragValue, Label, Layout, RichText, Ui};
 
 use super::{choice_ui, note_ui, row_ui, section_ui};
 use crate::command::Command;
+use crate::language::t;
 use crate::preferences::{DeviceOption, FEWEST_CONTEXT_TOKENS, FormatOption, Placing};
 use crate::state::{Model, State};
 use crate::views::{send, theme};
@@ -35,6 +36,7 @@ pub(super) fn model_ui(ui: &mut Ui, state: &State, placing: &mut Placing, comman
     });
     let devices = [DeviceOption::Auto, DeviceOption::Gpu, DeviceOption::Cpu];
     choice_ui(ui, "Runs on", &mut placing.device, devices, device);
+    gpu_ui(ui, state, placing);
     ui.scope(|ui| {
         ui.spacing_mut().combo_width = 230.0;
         let all = [FormatOption::F32, FormatOption::Bf16, FormatOption::Q8_0, FormatOption::Q4];
@@ -43,6 +45,25 @@ pub(super) fn model_ui(ui: &mut Ui, state: &State, placing: &mut Placing, comman
     });
     context_ui(ui, state, placing);
     reload_ui(ui, state, commands);
+}
+
+/// Which graphics processor, where there are several or one was chosen.
+fn gpu_ui(ui: &mut Ui, state: &State, placing: &mut Placing) {
+    if state.gpus.len() < 2 && placing.gpu.is_none() {
+        return;
+    }
+    row_ui(ui, &t!("Graphics processor"), |ui| {
+        let best = t!("The best there is");
+        ui.spacing_mut().combo_width = 230.0;
+        let combo = ComboBox::from_id_salt("gpu").selected_text(placing.gpu.as_deref().unwrap_or(&best));
+        let shown = combo.show_ui(ui, |ui| {
+            ui.selectable_value(&mut placing.gpu, None, best.as_ref());
+            for name in &state.gpus {
+                ui.selectable_value(&mut placing.gpu, Some(name.clone()), name);
+            }
+        });
+        shown.response.on_hover_text(t!("The window itself moves there at the next start"))
+    });
 }
 
 /// How long a conversation may be.

@@ -41,7 +41,7 @@ fn follow(harness: &mut Harness<'static, State>, command: Command, path: &Path) 
 /// The page in a window that is high enough for all of it.
 fn page(state: State) -> (Harness<'static, State>, Receiver<Command>) {
     let (mut harness, commands) = shown(state);
-    harness.set_size(vec2(800.0, 1400.0));
+    harness.set_size(vec2(800.0, 2000.0));
     harness.run_steps(2);
     (harness, commands)
 }
@@ -161,4 +161,39 @@ fn what_the_command_line_gave_is_said() {
     state.given = vec!["--device"];
     let (harness, _commands) = page(state);
     harness.get_by_label("The command line wins over these settings: --device.");
+}
+
+#[test]
+fn what_is_kept_and_when_memory_is_given_back_is_chosen() {
+    let mut state = open();
+    state.handle(Command::Gpus(vec!["Radeon 8060S".into(), "llvmpipe".into()]), ms(0));
+    let (mut harness, commands) = page(state);
+    assert!(harness.query_by_label("Delete all recordings").is_none());
+    let Command::Prefer(preferences) = click(&mut harness, &commands, "Keep recordings of what is said too")
+    else {
+        panic!()
+    };
+    assert!(preferences.keeping.recordings && preferences.keeping.recording_days == Some(30));
+    harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    harness.run_steps(3);
+    let command = click(&mut harness, &commands, "Delete all recordings");
+    let actions = harness.state_mut().handle(command, ms(1));
+    assert!(matches!(actions[..], [Action::Keep(Keep::DeleteSounds)]), "{actions:?}");
+
+    let Command::Prefer(preferences) =
+        click(&mut harness, &commands, "Give the model's memory back when it is not used")
+    else {
+        panic!()
+    };
+    let actions = harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    assert!(
+        matches!(actions[..], [Action::Keep(_), Action::FreeAfter(Some(time))] if time.as_secs() == 15 * 60),
+        "{actions:?}"
+    );
+    harness.get_by_label("Graphics processor").click();
+    harness.run_steps(3);
+    let Command::Prefer(preferences) = click(&mut harness, &commands, "Radeon 8060S") else { panic!() };
+    assert_eq!(preferences.model.gpu.as_deref(), Some("Radeon 8060S"));
+    harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    assert!(harness.state().needs_reload());
 }
