@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use jiff::Timestamp;
 
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::preferences::{self, Keeping, Preferences};
 use crate::state::Keep;
 use crate::store::{Store, Turn};
@@ -79,7 +80,7 @@ struct Work {
 impl Work {
     fn run(&mut self, jobs: &Receiver<Keep>) {
         if self.places.conversations.as_ref().is_some_and(|path| path.exists()) {
-            self.tell("The kept conversations cannot be used", |work| {
+            self.tell(&t!("The kept conversations cannot be used"), |work| {
                 work.open()?;
                 work.tidy()
             });
@@ -91,20 +92,20 @@ impl Work {
                 match job {
                     Keep::Preferences(preferences) => newest = Some(preferences),
                     Keep::Turn { place, continues, turn } => {
-                        self.tell("This turn is not kept", |work| work.add(place, continues, &turn));
+                        self.tell(&t!("This turn is not kept"), |work| work.add(place, continues, &turn));
                     }
                     Keep::Search(words) => {
                         self.words = words;
-                        self.tell("The kept conversations cannot be searched", Work::list);
+                        self.tell(&t!("The kept conversations cannot be searched"), Work::list);
                     }
                     Keep::Recall(id) => {
-                        self.tell("This conversation cannot be opened", |work| work.recall(id))
+                        self.tell(&t!("This conversation cannot be opened"), |work| work.recall(id))
                     }
-                    Keep::Delete(id) => self.tell("This conversation cannot be deleted", |work| {
+                    Keep::Delete(id) => self.tell(&t!("This conversation cannot be deleted"), |work| {
                         work.store.iter().try_for_each(|store| store.delete(id))?;
                         work.list()
                     }),
-                    Keep::Forget => self.tell("Not everything is deleted", Work::forget),
+                    Keep::Forget => self.tell(&t!("Not everything is deleted"), Work::forget),
                 }
             }
             if let Some(preferences) = newest {
@@ -124,11 +125,11 @@ impl Work {
         if let Some(path) = &self.places.preferences
             && let Err(error) = preferences::write(path, preferences)
         {
-            self.events.send(Event::NotKept(format!("The settings are not stored: {error:#}.")));
+            self.events.send(Event::NotKept(format!("{}: {error:#}.", t!("The settings are not stored"))));
         }
         if self.keeping != preferences.keeping {
             self.keeping = preferences.keeping;
-            self.tell("Old conversations cannot be deleted", Work::tidy);
+            self.tell(&t!("Old conversations cannot be deleted"), Work::tidy);
         }
     }
 

@@ -14,6 +14,7 @@ use engine::{Engine, Host, Message, Options, Session, Settings};
 use crate::audio::{Hearing, Speech};
 use crate::cli::prompt::{self, Part};
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::live::Live;
 use crate::preferences;
 use crate::record::Recorder;
@@ -129,7 +130,7 @@ impl Worker {
             self.session = None;
             self.building = None;
             let message =
-                "The engine stopped by a fault of its own. Load the model again; the log says more.";
+                t!("The engine stopped by a fault of its own. Load the model again; the log says more.");
             self.start.events.send(Event::LoadFailed(message.into()));
         }
     }
@@ -229,7 +230,7 @@ impl Worker {
         });
         if let Err(error) = resumed {
             let reason = sentence(&error);
-            let message = format!("The model cannot take up this conversation whole. {reason}");
+            let message = format!("{} {reason}", t!("The model cannot take up this conversation whole."));
             self.start.events.send(Event::NotKept(message));
         }
         if let Some(recorder) = &mut self.start.recorder {

@@ -6,6 +6,7 @@ use engine::Role;
 
 use super::{Action, Answer, Attachment, End, Exchange, Spoken, State};
 use crate::cli::prompt::{self, Part};
+use crate::language::t;
 use crate::preferences::Preferences;
 use crate::store::{Attached, Line, Turn};
 use crate::turn::Input;
@@ -60,7 +61,7 @@ impl State {
     /// Opens a kept conversation, once it is looked up.
     pub(super) fn open_kept(&mut self, id: i64, now: Duration) -> Vec<Action> {
         if self.info().is_none() {
-            self.complain("A conversation can be opened when a model is loaded.");
+            self.complain(t!("A conversation can be opened when a model is loaded."));
             return vec![];
         }
         let mut actions = self.step(Input::Stop, now);
