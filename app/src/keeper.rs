@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::clips::{Clip, Side};
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::preferences::{self, Keeping, Preferences};
 use crate::state::Keep;
 use crate::store::{Store, Turn};
@@ -80,7 +81,7 @@ struct Work {
 impl Work {
     fn run(&mut self, jobs: &Receiver<Keep>) {
         if self.places.conversations.as_ref().is_some_and(|path| path.exists()) {
-            self.tell("The kept conversations cannot be used", |work| {
+            self.tell(&t!("The kept conversations cannot be used"), |work| {
                 work.open()?;
                 work.tidy()
             });
@@ -91,29 +92,30 @@ impl Work {
             for job in std::iter::once(job).chain(jobs.try_iter()) {
                 match job {
                     Keep::Preferences(preferences) => newest = Some(preferences),
-                    Keep::Turn { place, continues, number, turn } => {
-                        self.tell("This turn is not kept", |work| work.add((place, number), continues, &turn))
-                    }
+                    Keep::Turn { place, continues, number, turn } => self
+                        .tell(&t!("This turn is not kept"), |work| {
+                            work.add((place, number), continues, &turn)
+                        }),
                     Keep::Sounds { place, number, sounds } => {
-                        self.tell("The sound of this turn is not kept", |work| {
+                        self.tell(&t!("The sound of this turn is not kept"), |work| {
                             work.add_sounds((place, number), &sounds)
                         });
                     }
-                    Keep::DeleteSounds => self.tell("The recordings cannot be deleted", |work| {
+                    Keep::DeleteSounds => self.tell(&t!("The recordings cannot be deleted"), |work| {
                         work.store.iter().try_for_each(Store::delete_sounds)
                     }),
                     Keep::Search(words) => {
                         self.words = words;
-                        self.tell("The kept conversations cannot be searched", Work::list);
+                        self.tell(&t!("The kept conversations cannot be searched"), Work::list);
                     }
                     Keep::Recall(id) => {
-                        self.tell("This conversation cannot be opened", |work| work.recall(id))
+                        self.tell(&t!("This conversation cannot be opened"), |work| work.recall(id))
                     }
-                    Keep::Delete(id) => self.tell("This conversation cannot be deleted", |work| {
+                    Keep::Delete(id) => self.tell(&t!("This conversation cannot be deleted"), |work| {
                         work.store.iter().try_for_each(|store| store.delete(id))?;
                         work.list()
                     }),
-                    Keep::Forget => self.tell("Not everything is deleted", Work::forget),
+                    Keep::Forget => self.tell(&t!("Not everything is deleted"), Work::forget),
                 }
             }
             if let Some(preferences) = newest {
@@ -133,11 +135,11 @@ impl Work {
         if let Some(path) = &self.places.preferences
             && let Err(error) = preferences::write(path, preferences)
         {
-            self.events.send(Event::NotKept(format!("The settings are not stored: {error:#}.")));
+            self.events.send(Event::NotKept(format!("{}: {error:#}.", t!("The settings are not stored"))));
         }
         if self.keeping != preferences.keeping {
             self.keeping = preferences.keeping;
-            self.tell("Old conversations cannot be deleted", Work::tidy);
+            self.tell(&t!("Old conversations cannot be deleted"), Work::tidy);
         }
     }
 

@@ -6,6 +6,7 @@ mod file;
 mod language;
 mod memory;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use engine::{Info, Options, Sampling, Settings};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::WindowOptions;
 pub(crate) use crate::cli::{DeviceOption, FormatOption};
+use crate::language::t;
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
@@ -80,13 +82,15 @@ pub(crate) struct Placing {
 }
 
 /// What the window looks like.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Look {
     /// Its colours.
     pub(crate) theme: Theme,
     /// How large everything is drawn; 1 is as designed.
     pub(crate) text_size: f32,
+    /// Code of the language that its texts are in; the desktop's where `None`.
+    pub(crate) language: Option<String>,
 }
 
 /// What is kept of conversations.
@@ -115,26 +119,6 @@ pub(crate) enum Theme {
     /// Light on dark.
     Dark,
 }
-
-/// What the assistant can be told about itself, by name.
-pub(crate) const PRESETS: [(&str, Option<&str>); 4] = [
-    ("The model's own", None),
-    (
-        "Spoken assistant",
-        Some(
-            "You are a voice assistant. Your answers are spoken aloud: use short, plain sentences, no lists, \
-             no headings and no symbols. Answer in the language of the question. When you are not sure, say so.",
-        ),
-    ),
-    ("Brief", Some("Answer in one or two short sentences.")),
-    (
-        "Teacher",
-        Some(
-            "You are a patient teacher. Explain step by step in simple words, give one example, and end with \
-             a short question that shows whether it was understood.",
-        ),
-    ),
-];
 
 /// Smallest and largest size of text.
 pub(crate) const TEXT_SIZES: std::ops::RangeInclusive<f32> = 0.75..=2.0;
@@ -165,7 +149,7 @@ impl Default for Keeping {
 
 impl Default for Look {
     fn default() -> Self {
-        Look { theme: Theme::System, text_size: 1.0 }
+        Look { theme: Theme::System, text_size: 1.0, language: None }
     }
 }
 
@@ -250,6 +234,28 @@ impl Placing {
         given.gpu = given.gpu.or_else(|| self.gpu.clone());
         Options { context_tokens: self.context_tokens, ..given.engine() }
     }
+}
+
+/// What the assistant can be told about itself, by name.
+pub(crate) fn presets() -> [(Cow<'static, str>, Option<&'static str>); 4] {
+    [
+        (t!("The model's own"), None),
+        (
+            t!("Spoken assistant"),
+            Some(
+                "You are a voice assistant. Your answers are spoken aloud: use short, plain sentences, no lists, \
+             no headings and no symbols. Answer in the language of the question. When you are not sure, say so.",
+            ),
+        ),
+        (t!("Brief"), Some("Answer in one or two short sentences.")),
+        (
+            t!("Teacher"),
+            Some(
+                "You are a patient teacher. Explain step by step in simple words, give one example, and end with \
+             a short question that shows whether it was understood.",
+            ),
+        ),
+    ]
 }
 
 /// The voice to ask `info` for: `None` where it does not have the one that is wanted.

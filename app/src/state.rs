@@ -20,6 +20,7 @@ use crate::clips::Clips;
 pub(crate) use crate::clips::Side;
 use crate::command::Command;
 use crate::event::Event;
+use crate::language::t;
 use crate::preferences::{Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use action::Action;
@@ -204,10 +205,10 @@ impl State {
             }
             Command::PickFile => return vec![Action::PickFile],
             Command::PickModel => return vec![Action::PickModel],
-            Command::PickedNothing { at_once: true } => self.complain(
+            Command::PickedNothing { at_once: true } => self.complain(t!(
                 "No file dialog is available here. Drop the file or the model's folder on the window, \
-                 or start with --model DIR.",
-            ),
+                 or start with --model DIR."
+            )),
             Command::PickedNothing { at_once: false } => {}
             Command::NewConversation => {
                 let mut actions = self.step(Input::Stop, now);
@@ -262,7 +263,7 @@ impl State {
     /// Begins to listen, where the model can hear.
     fn talk(&mut self, input: Input, now: Duration) -> Vec<Action> {
         if self.info().is_some_and(|info| !info.hears) {
-            self.complain("This model takes no sound. Type your question.");
+            self.complain(t!("This model takes no sound. Type your question."));
             return vec![];
         }
         if matches!(self.turn.stage, Stage::Idle) {
@@ -318,10 +319,10 @@ impl State {
                 Some(Action::Silence)
             }
             Effect::HintUnheard => {
-                self.hint(
+                self.hint(t!(
                     "Nothing was heard. Hold the key or the button while you speak, or tap it, speak, and tap \
-                     it again.",
-                );
+                     it again."
+                ));
                 None
             }
             Effect::Again(turn) => self.again(turn, now),

@@ -15,6 +15,7 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::clips::Clip;
+use crate::language::t;
 
 /// Longest title of a conversation, in characters.
 const TITLE: usize = 60;
@@ -82,13 +83,14 @@ impl Store {
             Ok(database) => Ok((Store { database }, None)),
             Err(error) if schema::is_damage(&error) => {
                 let aside = schema::put_aside(path)?;
-                let told = format!(
-                    "The kept conversations in {} are damaged: {error:#}. They are kept aside as {}; new ones \
-                     begin an empty file.",
-                    path.display(),
-                    aside.display()
+                let told = t!(
+                    "The kept conversations in %{file} are damaged: %{error}. They are kept aside as %{aside}; \
+                     new ones begin an empty file.",
+                    file = path.display(),
+                    error = format!("{error:#}"),
+                    aside = aside.display()
                 );
-                Ok((Store { database: schema::open(path)? }, Some(told)))
+                Ok((Store { database: schema::open(path)? }, Some(told.into())))
             }
             Err(error) => Err(error),
         }
@@ -257,14 +259,14 @@ fn title(turn: &Turn) -> String {
     let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(TITLE) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
-        None if line.is_empty() => "No words".into(),
+        None if line.is_empty() => t!("No words").into(),
         None => line,
     }
 }
 
 fn when(at: i64) -> String {
     let time = Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(TimeZone::system());
-    time.strftime("%-d %b %Y, %H:%M").to_string()
+    time.strftime(t!("%-d %b %Y, %H:%M").as_ref()).to_string()
 }
 
 fn png(picture: &RgbaImage) -> Result<Vec<u8>> {

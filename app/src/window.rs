@@ -27,6 +27,7 @@ use crate::command::Command;
 use crate::event::{Event, Events};
 use crate::folders;
 use crate::keeper::{Keeper, Places};
+use crate::language::{self, t};
 use crate::live::Live;
 use crate::preferences::{Preferences, Stored};
 use crate::record::Recorder;
@@ -106,7 +107,7 @@ impl Window {
                 window
             }
         };
-        theme::dress(&context.egui_ctx, window.state.preferences.look);
+        theme::dress(&context.egui_ctx, &window.state.preferences.look);
         Ok(Shown(window))
     }
 
@@ -246,17 +247,20 @@ impl Window {
             }
             Action::PickFile => self.aside(context, || {
                 pick(|| {
-                    let dialog = rfd::FileDialog::new().set_title("Add a picture or a sound");
-                    dialog.add_filter("Pictures and sounds", &EXTENSIONS).pick_file()
+                    let dialog = rfd::FileDialog::new().set_title(t!("Add a picture or a sound"));
+                    dialog.add_filter(t!("Pictures and sounds"), &EXTENSIONS).pick_file()
                 })
             }),
             Action::PickModel => self.aside(context, || {
-                pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
+                pick(|| rfd::FileDialog::new().set_title(t!("Choose the folder of a model")).pick_folder())
             }),
             Action::Show => remote::show(context),
             Action::Keep(keep) => self.keeper.give(keep),
             Action::Resume(turns) => self.give(Job::Resume(turns)),
-            Action::Look(look) => theme::dress(context, look),
+            Action::Look(look) => {
+                theme::dress(context, &look);
+                language::choose(look.language.as_deref());
+            }
             Action::Again { turn } => {
                 self.live.set(turn);
                 self.give(Job::Again { turn });
@@ -315,7 +319,7 @@ impl Window {
     }
 
     fn refuse(&mut self) {
-        let message = "The engine is too busy to take this. Wait a moment and try again.".into();
+        let message = t!("The engine is too busy to take this. Wait a moment and try again.").into();
         let event = Event::Failed { turn: self.state.turn.number, message };
         // What follows is only that the turn stops, which it does by being refused.
         drop(self.state.apply(event, self.started.elapsed()));

@@ -14,6 +14,7 @@ use engine::{Engine, Host, Message, Options, Session, Settings};
 use crate::audio::{Hearing, Speech};
 use crate::cli::prompt::{self, Part};
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::live::Live;
 use crate::preferences;
 use crate::record::Recorder;
@@ -139,7 +140,7 @@ impl Worker {
             self.building = None;
             self.is_freed = false;
             let message =
-                "The engine stopped by a fault of its own. Load the model again; the log says more.";
+                t!("The engine stopped by a fault of its own. Load the model again; the log says more.");
             self.start.events.send(Event::LoadFailed(message.into()));
         }
     }
@@ -241,7 +242,7 @@ impl Worker {
         });
         if let Err(error) = resumed {
             let reason = sentence(&error);
-            let message = format!("The model cannot take up this conversation whole. {reason}");
+            let message = format!("{} {reason}", t!("The model cannot take up this conversation whole."));
             self.start.events.send(Event::NotKept(message));
         }
         if let Some(recorder) = &mut self.start.recorder {

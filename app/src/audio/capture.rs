@@ -12,6 +12,7 @@ use engine::{Audio, Resampler};
 use rtrb::{Consumer, RingBuffer};
 
 use super::device::{self, Direction, Host, OPEN_TIMEOUT};
+use crate::language::t;
 
 /// Length of a block that is asked of the device.
 const BLOCK_MS: u32 = 20;
@@ -49,7 +50,13 @@ impl Capture {
             SampleFormat::I32 => Capture::open_as::<i32>(&device, config),
             SampleFormat::U8 => Capture::open_as::<u8>(&device, config),
             other => {
-                bail!("The microphone gives samples as {other}, which cannot be used. Choose another one.")
+                bail!(
+                    "{}",
+                    t!(
+                        "The microphone gives samples as %{form}, which cannot be used. Choose another one.",
+                        form = other
+                    )
+                )
             }
         }
     }
@@ -82,7 +89,7 @@ impl Capture {
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::In))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("The microphone was not opened."))?;
+        let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The microphone was not opened.")))?;
         Ok(Capture {
             _stream: stream,
             ring,
@@ -107,7 +114,7 @@ impl Capture {
         let ready = self.ring.slots() / self.channels * self.channels;
         if ready == 0 {
             if self.last_sound.elapsed() > PATIENCE {
-                bail!("The microphone gives no sound. Check that it is plugged in and try again.");
+                bail!("{}", t!("The microphone gives no sound. Check that it is plugged in and try again."));
             }
             return Ok(false);
         }

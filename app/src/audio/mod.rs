@@ -17,6 +17,7 @@ use engine::Audio;
 
 use crate::clips::{Clips, Side};
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::live::Live;
 use capture::Capture;
 pub(crate) use level::{Level, loudness};
@@ -273,7 +274,7 @@ impl Desk {
         let opened = match self.clips.get(of, side) {
             Some(clip) => Playback::open(&mut self.host, turn, self.live.clone(), clip.rate_hz)
                 .map(|playback| Speaker { playback, replay: Some(Replay::new(clip.samples)) }),
-            None => Err(anyhow!("This sound is not kept any more: newer ones took its place.")),
+            None => Err(anyhow!("{}", t!("This sound is not kept any more: newer ones took its place."))),
         };
         match opened {
             Ok(speaker) => self.speaker = Some(speaker),

@@ -13,6 +13,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::capture::report_to;
 use super::device::{self, Direction, Host, OPEN_TIMEOUT};
+use crate::language::t;
 use crate::live::Live;
 
 /// Length of a block that is asked of the device: long enough for a busy machine, short enough to stop quickly.
@@ -72,7 +73,13 @@ impl Playback {
             SampleFormat::I32 => Playback::open_as::<i32>(&device, config, turn, live, rate_hz),
             SampleFormat::U8 => Playback::open_as::<u8>(&device, config, turn, live, rate_hz),
             other => {
-                bail!("The speaker takes samples as {other}, which cannot be given. Choose another one.")
+                bail!(
+                    "{}",
+                    t!(
+                        "The speaker takes samples as %{form}, which cannot be given. Choose another one.",
+                        form = other
+                    )
+                )
             }
         }
     }
@@ -103,7 +110,7 @@ impl Playback {
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::Out))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("The speaker was not opened."))?;
+        let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The speaker was not opened.")))?;
         Ok(Playback {
             _stream: stream,
             turn,

@@ -23,7 +23,7 @@ fn chosen() -> Preferences {
             format: Some(FormatOption::Q8_0),
             context_tokens: Some(4096),
         },
-        look: Look { theme: Theme::Dark, text_size: 1.25 },
+        look: Look { theme: Theme::Dark, text_size: 1.25, language: Some("de".into()) },
         keeping: Keeping { conversations: false, days: Some(30), recordings: true, recording_days: None },
         memory: Memory { free_after_minutes: Some(20) },
     }

@@ -75,7 +75,7 @@ impl State {
     /// Opens a kept conversation, once it is looked up.
     pub(super) fn open_kept(&mut self, id: i64, now: Duration) -> Vec<Action> {
         if self.info().is_none() {
-            self.complain("A conversation can be opened when a model is loaded.");
+            self.complain(t!("A conversation can be opened when a model is loaded."));
             return vec![];
         }
         let mut actions = self.step(Input::Stop, now);

@@ -21,7 +21,7 @@ impl State {
         }
         let mut actions = vec![Action::Keep(Keep::Preferences(Box::new(self.preferences.clone())))];
         if old.look != self.preferences.look {
-            actions.push(Action::Look(self.preferences.look));
+            actions.push(Action::Look(self.preferences.look.clone()));
         }
         if old.memory != self.preferences.memory {
             actions.push(Action::FreeAfter(self.preferences.memory.free_after()));

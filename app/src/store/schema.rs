@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, ErrorCode};
 
+use crate::language::t;
+
 /// Steps from each version to the next; `user_version` counts those that were done.
 const STEPS: [&str; 2] = [
     "
@@ -70,7 +72,10 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     let steps = database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = steps.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let Some(due) = STEPS.get(version as usize..) else {
-        bail!("{shown} was written by a newer Colloquy; use that one, or move the file away");
+        bail!(
+            "{}",
+            t!("%{file} was written by a newer Colloquy; use that one, or move the file away", file = shown)
+        );
     };
     for step in due {
         steps.execute_batch(step)?;

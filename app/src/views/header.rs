@@ -5,6 +5,7 @@ use eframe::egui::{Button, ComboBox, Label, RichText, Sides, Ui};
 
 use super::{history, send, settings, theme};
 use crate::command::Command;
+use crate::language::t;
 use crate::state::{Model, State};
 
 /// Below this width the rarer buttons are in a menu.
@@ -18,9 +19,9 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
         history::button_ui(ui, state, commands);
         ui.label(RichText::new("Colloquy").heading().color(palette.accent));
         let name = match &state.model {
-            Model::Absent => "no model",
-            Model::Loading(name, _) => name,
-            Model::Ready(info) => &info.name,
+            Model::Absent => t!("no model"),
+            Model::Loading(name, _) => name.into(),
+            Model::Ready(info) => (&info.name).into(),
         };
         ui.add(Label::new(RichText::new(name).small().color(palette.weak)).truncate());
     };
@@ -28,12 +29,12 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
         if is_wide {
             model_ui(ui, commands);
         } else {
-            ui.menu_button("More", |ui| {
+            ui.menu_button(t!("More"), |ui| {
                 export_ui(ui, state, commands);
                 model_ui(ui, commands);
             });
         }
-        if ui.button("New").on_hover_text("Begin another conversation").clicked() {
+        if ui.button(t!("New")).on_hover_text(t!("Begin another conversation")).clicked() {
             send(commands, Command::NewConversation);
         }
         settings::button_ui(ui, state, commands);
@@ -46,14 +47,14 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
 }
 
 fn model_ui(ui: &mut Ui, commands: &Sender<Command>) {
-    if ui.button("Model…").on_hover_text("Choose the folder of another model").clicked() {
+    if ui.button(t!("Model…")).on_hover_text(t!("Choose the folder of another model")).clicked() {
         send(commands, Command::PickModel);
     }
 }
 
 fn export_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
-    let export = ui.add_enabled(state.can_export(), Button::new("Export…"));
-    if export.on_hover_text("Write this conversation to a folder").clicked() {
+    let export = ui.add_enabled(state.can_export(), Button::new(t!("Export…")));
+    if export.on_hover_text(t!("Write this conversation to a folder")).clicked() {
         send(commands, Command::Export);
     }
 }
@@ -62,7 +63,7 @@ fn export_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
 fn voice_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let Some(info) = state.info().filter(|info| !info.voices.is_empty()) else { return };
     let mut speech = state.settings.speech;
-    if ui.checkbox(&mut speech, "Speak").on_hover_text("Speak the answers").changed() {
+    if ui.checkbox(&mut speech, t!("Speak")).on_hover_text(t!("Speak the answers")).changed() {
         send(commands, Command::Speech(speech));
     }
     if info.voices.len() < 2 || !speech {
@@ -78,7 +79,7 @@ fn voice_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
             }
         }
     });
-    combo.response.on_hover_text("Voice");
+    combo.response.on_hover_text(t!("Voice"));
 }
 
 /// A name as one writes it: checkpoints have it in small letters.

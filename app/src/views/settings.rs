@@ -7,6 +7,8 @@ mod memory;
 mod model;
 mod recordings;
 
+use std::borrow::Cow;
+
 use crossbeam_channel::Sender;
 use eframe::egui::{
     Align, Button, ComboBox, Id, Key, KeyboardShortcut, Layout, Modifiers, Response, RichText, ScrollArea,
@@ -15,6 +17,7 @@ use eframe::egui::{
 
 use super::{READING_WIDTH, send, theme};
 use crate::command::Command;
+use crate::language::t;
 use crate::preferences::Preferences;
 use crate::state::State;
 
@@ -25,8 +28,8 @@ const LABEL_WIDTH: f32 = 170.0;
 
 /// The button of the header.
 pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
-    let button = ui.add(Button::new("Settings").selected(state.shows_settings));
-    if button.on_hover_text("Show the settings (Ctrl+comma)").clicked() {
+    let button = ui.add(Button::new(t!("Settings")).selected(state.shows_settings));
+    if button.on_hover_text(t!("Show the settings (Ctrl+comma)")).clicked() {
         send(commands, Command::ShowSettings(!state.shows_settings));
     }
 }
@@ -51,18 +54,17 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
         let column = ui.available_rect_before_wrap().shrink2(vec2(side, 0.0));
         ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
             ui.horizontal(|ui| {
-                ui.heading("Settings");
+                ui.heading(t!("Settings"));
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if ui.button("Done").on_hover_text("Back to the conversation (Escape)").clicked() {
+                    if ui.button(t!("Done")).on_hover_text(t!("Back to the conversation (Escape)")).clicked()
+                    {
                         send(commands, Command::ShowSettings(false));
                     }
                 });
             });
             if !state.given.is_empty() {
-                note_ui(
-                    ui,
-                    &format!("The command line wins over these settings: {}.", state.given.join(", ")),
-                );
+                let given = state.given.join(", ");
+                note_ui(ui, &t!("The command line wins over these settings: %{given}.", given = given));
             }
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
@@ -109,7 +111,7 @@ fn choice_ui<T: Copy + PartialEq>(
     name: &str,
     value: &mut T,
     options: impl IntoIterator<Item = T>,
-    named: fn(T) -> &'static str,
+    named: fn(T) -> Cow<'static, str>,
 ) {
     row_ui(ui, name, |ui| {
         let combo = ComboBox::from_id_salt(name).selected_text(named(*value));

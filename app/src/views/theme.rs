@@ -90,7 +90,7 @@ impl Palette {
 }
 
 /// Gives the window the colours and the size that the person chose.
-pub(crate) fn dress(context: &Context, look: Look) {
+pub(crate) fn dress(context: &Context, look: &Look) {
     context.set_theme(match look.theme {
         preferences::Theme::System => ThemePreference::System,
         preferences::Theme::Light => ThemePreference::Light,

@@ -42,7 +42,7 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk")
     })?;
     let stored = Stored::find();
-    language::choose(None);
+    language::choose(stored.preferences.look.language.as_deref());
     let placing = stored.preferences.model.options(options);
     let may_use_gpu = placing.device != Device::Cpu;
     let mut window = None;

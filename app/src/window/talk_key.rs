@@ -8,6 +8,7 @@ use global_hotkey::{GlobalHotKeyEvent, GlobalHotKeyManager, HotKeyState};
 
 use super::Window;
 use crate::command::Command;
+use crate::language::t;
 
 /// Whether there is such a key.
 pub(super) enum TalkKey {
@@ -29,9 +30,8 @@ impl Window {
                 TalkKey::Taken { _manager: manager }
             }
             Err(why) => {
-                self.wish(Command::NoTalkKey(format!(
-                    "{why} Bind a key in the desktop's own settings to: colloquy remote toggle"
-                )));
+                let advice = t!("Bind a key in the desktop's own settings to: colloquy remote toggle");
+                self.wish(Command::NoTalkKey(format!("{why} {advice}")));
                 TalkKey::Absent
             }
         };
@@ -41,7 +41,7 @@ impl Window {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         // A key would seem to be taken there, and never be heard of.
         if cfg!(target_os = "linux") && (is_set("WAYLAND_DISPLAY") || !is_set("DISPLAY")) {
-            return Err("Programs cannot take a talk key on a Wayland desktop.".into());
+            return Err(t!("Programs cannot take a talk key on a Wayland desktop.").into());
         }
         let (commands, awake) = (self.commands_out.clone(), self.awake.clone());
         GlobalHotKeyEvent::set_event_handler(Some(move |event: GlobalHotKeyEvent| {
@@ -61,8 +61,8 @@ impl Window {
 fn refusal(key: HotKey, error: &global_hotkey::Error) -> String {
     match error {
         global_hotkey::Error::AlreadyRegistered(_) => {
-            format!("The talk key {key} is taken by another program.")
+            t!("The talk key %{key} is taken by another program.", key = key).into()
         }
-        error => format!("The talk key {key} cannot be had: {error}."),
+        error => t!("The talk key %{key} cannot be had: %{error}.", key = key, error = error).into(),
     }
 }

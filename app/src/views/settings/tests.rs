@@ -30,7 +30,7 @@ fn follow(harness: &mut Harness<'static, State>, command: Command, path: &Path) 
     for action in &actions {
         match action {
             Action::Keep(Keep::Preferences(preferences)) => preferences::write(path, preferences).unwrap(),
-            Action::Look(look) => theme::dress(&harness.ctx, *look),
+            Action::Look(look) => theme::dress(&harness.ctx, look),
             _ => {}
         }
     }
@@ -73,6 +73,20 @@ fn the_size_of_the_text_is_chosen_at_once() {
     larger.look.text_size = 1.5;
     follow(&mut harness, Command::Prefer(Box::new(larger)), &folder.path().join("settings.toml"));
     assert_eq!(harness.ctx.zoom_factor(), 1.5);
+}
+
+#[test]
+fn a_language_is_chosen_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    harness.get_by_label("Language").click();
+    harness.run_steps(2);
+    let command = click(&mut harness, &commands, "Deutsch");
+    let actions = follow(&mut harness, command, &path);
+    let [Action::Keep(_), Action::Look(look)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(look.language.as_deref(), Some("de"));
+    assert_eq!(preferences::read(&path).0.look.language.as_deref(), Some("de"));
 }
 
 #[test]
