@@ -3,6 +3,7 @@
 //! Options of the command line win over it and are not stored.
 
 mod file;
+mod keys;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub(crate) use crate::cli::{DeviceOption, FormatOption};
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
+pub(crate) use keys::{Chord, Conflict, Deed, Keys};
 
 /// All of it. What a file leaves out is as at the first start.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub(crate) struct Preferences {
     pub(crate) look: Look,
     /// What is kept of conversations.
     pub(crate) keeping: Keeping,
+    /// Which keys do what.
+    pub(crate) keys: Keys,
 }
 
 /// How answers are made.
@@ -181,6 +185,7 @@ impl Preferences {
             ("--no-speech", answer.no_speech),
             ("--greedy", answer.greedy),
             ("--temperature, --top-k, --top-p", sampled),
+            ("--talk-key", options.talk_key.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }

@@ -6,7 +6,7 @@ use engine::Settings;
 
 use super::{Exchange, Keep, Side};
 use crate::cli::prompt::{self, Part};
-use crate::preferences::{Look, Placing};
+use crate::preferences::{Chord, Look, Placing};
 
 /// What is to be done by the window's owner.
 #[derive(Clone, Debug)]
@@ -86,4 +86,10 @@ pub(crate) enum Action {
     },
     /// Read this picture to be shown large.
     Enlarge(PathBuf),
+    /// Take this key to talk from anywhere, or none.
+    TalkKey(Option<Chord>),
+    /// Find out what the machine is like.
+    Diagnose,
+    /// Put this text on the clipboard.
+    Copy(String),
 }
