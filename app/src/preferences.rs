@@ -3,6 +3,7 @@
 //! Options of the command line win over it and are not stored.
 
 mod file;
+mod keys;
 mod language;
 mod memory;
 
@@ -18,6 +19,7 @@ use crate::language::t;
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
+pub(crate) use keys::{Chord, Conflict, Deed, Keys};
 pub(crate) use language::SpokenLanguage;
 pub(crate) use memory::{MINUTES, Memory};
 
@@ -35,6 +37,8 @@ pub(crate) struct Preferences {
     pub(crate) keeping: Keeping,
     /// When the model's memory is given back.
     pub(crate) memory: Memory,
+    /// Which keys do what.
+    pub(crate) keys: Keys,
 }
 
 /// How answers are made.
@@ -180,6 +184,7 @@ impl Preferences {
             ("--no-speech", answer.no_speech),
             ("--greedy", answer.greedy),
             ("--temperature, --top-k, --top-p", sampled),
+            ("--talk-key", options.talk_key.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }

@@ -4,6 +4,7 @@
 mod action;
 mod applying;
 mod attachment;
+mod diagnosing;
 mod entry;
 mod history;
 mod preferring;
@@ -21,6 +22,7 @@ pub(crate) use crate::clips::Side;
 use crate::command::Command;
 use crate::event::Event;
 use crate::language::t;
+use crate::logbook::Logbook;
 use crate::preferences::{Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use action::Action;
@@ -113,6 +115,10 @@ pub(crate) struct State {
     replayed: Option<(u64, Side)>,
     /// The picture that is shown large.
     pub(crate) opened: Option<Opened>,
+    /// Why no key works from anywhere: a sentence.
+    pub(crate) no_talk_key: Option<String>,
+    /// The last lines of the log; all of the program writes it.
+    pub(crate) logbook: Logbook,
 }
 
 impl State {
@@ -143,6 +149,8 @@ impl State {
             clips: Clips::default(),
             replayed: None,
             opened: None,
+            no_talk_key: None,
+            logbook: Logbook::of_program(),
         }
     }
 
@@ -232,7 +240,10 @@ impl State {
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
             Command::Show => return vec![Action::Show],
-            Command::NoTalkKey(message) => self.complain(message),
+            Command::NoTalkKey(message) => {
+                self.no_talk_key = Some(message.clone());
+                self.complain(message);
+            }
             Command::ShowHistory(shows) => self.history.shown = shows,
             Command::SearchKept(words) => {
                 self.history.query.clone_from(&words);
@@ -252,6 +263,9 @@ impl State {
             Command::OpenPicture(attachment) => return self.open(attachment),
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
+            Command::Diagnose => return vec![Action::Diagnose],
+            Command::Diagnosed(around) => return self.diagnosed(&around),
+            Command::CopyLog(level) => return self.copy_log(level),
         }
         vec![]
     }

@@ -8,6 +8,9 @@ fn options(line: &str) -> WindowOptions {
 }
 
 fn chosen() -> Preferences {
+    let mut keys = Keys::default();
+    keys.set(Deed::TalkAnywhere, "Ctrl+Alt+T".parse().unwrap()).unwrap();
+    keys.set(Deed::Talk, "F5".parse().unwrap()).unwrap();
     Preferences {
         answer: Answering {
             speak: false,
@@ -25,6 +28,7 @@ fn chosen() -> Preferences {
         },
         look: Look { theme: Theme::Dark, text_size: 1.25, language: Some("de".into()) },
         keeping: Keeping { conversations: false, days: Some(30), recordings: true, recording_days: None },
+        keys,
         memory: Memory { free_after_minutes: Some(20) },
     }
 }

@@ -7,6 +7,7 @@ use engine::{Ending, Progress, Summary};
 use super::{Action, End, Model, Spoken, State, Weights, name};
 use crate::cli::report::tokens_per_second;
 use crate::event::Event;
+use crate::logbook::CONVERSATION;
 use crate::turn::Input;
 
 impl State {
@@ -123,7 +124,8 @@ impl State {
     }
 
     fn written(&mut self, turn: u64, summary: &Summary, now: Duration) -> Vec<Action> {
-        tracing::info!(turn, text = summary.text, samples = summary.samples, "answer");
+        tracing::info!(turn, samples = summary.samples, "answer written");
+        tracing::debug!(target: CONVERSATION, turn, text = summary.text, samples = summary.samples, "answer");
         let end = match summary.ending {
             Ending::Stop => End::Complete,
             Ending::Limit => End::Limit,

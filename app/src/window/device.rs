@@ -52,3 +52,13 @@ pub(super) fn lend(context: &eframe::CreationContext<'_>) -> Result<SharedDevice
     SharedDevice::new(&drawing.adapter, drawing.device.clone(), drawing.queue.clone())
         .map_err(|error| error.to_string())
 }
+
+/// What the window is drawn with, in words.
+pub(super) fn describe(context: &eframe::CreationContext<'_>) -> String {
+    let Some(drawing) = &context.wgpu_render_state else { return "no graphics driver".into() };
+    let info = drawing.adapter.get_info();
+    format!(
+        "{} ({:?}, {:?}, {} {})",
+        info.name, info.device_type, info.backend, info.driver, info.driver_info
+    )
+}

@@ -151,6 +151,8 @@ impl Desktop {
             // No sound card of the machine either.
             command.env("ALSA_CONFIG_PATH", "/dev/null");
         }
+        // The tests read what is answered.
+        command.env("COLLOQUY_LOG", "conversation=debug");
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
