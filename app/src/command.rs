@@ -98,4 +98,6 @@ pub(crate) enum Command {
     Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
     /// Show no picture any more.
     ClosePicture,
+    /// Listen, as soon as there is a model: the button of the first start.
+    StartTalking,
 }

@@ -16,6 +16,7 @@ mod record;
 mod remote;
 mod state;
 mod store;
+mod theme;
 mod turn;
 mod views;
 mod wav;

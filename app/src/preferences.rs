@@ -3,6 +3,7 @@
 //! Options of the command line win over it and are not stored.
 
 mod file;
+mod welcome;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::language::t;
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
+pub(crate) use welcome::Welcome;
 
 /// All of it. What a file leaves out is as at the first start.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub(crate) struct Preferences {
     pub(crate) look: Look,
     /// What is kept of conversations.
     pub(crate) keeping: Keeping,
+    /// The first start.
+    pub(crate) welcome: Welcome,
 }
 
 /// How answers are made.
@@ -77,6 +81,8 @@ pub(crate) struct Placing {
 pub(crate) struct Look {
     /// Its colours.
     pub(crate) theme: Theme,
+    /// How much text and edges stand out.
+    pub(crate) contrast: Contrast,
     /// How large everything is drawn; 1 is as designed.
     pub(crate) text_size: f32,
     /// Code of the language that its texts are in; the desktop's where `None`.
@@ -104,6 +110,17 @@ pub(crate) enum Theme {
     Light,
     /// Light on dark.
     Dark,
+}
+
+/// How much text and edges stand out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Contrast {
+    /// Enough for most.
+    #[default]
+    Normal,
+    /// As much as there is.
+    High,
 }
 
 /// Smallest and largest size of text.
@@ -135,7 +152,7 @@ impl Default for Keeping {
 
 impl Default for Look {
     fn default() -> Self {
-        Look { theme: Theme::System, text_size: 1.0, language: None }
+        Look { theme: Theme::System, contrast: Contrast::Normal, text_size: 1.0, language: None }
     }
 }
 

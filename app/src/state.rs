@@ -8,6 +8,7 @@ mod entry;
 mod history;
 mod preferring;
 mod showing;
+mod welcoming;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
 pub(crate) use showing::Opened;
+pub(crate) use welcoming::Welcome;
 
 /// Whether there is a model.
 #[derive(Clone, Debug)]
@@ -97,6 +99,8 @@ pub(crate) struct State {
     replayed: Option<(u64, Side)>,
     /// The picture that is shown large.
     pub(crate) opened: Option<Opened>,
+    /// The first start.
+    pub(crate) welcome: Welcome,
 }
 
 impl State {
@@ -125,6 +129,7 @@ impl State {
             clips: Clips::default(),
             replayed: None,
             opened: None,
+            welcome: Welcome::default(),
         }
     }
 
@@ -227,6 +232,7 @@ impl State {
             Command::OpenPicture(attachment) => return self.open(attachment),
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
+            Command::StartTalking => return self.start_talking(now),
         }
         vec![]
     }
@@ -253,7 +259,11 @@ impl State {
             tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
         }
         self.turn = turn;
-        effects.into_iter().filter_map(|effect| self.act(effect, now)).collect()
+        let mut actions: Vec<_> = effects.into_iter().filter_map(|effect| self.act(effect, now)).collect();
+        if self.turn.number > 0 {
+            actions.extend(self.end_welcome());
+        }
+        actions
     }
 
     fn act(&mut self, effect: Effect, now: Duration) -> Option<Action> {

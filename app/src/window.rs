@@ -33,7 +33,8 @@ use crate::preferences::{Preferences, Stored};
 use crate::record::Recorder;
 use crate::remote::Seat;
 use crate::state::{Action, Attachment, State};
-use crate::views::{self, theme};
+use crate::theme;
+use crate::views;
 use crate::worker::{self, Job};
 
 /// How often a meter that moves is drawn.
@@ -85,7 +86,6 @@ impl Window {
         seat: Option<&Seat>,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
-        theme::install(&context.egui_ctx);
         let device = device::lend(context).inspect_err(|reason| {
             tracing::info!(reason, "the engine cannot share the window's graphics processor");
         });
@@ -155,6 +155,10 @@ impl Window {
         state.placed = preferences.model.clone();
         state.given = Preferences::given(options);
         state.untold = stored.fault.clone();
+        let chose = preferences.model.folder.is_some() || options.model.model.is_some();
+        if stored.is_new && !preferences.welcome.first_run_done && !chose {
+            state.welcome();
+        }
         state.history.off = options.no_history;
         let conversations = folders::data().filter(|_| !options.no_history);
         let places = Places {

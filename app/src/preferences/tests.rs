@@ -21,7 +21,13 @@ fn chosen() -> Preferences {
             format: Some(FormatOption::Q8_0),
             context_tokens: Some(4096),
         },
-        look: Look { theme: Theme::Dark, text_size: 1.25, language: Some("de".into()) },
+        welcome: Welcome { first_run_done: true },
+        look: Look {
+            theme: Theme::Dark,
+            contrast: Contrast::High,
+            text_size: 1.25,
+            language: Some("de".into()),
+        },
         keeping: Keeping { conversations: false, days: Some(30) },
     }
 }
