@@ -110,4 +110,6 @@ pub(crate) enum Command {
     Diagnosed(Box<Surroundings>),
     /// Copy the log, down to this level.
     CopyLog(Level),
+    /// Listen, as soon as there is a model: the button of the first start.
+    StartTalking,
 }

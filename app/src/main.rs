@@ -18,6 +18,7 @@ mod record;
 mod remote;
 mod state;
 mod store;
+mod theme;
 mod turn;
 mod views;
 mod wav;

@@ -6,6 +6,7 @@ mod file;
 mod keys;
 mod language;
 mod memory;
+mod welcome;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(crate) use file::{Stored, write};
 pub(crate) use keys::{Chord, Conflict, Deed, Keys};
 pub(crate) use language::SpokenLanguage;
 pub(crate) use memory::{MINUTES, Memory};
+pub(crate) use welcome::Welcome;
 
 /// All of it. What a file leaves out is as at the first start.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub(crate) struct Preferences {
     pub(crate) memory: Memory,
     /// Which keys do what.
     pub(crate) keys: Keys,
+    /// The first start.
+    pub(crate) welcome: Welcome,
 }
 
 /// How answers are made.
@@ -91,6 +95,8 @@ pub(crate) struct Placing {
 pub(crate) struct Look {
     /// Its colours.
     pub(crate) theme: Theme,
+    /// How much text and edges stand out.
+    pub(crate) contrast: Contrast,
     /// How large everything is drawn; 1 is as designed.
     pub(crate) text_size: f32,
     /// Code of the language that its texts are in; the desktop's where `None`.
@@ -124,6 +130,17 @@ pub(crate) enum Theme {
     Dark,
 }
 
+/// How much text and edges stand out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Contrast {
+    /// Enough for most.
+    #[default]
+    Normal,
+    /// As much as there is.
+    High,
+}
+
 /// Smallest and largest size of text.
 pub(crate) const TEXT_SIZES: std::ops::RangeInclusive<f32> = 0.75..=2.0;
 /// Smallest and largest temperature.
@@ -153,7 +170,7 @@ impl Default for Keeping {
 
 impl Default for Look {
     fn default() -> Self {
-        Look { theme: Theme::System, text_size: 1.0, language: None }
+        Look { theme: Theme::System, contrast: Contrast::Normal, text_size: 1.0, language: None }
     }
 }
 

@@ -9,6 +9,7 @@ mod entry;
 mod history;
 mod preferring;
 mod showing;
+mod welcoming;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
 pub(crate) use showing::Opened;
+pub(crate) use welcoming::Welcome;
 
 /// Whether there is a model.
 #[derive(Clone, Debug)]
@@ -119,6 +121,8 @@ pub(crate) struct State {
     pub(crate) no_talk_key: Option<String>,
     /// The last lines of the log; all of the program writes it.
     pub(crate) logbook: Logbook,
+    /// The first start.
+    pub(crate) welcome: Welcome,
 }
 
 impl State {
@@ -151,6 +155,7 @@ impl State {
             opened: None,
             no_talk_key: None,
             logbook: Logbook::of_program(),
+            welcome: Welcome::default(),
         }
     }
 
@@ -266,6 +271,7 @@ impl State {
             Command::Diagnose => return vec![Action::Diagnose],
             Command::Diagnosed(around) => return self.diagnosed(&around),
             Command::CopyLog(level) => return self.copy_log(level),
+            Command::StartTalking => return self.start_talking(now),
         }
         vec![]
     }
@@ -298,6 +304,9 @@ impl State {
                 actions.extend(self.record(turn));
             }
             actions.extend(self.act(effect, now));
+        }
+        if self.turn.number > 0 {
+            actions.extend(self.end_welcome());
         }
         actions
     }

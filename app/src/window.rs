@@ -35,7 +35,8 @@ use crate::preferences::{Deed, Preferences, Stored};
 use crate::record::Recorder;
 use crate::remote::Seat;
 use crate::state::{Action, Attachment, State};
-use crate::views::{self, theme};
+use crate::theme;
+use crate::views;
 use crate::worker::{self, Job};
 
 /// How often a meter that moves is drawn.
@@ -88,7 +89,6 @@ impl Window {
         seat: Option<&Seat>,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
-        theme::install(&context.egui_ctx);
         let device = device::lend(context).inspect_err(|reason| {
             tracing::info!(reason, "the engine cannot share the window's graphics processor");
         });
@@ -160,6 +160,10 @@ impl Window {
         state.placed = preferences.model.clone();
         state.given = Preferences::given(options);
         state.untold = stored.fault.clone();
+        let chose = preferences.model.folder.is_some() || options.model.model.is_some();
+        if stored.is_new && !preferences.welcome.first_run_done && !chose {
+            state.welcome();
+        }
         state.history.off = options.no_history;
         let conversations = folders::data().filter(|_| !options.no_history);
         let places = Places {

@@ -16,6 +16,8 @@ pub(crate) struct Stored {
     pub(crate) path: Option<PathBuf>,
     /// What it says.
     pub(crate) preferences: Preferences,
+    /// Whether there was no file.
+    pub(crate) is_new: bool,
     /// A sentence, where it could not be used.
     pub(crate) fault: Option<String>,
 }
@@ -24,8 +26,9 @@ impl Stored {
     /// Looks for the file.
     pub(crate) fn find() -> Stored {
         let path = folders::config().map(|folder| folder.join("settings.toml"));
+        let is_new = !path.as_deref().is_some_and(Path::exists);
         let (preferences, fault) = path.as_deref().map(read).unwrap_or_default();
-        Stored { path, preferences, fault }
+        Stored { path, preferences, is_new, fault }
     }
 }
 

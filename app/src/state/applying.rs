@@ -38,6 +38,7 @@ impl State {
                 }
                 let mut actions = self.settle();
                 actions.extend(self.step(Input::Loaded, now));
+                actions.extend(self.stop_waiting(now));
                 return actions;
             }
             Event::Rebuilding => {
@@ -55,6 +56,7 @@ impl State {
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
                 self.chosen = None;
+                self.welcome.waits = false;
                 self.complain(message);
                 return self.step(Input::Unloaded, now);
             }

@@ -78,7 +78,7 @@ fn notice_ui(ui: &mut Ui, notice: &Notice, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     let color = if notice.is_error { palette.error } else { palette.text };
     let frame = Frame::new()
-        .fill(color.gamma_multiply(0.1))
+        .fill(palette.tint(color))
         .corner_radius(CornerRadius::same(theme::ROUND))
         .inner_margin(Margin::symmetric(12, 8));
     frame.show(ui, |ui| {

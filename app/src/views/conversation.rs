@@ -7,13 +7,16 @@ use eframe::egui::{
     Align, CornerRadius, Frame, Label, Layout, Margin, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
 
-use super::{READING_WIDTH, actions, markdown, meter, picture, theme};
+use super::{READING_WIDTH, actions, markdown, meter, picture, theme, welcome};
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{Answer, End, Exchange, Model, Side, State};
 
 /// The list, scrolled to its end; a greeting where it is empty.
 pub(super) fn conversation_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    if state.welcome.shown {
+        return welcome::welcome_ui(ui, state, commands);
+    }
     if state.exchanges.is_empty() {
         return greeting_ui(ui, state);
     }
@@ -24,21 +27,27 @@ pub(super) fn conversation_ui(ui: &mut Ui, state: &State, commands: &Sender<Comm
             for exchange in &state.exchanges {
                 ui.push_id(exchange.turn, |ui| exchange_ui(ui, state, exchange, commands));
             }
+            welcome::offer_ui(ui, state, commands);
         });
     });
 }
 
 fn exchange_ui(ui: &mut Ui, state: &State, exchange: &Exchange, commands: &Sender<Command>) {
+    ui.spacing_mut().item_spacing.y = theme::space::TIGHT;
     let question = ui.scope(|ui| question_ui(ui, exchange, commands)).response.rect;
     actions::question_ui(ui, question, state, exchange, commands);
     let is_coming = exchange.turn == state.turn.number && state.is_answering();
     let answer = ui.scope(|ui| answer_ui(ui, state, exchange, is_coming)).response.rect;
     actions::answer_ui(ui, answer, state, exchange, commands);
+    ui.add_space(theme::space::SMALL);
 }
 
 fn greeting_ui(ui: &mut Ui, state: &State) {
     let palette = theme::palette(ui);
     let (title, text) = match &state.model {
+        Model::Ready(_) if state.turn.stage.is_locked() => {
+            (t!("I am listening"), t!("Ask your question aloud; then tap the button, or press Enter."))
+        }
         Model::Ready(info) if info.hears => (
             t!("What would you like to know?"),
             t!("Hold Space, ask, and let go; or tap it, ask, and tap again. Or type below."),
@@ -51,7 +60,7 @@ fn greeting_ui(ui: &mut Ui, state: &State) {
     };
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.38);
-        ui.label(RichText::new(title).size(24.0).color(palette.text));
+        ui.label(RichText::new(title).size(theme::size::GREETING).color(palette.text));
         ui.label(RichText::new(text).color(palette.weak));
     });
 }
@@ -62,7 +71,7 @@ fn question_ui(ui: &mut Ui, exchange: &Exchange, commands: &Sender<Command>) {
     ui.with_layout(Layout::top_down(Align::RIGHT), |ui| {
         let bubble = Frame::new()
             .fill(palette.bubble)
-            .corner_radius(CornerRadius::same(theme::ROUND + 4))
+            .corner_radius(CornerRadius::same(theme::ROUNDER))
             .inner_margin(Margin::symmetric(14, 10));
         bubble.show(ui, |ui| {
             ui.set_max_width(ui.available_width() * 0.8);
@@ -98,7 +107,7 @@ fn answer_ui(ui: &mut Ui, state: &State, exchange: &Exchange, is_coming: bool) {
     if !answer.text.is_empty() {
         markdown::markdown_ui(ui, &answer.text);
     } else if is_coming {
-        ui.label(RichText::new("…").size(18.0).color(palette.weak));
+        ui.label(RichText::new("…").size(theme::size::HEADING).color(palette.weak));
     }
     if !answer.calls.is_empty() {
         let title = match answer.calls.len() {

@@ -109,7 +109,7 @@ fn line_ui(ui: &mut Ui, state: &State, line: &Line, commands: &Sender<Command>) 
 /// Deletes everything, when it was said twice.
 fn forget_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
-    ui.add_space(8.0);
+    ui.add_space(theme::space::MEDIUM);
     if !state.history.confirms {
         if ui.button(t!("Forget everything…")).clicked() {
             send(commands, Command::AskToForget(true));

@@ -27,6 +27,9 @@ use crate::state::State;
 /// Room for what stands before a control.
 const LABEL_WIDTH: f32 = 170.0;
 
+/// Width of a list of options.
+const COMBO_WIDTH: f32 = 230.0;
+
 /// The button of the header.
 pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let button = ui.add(Button::new(t!("Settings")).selected(state.shows_settings));
@@ -55,6 +58,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
         let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0);
         let column = ui.available_rect_before_wrap().shrink2(vec2(side, 0.0));
         ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
+            ui.spacing_mut().combo_width = COMBO_WIDTH;
             ui.horizontal(|ui| {
                 ui.heading(t!("Settings"));
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -90,7 +94,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
 /// The title of a section.
 fn section_ui(ui: &mut Ui, title: &str) {
     let palette = theme::palette(ui);
-    ui.add_space(14.0);
+    ui.add_space(theme::space::LARGE);
     ui.label(RichText::new(title).strong().color(palette.accent));
     ui.separator();
 }

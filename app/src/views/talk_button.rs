@@ -40,7 +40,7 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
     }
 
     let fill = match (enabled, state.is_holding()) {
-        (false, _) => palette.weak.gamma_multiply(0.4),
+        (false, _) => palette.hovered,
         (true, true) => palette.stage(state),
         (true, false) if response.hovered() => palette.accent.gamma_multiply(0.88),
         (true, false) => palette.accent,
@@ -59,7 +59,8 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
         ui.painter().rect_stroke(rect.expand(2.0), round, (2.0, palette.text), StrokeKind::Outside);
     }
     let font = TextStyle::Button.resolve(ui.style());
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, palette.on_accent);
+    let color = if enabled { palette.on_accent } else { palette.weak };
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, color);
     response.on_hover_text(t!(
         "Hold this button or the Space bar while you speak; or tap it, speak hands-free, and tap it again"
     ));

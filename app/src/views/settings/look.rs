@@ -6,12 +6,13 @@ use eframe::egui::{ComboBox, Slider, Ui};
 
 use super::{choice_ui, row_ui, section_ui};
 use crate::language::{self, t};
-use crate::preferences::{Look, TEXT_SIZES, Theme};
+use crate::preferences::{Contrast, Look, TEXT_SIZES, Theme};
 
 /// The section.
 pub(super) fn look_ui(ui: &mut Ui, look: &mut Look) {
     section_ui(ui, &t!("Look"));
     choice_ui(ui, &t!("Theme"), &mut look.theme, [Theme::System, Theme::Light, Theme::Dark], name);
+    choice_ui(ui, &t!("Contrast"), &mut look.contrast, [Contrast::Normal, Contrast::High], contrast);
     language_ui(ui, &mut look.language);
     row_ui(ui, &t!("Text size"), |ui| {
         let mut percent = (look.text_size * 100.0).round();
@@ -46,5 +47,12 @@ fn name(theme: Theme) -> Cow<'static, str> {
         Theme::System => t!("As the desktop"),
         Theme::Light => t!("Light"),
         Theme::Dark => t!("Dark"),
+    }
+}
+
+fn contrast(contrast: Contrast) -> Cow<'static, str> {
+    match contrast {
+        Contrast::Normal => t!("Normal"),
+        Contrast::High => t!("High"),
     }
 }

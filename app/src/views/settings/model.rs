@@ -37,12 +37,9 @@ pub(super) fn model_ui(ui: &mut Ui, state: &State, placing: &mut Placing, comman
     let devices = [DeviceOption::Auto, DeviceOption::Gpu, DeviceOption::Cpu];
     choice_ui(ui, &t!("Runs on"), &mut placing.device, devices, device);
     gpu_ui(ui, state, placing);
-    ui.scope(|ui| {
-        ui.spacing_mut().combo_width = 230.0;
-        let all = [FormatOption::F32, FormatOption::Bf16, FormatOption::Q8_0, FormatOption::Q4];
-        let formats = [None].into_iter().chain(all.map(Some));
-        choice_ui(ui, &t!("Weights"), &mut placing.format, formats, format);
-    });
+    let all = [FormatOption::F32, FormatOption::Bf16, FormatOption::Q8_0, FormatOption::Q4];
+    let formats = [None].into_iter().chain(all.map(Some));
+    choice_ui(ui, &t!("Weights"), &mut placing.format, formats, format);
     context_ui(ui, state, placing);
     reload_ui(ui, state, commands);
 }
