@@ -7,7 +7,7 @@ use crate::preferences::Preferences;
 use image::RgbaImage;
 
 use crate::clips::Side;
-use crate::state::Attachment;
+use crate::state::{Attachment, SoundWish};
 
 /// One wish of the person.
 #[derive(Clone, Debug)]
@@ -98,4 +98,6 @@ pub(crate) enum Command {
     Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
     /// Show no picture any more.
     ClosePicture,
+    /// Something about the sound devices.
+    Sound(SoundWish),
 }

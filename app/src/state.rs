@@ -8,6 +8,7 @@ mod entry;
 mod history;
 mod preferring;
 mod showing;
+mod sound;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
 pub(crate) use showing::Opened;
+pub(crate) use sound::{Device, SoundWish, Sounding, Trial};
 
 /// Whether there is a model.
 #[derive(Clone, Debug)]
@@ -96,6 +98,8 @@ pub(crate) struct State {
     replayed: Option<(u64, Side)>,
     /// The picture that is shown large.
     pub(crate) opened: Option<Opened>,
+    /// The sound devices.
+    pub(crate) sounding: Sounding,
 }
 
 impl State {
@@ -124,6 +128,7 @@ impl State {
             clips: Clips::default(),
             replayed: None,
             opened: None,
+            sounding: Sounding::default(),
         }
     }
 
@@ -200,7 +205,7 @@ impl State {
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
-            Command::ShowSettings(shows) => self.shows_settings = shows,
+            Command::ShowSettings(shows) => return self.show_settings(shows),
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
@@ -226,6 +231,7 @@ impl State {
             Command::OpenPicture(attachment) => return self.open(attachment),
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
+            Command::Sound(wish) => return self.wish_sound(wish),
         }
         vec![]
     }

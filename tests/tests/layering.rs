@@ -209,6 +209,11 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",
     ),
+    (
+        "audio",
+        &["cli", "export", "keeper", "record", "state", "store", "turn", "views", "window", "worker"],
+        "the devices' thread does what it is told, and decides nothing",
+    ),
 ];
 
 /// Most lines of a file of code.

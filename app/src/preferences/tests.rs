@@ -23,6 +23,7 @@ fn chosen() -> Preferences {
         },
         look: Look { theme: Theme::Dark, text_size: 1.25 },
         keeping: Keeping { conversations: false, days: Some(30) },
+        sound: Sound { microphone: Some("pulseaudio:a.b".into()), speaker: None, volume: 70 },
     }
 }
 

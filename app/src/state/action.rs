@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use engine::Settings;
 
 use super::{Exchange, Keep, Side};
+use crate::audio::Order;
 use crate::cli::prompt::{self, Part};
 use crate::preferences::{Look, Placing};
 
@@ -86,4 +87,6 @@ pub(crate) enum Action {
     },
     /// Read this picture to be shown large.
     Enlarge(PathBuf),
+    /// Tell the sound devices this.
+    Order(Order),
 }

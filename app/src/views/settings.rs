@@ -4,6 +4,7 @@ mod answers;
 mod keeping;
 mod look;
 mod model;
+mod sound;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
@@ -64,6 +65,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             }
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
+            sound::sound_ui(ui, state, &mut preferences.sound, commands);
             look::look_ui(ui, &mut preferences.look);
             keeping::keeping_ui(ui, &mut preferences.keeping);
         });
