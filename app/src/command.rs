@@ -9,7 +9,7 @@ use image::RgbaImage;
 use tracing::Level;
 
 use crate::clips::Side;
-use crate::state::Attachment;
+use crate::state::{Attachment, SoundWish};
 
 /// One wish of the person.
 #[derive(Clone, Debug)]
@@ -112,4 +112,6 @@ pub(crate) enum Command {
     CopyLog(Level),
     /// Listen, as soon as there is a model: the button of the first start.
     StartTalking,
+    /// Something about the sound devices.
+    Sound(SoundWish),
 }

@@ -6,6 +6,7 @@ mod file;
 mod keys;
 mod language;
 mod memory;
+mod sound;
 mod welcome;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ pub(crate) use file::{Stored, write};
 pub(crate) use keys::{Chord, Conflict, Deed, Keys};
 pub(crate) use language::SpokenLanguage;
 pub(crate) use memory::{MINUTES, Memory};
+pub(crate) use sound::{Sound, VOLUMES};
 pub(crate) use welcome::Welcome;
 
 /// All of it. What a file leaves out is as at the first start.
@@ -43,6 +45,8 @@ pub(crate) struct Preferences {
     pub(crate) keys: Keys,
     /// The first start.
     pub(crate) welcome: Welcome,
+    /// Sound devices and volume.
+    pub(crate) sound: Sound,
 }
 
 /// How answers are made.
@@ -216,6 +220,7 @@ impl Preferences {
         self.keeping.days = self.keeping.days.map(|days| days.max(1));
         self.keeping.recording_days = self.keeping.recording_days.map(|days| days.max(1));
         self.memory = self.memory.sensible();
+        self.sound.sensible();
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self
     }

@@ -9,6 +9,7 @@ mod entry;
 mod history;
 mod preferring;
 mod showing;
+mod sound;
 mod welcoming;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
 pub(crate) use showing::Opened;
+pub(crate) use sound::{Device, SoundWish, Sounding, Trial};
 pub(crate) use welcoming::Welcome;
 
 /// Whether there is a model.
@@ -123,6 +125,8 @@ pub(crate) struct State {
     pub(crate) logbook: Logbook,
     /// The first start.
     pub(crate) welcome: Welcome,
+    /// The sound devices.
+    pub(crate) sounding: Sounding,
 }
 
 impl State {
@@ -156,6 +160,7 @@ impl State {
             no_talk_key: None,
             logbook: Logbook::of_program(),
             welcome: Welcome::default(),
+            sounding: Sounding::default(),
         }
     }
 
@@ -232,12 +237,7 @@ impl State {
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
-            Command::ShowSettings(shows) => {
-                self.shows_settings = shows;
-                if shows && self.gpus.is_empty() {
-                    return vec![Action::FindGpus];
-                }
-            }
+            Command::ShowSettings(shows) => return self.show_settings(shows),
             Command::Gpus(gpus) => self.gpus = gpus,
             Command::DeleteSounds => return self.delete_sounds(),
             Command::Prefer(preferences) => return self.prefer(*preferences),
@@ -272,6 +272,7 @@ impl State {
             Command::Diagnosed(around) => return self.diagnosed(&around),
             Command::CopyLog(level) => return self.copy_log(level),
             Command::StartTalking => return self.start_talking(now),
+            Command::Sound(wish) => return self.wish_sound(wish),
         }
         vec![]
     }

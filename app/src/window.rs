@@ -143,7 +143,13 @@ impl Window {
         let settings = preferences.settings(options);
         let recorder = options.record_dir.as_deref().map(Recorder::new).transpose()?;
         let mut state = State::new(settings.clone(), level.clone());
-        let ends = audio::start(reports.clone(), live.clone(), level, state.clips.clone())?;
+        let ends = audio::start(
+            reports.clone(),
+            live.clone(),
+            level,
+            state.clips.clone(),
+            preferences.sound.clone(),
+        )?;
         let jobs = worker::start(worker::Start {
             events: reports.clone(),
             live: live.clone(),
@@ -304,6 +310,7 @@ impl Window {
                 });
             }
             Action::Copy(text) => context.copy_text(text),
+            Action::Order(order) => self.order(order),
         }
     }
 
@@ -396,7 +403,8 @@ impl eframe::App for Shown<'_> {
             }
         }
         window.drain(context);
-        if window.state.is_holding() || window.state.is_answering() {
+        let is_tested = window.state.sounding.trial.is_some();
+        if window.state.is_holding() || window.state.is_answering() || is_tested {
             context.request_repaint_after(METER_FRAME);
         }
     }

@@ -244,6 +244,11 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         ],
         "texts depend on nothing",
     ),
+    (
+        "audio",
+        &["cli", "export", "keeper", "record", "state", "store", "turn", "views", "window", "worker"],
+        "the devices' thread does what it is told, and decides nothing",
+    ),
 ];
 
 /// Most lines of a file of code.

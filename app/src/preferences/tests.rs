@@ -35,6 +35,7 @@ fn chosen() -> Preferences {
         },
         keeping: Keeping { conversations: false, days: Some(30), recordings: true, recording_days: None },
         keys,
+        sound: Sound { microphone: Some("pulseaudio:a.b".into()), speaker: None, volume: 70 },
         memory: Memory { free_after_minutes: Some(20) },
     }
 }

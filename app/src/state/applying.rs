@@ -112,6 +112,7 @@ impl State {
             Event::NotKept(message) => self.complain(message),
             Event::Listed(lines) => self.history.lines = lines,
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
+            Event::Sound(report) => self.sound_told(report),
         }
         vec![]
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use engine::Settings;
 
 use super::{Action, Keep, State};
+use crate::audio::Order;
 use crate::preferences::{self, Deed, Preferences};
 
 impl State {
@@ -34,6 +35,9 @@ impl State {
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));
+        }
+        if old.sound != self.preferences.sound {
+            actions.push(Action::Order(Order::Use(self.preferences.sound.clone())));
         }
         actions
     }

@@ -10,6 +10,7 @@ mod model;
 mod recordings;
 
 use std::borrow::Cow;
+mod sound;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
@@ -75,6 +76,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
             memory::memory_ui(ui, &mut preferences.memory);
+            sound::sound_ui(ui, state, &mut preferences.sound, commands);
             look::look_ui(ui, &mut preferences.look);
             keeping::keeping_ui(ui, &mut preferences.keeping);
             recordings::recordings_ui(ui, &mut preferences.keeping, commands);
