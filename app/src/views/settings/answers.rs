@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 use eframe::egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 
-use super::{note_ui, row_ui, section_ui};
+use super::{note_ui, row_ui};
 use crate::command::Command;
 use crate::language::t;
 use crate::preferences::{Answering, Choosing, SHARES, SpokenLanguage, TEMPERATURES, presets};
@@ -12,7 +12,6 @@ use crate::views::{header, send};
 
 /// The section.
 pub(super) fn answers_ui(ui: &mut Ui, state: &State, answer: &mut Answering, commands: &Sender<Command>) {
-    section_ui(ui, &t!("Answers"));
     ui.checkbox(&mut answer.speak, t!("Speak the answers"));
     if let Some(info) = state.info().filter(|info| !info.voices.is_empty()) {
         row_ui(ui, &t!("Voice"), |ui| {
@@ -37,7 +36,6 @@ fn language_ui(ui: &mut Ui, answer: &mut Answering) {
     row_ui(ui, &t!("Language of answers"), |ui| {
         let as_asked = t!("That of the question");
         let shown = answer.language.map_or(as_asked.as_ref(), |language| language.name());
-        ui.spacing_mut().combo_width = 180.0;
         let combo = ComboBox::from_id_salt("spoken language").selected_text(shown).show_ui(ui, |ui| {
             ui.selectable_value(&mut answer.language, None, as_asked.as_ref());
             for language in SpokenLanguage::ALL {

@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 use eframe::egui::{Button, ComboBox, Rangef, Response, Slider, Ui};
 
-use super::{note_ui, row_ui, section_ui};
+use super::{note_ui, row_ui};
 use crate::command::Command;
 use crate::language::t;
 use crate::preferences::{Sound, VOLUMES};
@@ -16,7 +16,6 @@ const BUTTON_WIDTH: f32 = 220.0;
 
 /// The section.
 pub(super) fn sound_ui(ui: &mut Ui, state: &State, sound: &mut Sound, commands: &Sender<Command>) {
-    section_ui(ui, &t!("Sound"));
     let devices = &state.sounding.devices;
     let trial = state.sounding.trial;
     row_ui(ui, &t!("Microphone"), |ui| {
