@@ -12,6 +12,7 @@ use engine::{Audio, Resampler};
 use rtrb::{Consumer, RingBuffer};
 
 use super::device::{self, Direction, OPEN_TIMEOUT, PATIENCE};
+use crate::language::t;
 
 /// Length of a block that is asked of the device.
 const BLOCK_MS: u32 = 20;
@@ -47,7 +48,13 @@ impl Capture {
             SampleFormat::I32 => Capture::open_as::<i32>(device, config),
             SampleFormat::U8 => Capture::open_as::<u8>(device, config),
             other => {
-                bail!("The microphone gives samples as {other}, which cannot be used. Choose another one.")
+                bail!(
+                    "{}",
+                    t!(
+                        "The microphone gives samples as %{form}, which cannot be used. Choose another one.",
+                        form = other
+                    )
+                )
             }
         }
     }
@@ -80,7 +87,7 @@ impl Capture {
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::In))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("The microphone was not opened."))?;
+        let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The microphone was not opened.")))?;
         Ok(Capture {
             _stream: stream,
             ring,
@@ -108,7 +115,7 @@ impl Capture {
             self.last_sound = Instant::now();
             self.has_given = true;
         } else if self.last_sound.elapsed() > PATIENCE {
-            bail!("The microphone gives no sound. Check that it is plugged in and try again.");
+            bail!("{}", t!("The microphone gives no sound. Check that it is plugged in and try again."));
         }
         Ok(any)
     }

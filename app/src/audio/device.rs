@@ -8,6 +8,8 @@ use cpal::{
     BufferSize, ErrorKind, SampleFormat, StreamConfig, SupportedStreamConfig, SupportedStreamConfigRange,
 };
 
+use crate::language::t;
+
 /// Longest wait for a sound server to open a stream.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -29,8 +31,8 @@ pub(super) enum Direction {
 /// There is none.
 pub(super) fn absent(direction: Direction) -> anyhow::Error {
     match direction {
-        Direction::In => anyhow!("There is no microphone. Plug one in, or type your question."),
-        Direction::Out => anyhow!("There is no speaker, so the answer can only be read."),
+        Direction::In => anyhow!("{}", t!("There is no microphone. Plug one in, or type your question.")),
+        Direction::Out => anyhow!("{}", t!("There is no speaker, so the answer can only be read.")),
     }
 }
 
@@ -98,23 +100,27 @@ pub(super) fn harmless(kind: ErrorKind) -> bool {
 
 /// A sentence for a person.
 pub(super) fn explain(error: &cpal::Error, direction: Direction) -> anyhow::Error {
-    let thing = match direction {
-        Direction::In => "The microphone",
-        Direction::Out => "The speaker",
+    let device = match direction {
+        Direction::In => t!("The microphone"),
+        Direction::Out => t!("The speaker"),
     };
-    match error.kind() {
+    let sentence = match error.kind() {
         ErrorKind::DeviceBusy => {
-            anyhow!("{thing} is in use by another program. Close that program and try again.")
+            t!("%{device} is in use by another program. Close that program and try again.", device = device)
         }
-        ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated => {
-            anyhow!("{thing} was unplugged or the sound system stopped. Plug it in and try again.")
+        ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated => t!(
+            "%{device} was unplugged or the sound system stopped. Plug it in and try again.",
+            device = device
+        ),
+        ErrorKind::HostUnavailable => {
+            t!("%{device} cannot be reached: the sound system is not running.", device = device)
         }
-        ErrorKind::HostUnavailable => anyhow!("{thing} cannot be reached: the sound system is not running."),
         ErrorKind::PermissionDenied => {
-            anyhow!("{thing} may not be used: allow it in the system's privacy settings.")
+            t!("%{device} may not be used: allow it in the system's privacy settings.", device = device)
         }
-        _ => anyhow!("{thing} does not work: {error}."),
-    }
+        _ => t!("%{device} does not work: %{error}.", device = device, error = error),
+    };
+    anyhow!("{sentence}")
 }
 
 #[cfg(test)]

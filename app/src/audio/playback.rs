@@ -15,6 +15,7 @@ use super::capture::report_to;
 use super::device::{self, Direction, OPEN_TIMEOUT, PATIENCE};
 use super::unheard::Unheard;
 use super::volume::{Glide, Volume};
+use crate::language::t;
 use crate::live::Live;
 
 /// Length of a block that is asked of the device: long enough for a busy machine, short enough to stop quickly.
@@ -84,7 +85,13 @@ impl Playback {
             SampleFormat::I32 => Playback::open_as::<i32>(device, config, turn, live, rate_hz, volume),
             SampleFormat::U8 => Playback::open_as::<u8>(device, config, turn, live, rate_hz, volume),
             other => {
-                bail!("The speaker takes samples as {other}, which cannot be given. Choose another one.")
+                bail!(
+                    "{}",
+                    t!(
+                        "The speaker takes samples as %{form}, which cannot be given. Choose another one.",
+                        form = other
+                    )
+                )
             }
         }
     }
@@ -119,7 +126,7 @@ impl Playback {
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::Out))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("The speaker was not opened."))?;
+        let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The speaker was not opened.")))?;
         Ok(Playback {
             _stream: stream,
             ring,
@@ -188,7 +195,10 @@ impl Playback {
         }
         self.forget_heard(queued);
         if self.taken_at.elapsed() > PATIENCE {
-            bail!("The speaker takes no sound. Check that it is plugged in, or choose another one.");
+            bail!(
+                "{}",
+                t!("The speaker takes no sound. Check that it is plugged in, or choose another one.")
+            );
         }
         Ok(moved)
     }

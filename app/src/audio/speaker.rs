@@ -102,7 +102,7 @@ impl Desk {
             Some(clip) => self.open_speaker(turn, clip.rate_hz).map(|(playback, _)| {
                 Speaker::new(turn, clip.rate_hz, playback, Some(Replay::new(clip.samples)))
             }),
-            None => Err(anyhow!("This sound is not kept any more: newer ones took its place.")),
+            None => Err(anyhow!("{}", t!("This sound is not kept any more: newer ones took its place."))),
         };
         match opened {
             Ok(speaker) => self.speaker = Some(speaker),

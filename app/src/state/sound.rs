@@ -42,7 +42,11 @@ impl State {
     /// The settings are shown, or not any more: no test goes on unseen.
     pub(super) fn show_settings(&mut self, shows: bool) -> Vec<Action> {
         self.shows_settings = shows;
-        vec![Action::Order(if shows { Order::List } else { Order::EndTrial })]
+        let mut actions = vec![Action::Order(if shows { Order::List } else { Order::EndTrial })];
+        if shows && self.gpus.is_empty() {
+            actions.push(Action::FindGpus);
+        }
+        actions
     }
 
     pub(super) fn sound_told(&mut self, report: Report) {

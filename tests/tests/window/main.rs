@@ -6,12 +6,14 @@
 mod barge_in;
 mod desktop;
 mod devices;
+mod drop;
+mod everyday;
 mod hands_free;
 mod sound;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::thread::sleep;
 use std::time::Duration;
@@ -41,6 +43,12 @@ fn binary() -> &'static Path {
         assert!(cargo.status().unwrap().success(), "colloquy cannot be built");
         folder.join("colloquy")
     })
+}
+
+/// `colloquy ARGUMENTS` beside the window.
+fn colloquy(desktop: &Desktop, arguments: &[&str]) -> Output {
+    let mut command = desktop.command(binary());
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
 fn root() -> PathBuf {

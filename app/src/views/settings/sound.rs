@@ -81,6 +81,7 @@ mod tests {
     use super::*;
     use crate::audio::{Devices, Report};
     use crate::event::Event;
+    use crate::preferences::Look;
     use crate::views::tests::{ms, ready};
 
     fn device(id: &str, name: &str) -> Device {
@@ -105,7 +106,9 @@ mod tests {
             sound_ui(ui, state, &mut sound, &sender);
             state.preferences.sound = sound;
         };
-        let mut harness = Harness::builder().with_context_setup(theme::install).build_ui_state(draw, state);
+        let dressed =
+            Harness::builder().with_context_setup(|context| theme::dress(context, &Look::default()));
+        let mut harness = dressed.build_ui_state(draw, state);
         harness.run_steps(2);
         (harness, commands)
     }
