@@ -15,6 +15,7 @@ mod replay;
 mod search;
 mod speaker;
 mod trial;
+mod unheard;
 mod volume;
 
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! An open speaker: `push` resamples speech into a ring; the callback takes it out and pads with silence.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::capture::report_to;
 use super::device::{self, Direction, OPEN_TIMEOUT, PATIENCE};
+use super::unheard::Unheard;
 use super::volume::{Glide, Volume};
 use crate::language::t;
 use crate::live::Live;
@@ -48,12 +48,7 @@ pub(super) struct Playback {
     _stream: cpal::Stream,
     ring: Producer<f32>,
     resampler: Resampler,
-    /// Speech that was not heard yet, as it was pushed.
-    unheard: VecDeque<f32>,
-    /// Samples pushed that are not in `unheard` any more.
-    heard: u64,
-    /// Rates of what is pushed and of the device.
-    rates_hz: (u32, u32),
+    unheard: Unheard,
     /// Samples that ever went into the ring, and those that the callback took.
     given: u64,
     taken: u64,
@@ -136,9 +131,7 @@ impl Playback {
             _stream: stream,
             ring,
             resampler: Resampler::new(rate_hz, config.sample_rate)?,
-            unheard: VecDeque::new(),
-            heard: 0,
-            rates_hz: (rate_hz, config.sample_rate),
+            unheard: Unheard::new(rate_hz, config.sample_rate, BUFFER_MS),
             given: 0,
             taken: 0,
             taken_at: Instant::now(),
@@ -156,7 +149,7 @@ impl Playback {
     /// # Errors
     /// The samples cannot be resampled.
     pub(super) fn push(&mut self, samples: &[f32]) -> Result<()> {
-        self.unheard.extend(samples);
+        self.unheard.push(samples);
         Ok(self.resampler.push(samples, &mut self.waiting)?)
     }
 
@@ -217,18 +210,12 @@ impl Playback {
             self.taken_at = Instant::now();
         }
         self.taken = taken;
-        let (rate_hz, device_hz) = (u64::from(self.rates_hz.0), u64::from(self.rates_hz.1));
-        // What the callback took last is still on its way.
-        let on_its_way = rate_hz * u64::from(BUFFER_MS) / 1000;
-        let heard = (taken * rate_hz / device_hz).saturating_sub(on_its_way);
-        let more = heard.saturating_sub(self.heard).min(self.unheard.len() as u64);
-        self.unheard.drain(..more as usize);
-        self.heard += more;
+        self.unheard.taken(taken);
     }
 
     /// Speech that was not heard yet, for another speaker to go on with.
     pub(super) fn into_unheard(self) -> Vec<f32> {
-        self.unheard.into()
+        self.unheard.into_speech()
     }
 
     /// Whether the device ever took sound.
