@@ -106,4 +106,10 @@ pub(crate) enum Command {
     Diagnosed(Box<Surroundings>),
     /// Copy the log, down to this level.
     CopyLog(Level),
+    /// Hide the window in the tray.
+    Hide,
+    /// End the program.
+    Quit,
+    /// Whether the desktop has a tray with the program's icon.
+    TrayIs(bool),
 }

@@ -7,6 +7,7 @@ mod attachment;
 mod diagnosing;
 mod entry;
 mod history;
+mod living;
 mod preferring;
 mod showing;
 
@@ -28,6 +29,7 @@ pub(crate) use action::Action;
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
+pub(crate) use living::Living;
 pub(crate) use showing::Opened;
 
 /// Whether there is a model.
@@ -102,6 +104,8 @@ pub(crate) struct State {
     pub(crate) no_talk_key: Option<String>,
     /// The last lines of the log; all of the program writes it.
     pub(crate) logbook: Logbook,
+    /// Where the window is.
+    pub(crate) living: Living,
 }
 
 impl State {
@@ -132,6 +136,7 @@ impl State {
             opened: None,
             no_talk_key: None,
             logbook: Logbook::of_program(),
+            living: Living::default(),
         }
     }
 
@@ -213,7 +218,7 @@ impl State {
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
-            Command::Show => return vec![Action::Show],
+            Command::Show => return self.show(),
             Command::NoTalkKey(message) => {
                 self.no_talk_key = Some(message.clone());
                 self.complain(message);
@@ -240,6 +245,9 @@ impl State {
             Command::Diagnose => return vec![Action::Diagnose],
             Command::Diagnosed(around) => return self.diagnosed(&around),
             Command::CopyLog(level) => return self.copy_log(level),
+            Command::Hide => return self.hide(),
+            Command::Quit => return self.quit(now),
+            Command::TrayIs(there) => return self.tray_is(there),
         }
         vec![]
     }

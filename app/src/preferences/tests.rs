@@ -27,6 +27,7 @@ fn chosen() -> Preferences {
         look: Look { theme: Theme::Dark, text_size: 1.25 },
         keeping: Keeping { conversations: false, days: Some(30) },
         keys,
+        desktop: Desktop { tray: false, close_to_tray: true, start_hidden: true, notify: false },
     }
 }
 

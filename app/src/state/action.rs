@@ -92,4 +92,14 @@ pub(crate) enum Action {
     Diagnose,
     /// Put this text on the clipboard.
     Copy(String),
+    /// Hide the window.
+    Hide,
+    /// Make the window small.
+    Minimize,
+    /// End the program.
+    Quit,
+    /// Put an icon into the tray, or take it away.
+    Tray(bool),
+    /// Tell that an answer with these first words has ended.
+    Notify(String),
 }

@@ -78,7 +78,11 @@ impl State {
                 }
                 return self.step(Input::SpeechStarted(turn), now);
             }
-            Event::SpeechEnded { turn } => return self.step(Input::SpeechEnded(turn), now),
+            Event::SpeechEnded { turn } => {
+                let mut actions = self.step(Input::SpeechEnded(turn), now);
+                actions.extend(self.finished(turn));
+                return actions;
+            }
             Event::SpeakerFailed { turn, message } => {
                 if turn == self.turn.number {
                     self.complain(message);
@@ -127,6 +131,7 @@ impl State {
         let spoken = self.settings.speech && summary.samples > 0;
         let mut actions = self.step(Input::Written { number: turn, spoken }, now);
         actions.extend(self.keep_turn(turn));
+        actions.extend(self.finished(turn).filter(|_| !spoken));
         actions
     }
 

@@ -1,6 +1,7 @@
 //! The settings' page. Each change is sent as a whole; what it does at once and what waits for a reload is said beside it.
 
 mod answers;
+mod desktop;
 mod keeping;
 mod keys;
 mod log;
@@ -69,6 +70,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             look::look_ui(ui, &mut preferences.look);
             keeping::keeping_ui(ui, &mut preferences.keeping);
             keys::keys_ui(ui, state, &mut preferences.keys);
+            desktop::desktop_ui(ui, state, &mut preferences.desktop);
             log::log_ui(ui, state, commands);
         });
     });
