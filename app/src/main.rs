@@ -13,6 +13,8 @@ mod language;
 mod live;
 mod logbook;
 mod notices;
+#[cfg(target_os = "linux")]
+mod portal;
 mod preferences;
 mod progress;
 mod record;

@@ -227,6 +227,23 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "the tray shows what it is told and sends commands",
     ),
     (
+        "portal",
+        &[
+            "audio",
+            "cli",
+            "event",
+            "preferences",
+            "record",
+            "state",
+            "store",
+            "turn",
+            "views",
+            "window",
+            "worker",
+        ],
+        "the portal's key becomes commands",
+    ),
+    (
         "notices",
         &[
             "audio",

@@ -89,7 +89,7 @@ impl Window {
     }
 
     /// Hands commands over from other threads.
-    fn deliverer(&self) -> impl Fn(Command) + Clone + Send + 'static {
+    pub(super) fn deliverer(&self) -> impl Fn(Command) + Clone + Send + Sync + use<> + 'static {
         let (commands, awake) = (self.commands_out.clone(), self.awake.clone());
         move |command| {
             // A window that is closing takes no commands.

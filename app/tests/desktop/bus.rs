@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use ashpd::zbus;
 use ashpd::zbus::message::Header;
 use ashpd::zbus::object_server::Interface;
-use ashpd::zbus::zvariant::{OwnedValue, Structure, Value};
+use ashpd::zbus::zvariant::{OwnedObjectPath, OwnedValue, Structure, Value};
 use ashpd::zbus::{Connection, Proxy, block_on, connection, interface};
 
 use crate::desktop::{Process, wait_for};
@@ -44,6 +44,17 @@ impl Bus {
         let watcher = Watcher(items.clone());
         let connection = self.serve("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher", watcher);
         Tray { connection, items }
+    }
+
+    /// A portal that gives every key that it is asked for.
+    pub fn portal(&self) -> Portal {
+        let bound = Bound::default();
+        let connection = self.serve(
+            "org.freedesktop.portal.Desktop",
+            "/org/freedesktop/portal/desktop",
+            Shortcuts(bound.clone()),
+        );
+        Portal { connection, bound }
     }
 
     /// What shows notices.
@@ -187,5 +198,90 @@ impl Notices {
         let (path, interface) = ("/org/freedesktop/Notifications", "org.freedesktop.Notifications");
         let body = (self.shown().len() as u32, "default");
         block_on(self.connection.emit_signal(None::<&str>, path, interface, "ActionInvoked", &body)).unwrap();
+    }
+}
+
+/// The session, and the keys that were asked for in it.
+type Bound = Arc<Mutex<Option<(OwnedObjectPath, Vec<String>)>>>;
+
+struct Shortcuts(Bound);
+
+/// Answers a request, as portals do: by a signal from a path that the asking program has chosen.
+async fn respond(
+    header: &Header<'_>,
+    connection: &Connection,
+    options: &HashMap<String, OwnedValue>,
+    results: HashMap<&str, Value<'_>>,
+) -> OwnedObjectPath {
+    let path = chosen(header, "request", &options["handle_token"]);
+    let interface = "org.freedesktop.portal.Request";
+    connection.emit_signal(None::<&str>, &path, interface, "Response", &(0_u32, results)).await.unwrap();
+    path
+}
+
+fn chosen(header: &Header<'_>, kind: &str, token: &OwnedValue) -> OwnedObjectPath {
+    let sender = header.sender().unwrap().trim_start_matches(':').replace('.', "_");
+    let token: &str = token.downcast_ref().unwrap();
+    let path = format!("/org/freedesktop/portal/desktop/{kind}/{sender}/{token}");
+    OwnedObjectPath::try_from(path).unwrap()
+}
+
+#[interface(name = "org.freedesktop.portal.GlobalShortcuts", crate = "ashpd::zbus")]
+impl Shortcuts {
+    async fn create_session(
+        &self,
+        options: HashMap<String, OwnedValue>,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> OwnedObjectPath {
+        let session = chosen(&header, "session", &options["session_handle_token"]);
+        *self.0.lock().unwrap() = Some((session.clone(), vec![]));
+        let results = HashMap::from([("session_handle", Value::from(session.to_string()))]);
+        respond(&header, connection, &options, results).await
+    }
+
+    async fn bind_shortcuts(
+        &self,
+        _session: OwnedObjectPath,
+        shortcuts: Vec<(String, HashMap<String, OwnedValue>)>,
+        _parent: &str,
+        options: HashMap<String, OwnedValue>,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> OwnedObjectPath {
+        for (name, properties) in shortcuts {
+            let key: &str = properties["preferred_trigger"].downcast_ref().unwrap();
+            self.0.lock().unwrap().as_mut().unwrap().1.push(format!("{name} {key}"));
+        }
+        let given =
+            HashMap::from([("description", Value::from("Talk")), ("trigger_description", Value::from("F9"))]);
+        let results = HashMap::from([("shortcuts", Value::from(vec![("talk", given)]))]);
+        respond(&header, connection, &options, results).await
+    }
+
+    #[zbus(property, name = "version")]
+    fn version(&self) -> u32 {
+        1
+    }
+}
+
+/// The desktop's side of the portal.
+pub struct Portal {
+    connection: Connection,
+    bound: Bound,
+}
+
+impl Portal {
+    /// Names of shortcuts with the keys that were wished for.
+    pub fn bound(&self) -> Vec<String> {
+        self.bound.lock().unwrap().as_ref().map(|(_, keys)| keys.clone()).unwrap_or_default()
+    }
+
+    /// Presses the key, or lets it go.
+    pub fn signal(&self, member: &str) {
+        let session = self.bound.lock().unwrap().as_ref().unwrap().0.clone();
+        let (path, interface) = ("/org/freedesktop/portal/desktop", "org.freedesktop.portal.GlobalShortcuts");
+        let body = (session, "talk", 1_u64, HashMap::<&str, Value<'_>>::new());
+        block_on(self.connection.emit_signal(None::<&str>, path, interface, member, &body)).unwrap();
     }
 }

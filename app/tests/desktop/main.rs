@@ -40,10 +40,16 @@ fn settle(desktop: &Desktop, settings: &str) {
 
 /// Starts the window; it is returned when there is a model.
 fn start(desktop: &Desktop, bus: &Bus, arguments: &[&str], log: &Path) -> Process {
+    start_in(desktop, bus, false, arguments, log)
+}
+
+/// As `start`; a guarded one is kept from the desktop, so that it has to ask.
+fn start_in(desktop: &Desktop, bus: &Bus, is_guarded: bool, arguments: &[&str], log: &Path) -> Process {
     let pocket = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/pocket");
     let mut command = desktop.command(env!("CARGO_BIN_EXE_colloquy"));
     command.args(["--greedy", "--model"]).arg(pocket).args(arguments);
     command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address).env("LANG", "C");
+    command.env_remove("SNAP").env("FLATPAK_ID", if is_guarded { "org.example.Colloquy" } else { "" });
     let process = Process::of(command.stderr(File::create(log).unwrap()));
     wait_for_log(log, "stage=Idle", 0, 120);
     process
@@ -163,4 +169,60 @@ fn without_a_tray_a_hidden_start_is_a_small_window_and_closing_quits() {
     wait_for("the window", 10, || is_visible(&desktop));
     close(&desktop);
     assert!(window.wait(), "it did not end well");
+}
+
+#[test]
+fn a_program_that_may_take_no_key_asks_the_portal_for_one() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("portal", true);
+    let bus = Bus::start(&desktop.path("bus"));
+    settle(&desktop, "[keys]\ntalk_anywhere = \"Ctrl+Alt+T\"\n");
+    let portal = bus.portal();
+    let log = kept("portal.log");
+    let mut window = start_in(&desktop, &bus, true, &[], &log);
+    wait_for_log(&log, "the desktop watches for the talk key", 0, 20);
+    assert_eq!(portal.bound(), ["talk CTRL+ALT+t"]);
+    // Held, and let go.
+    portal.signal("Activated");
+    wait_for_log(&log, "turn=1 stage=Listening", 0, 20);
+    sleep(Duration::from_millis(500));
+    portal.signal("Deactivated");
+    wait_for_log(&log, "turn=1 stage=Thinking", 0, 20);
+    wait_for_log(&log, "turn=1 stage=Idle", 0, 60);
+    // Tapped: both signals come at once, in their order.
+    portal.signal("Activated");
+    portal.signal("Deactivated");
+    wait_for_log(&log, "turn=2 stage=Listening { since:", 0, 20);
+    wait_for_log(&log, "locked: true", 0, 20);
+    assert!(window.is_alive());
+}
+
+#[test]
+fn without_a_portal_it_says_how_to_bind_a_key() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("no-portal", false);
+    let bus = Bus::start(&desktop.path("bus"));
+    let log = kept("no-portal.log");
+    let mut window = start_in(&desktop, &bus, true, &["--talk-key", "F9"], &log);
+    let told = wait_for_log(&log, "The desktop gives no key", 0, 20);
+    assert!(told.contains("colloquy remote toggle"), "{told}");
+    assert!(window.is_alive());
+}
+
+#[test]
+fn keys_that_were_chosen_do_what_they_are_for() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("keys", true);
+    let bus = Bus::start(&desktop.path("bus"));
+    settle(&desktop, "[keys]\ntalk = \"F5\"\n");
+    let log = kept("keys.log");
+    let _window = start(&desktop, &bus, &[], &log);
+    xdotool(&desktop, &["windowactivate", "--sync"]);
+    desktop.run("xdotool", ["keydown", "F5"]);
+    wait_for_log(&log, "turn=1 stage=Listening", 0, 20);
+    desktop.run("xdotool", ["keyup", "F5", "key", "Escape"]);
+    wait_for_log(&log, "turn=1 stage=Idle", 0, 20);
+    desktop.run("xdotool", ["key", "ctrl+comma"]);
+    sleep(Duration::from_millis(500));
+    desktop.screenshot(&kept("settings.png"));
 }
