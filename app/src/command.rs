@@ -114,4 +114,10 @@ pub(crate) enum Command {
     StartTalking,
     /// Something about the sound devices.
     Sound(SoundWish),
+    /// Hide the window in the tray.
+    Hide,
+    /// End the program.
+    Quit,
+    /// Whether the desktop has a tray with the program's icon.
+    TrayIs(bool),
 }

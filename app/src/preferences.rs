@@ -2,6 +2,7 @@
 //!
 //! Options of the command line win over it and are not stored.
 
+mod desktop;
 mod file;
 mod keys;
 mod language;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::WindowOptions;
 pub(crate) use crate::cli::{DeviceOption, FormatOption};
 use crate::language::t;
+pub(crate) use desktop::Desktop;
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
@@ -47,6 +49,8 @@ pub(crate) struct Preferences {
     pub(crate) welcome: Welcome,
     /// Sound devices and volume.
     pub(crate) sound: Sound,
+    /// How the program lives on the desktop.
+    pub(crate) desktop: Desktop,
 }
 
 /// How answers are made.
@@ -206,6 +210,7 @@ impl Preferences {
             ("--greedy", answer.greedy),
             ("--temperature, --top-k, --top-p", sampled),
             ("--talk-key", options.talk_key.is_some()),
+            ("--hidden", options.hidden),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }

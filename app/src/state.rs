@@ -7,6 +7,7 @@ mod attachment;
 mod diagnosing;
 mod entry;
 mod history;
+mod living;
 mod preferring;
 mod showing;
 mod sound;
@@ -15,14 +16,13 @@ mod welcoming;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Ending, Info, Progress, Settings, Summary};
+use engine::{Info, Progress, Settings};
 
 use crate::audio::Level;
 use crate::cli::prompt::Part;
 use crate::clips::Clips;
 pub(crate) use crate::clips::Side;
 use crate::command::Command;
-use crate::event::Event;
 use crate::language::t;
 use crate::logbook::Logbook;
 use crate::preferences::{Placing, Preferences};
@@ -31,6 +31,7 @@ pub(crate) use action::Action;
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
+pub(crate) use living::Living;
 pub(crate) use showing::Opened;
 pub(crate) use sound::{Device, SoundWish, Sounding, Trial};
 pub(crate) use welcoming::Welcome;
@@ -127,6 +128,8 @@ pub(crate) struct State {
     pub(crate) welcome: Welcome,
     /// The sound devices.
     pub(crate) sounding: Sounding,
+    /// Where the window is.
+    pub(crate) living: Living,
 }
 
 impl State {
@@ -161,6 +164,7 @@ impl State {
             logbook: Logbook::of_program(),
             welcome: Welcome::default(),
             sounding: Sounding::default(),
+            living: Living::default(),
         }
     }
 
@@ -244,7 +248,7 @@ impl State {
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
-            Command::Show => return vec![Action::Show],
+            Command::Show => return self.show(),
             Command::NoTalkKey(message) => {
                 self.no_talk_key = Some(message.clone());
                 self.complain(message);
@@ -273,6 +277,9 @@ impl State {
             Command::CopyLog(level) => return self.copy_log(level),
             Command::StartTalking => return self.start_talking(now),
             Command::Sound(wish) => return self.wish_sound(wish),
+            Command::Hide => return self.hide(),
+            Command::Quit => return self.quit(now),
+            Command::TrayIs(there) => return self.tray_is(there),
         }
         vec![]
     }

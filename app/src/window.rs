@@ -4,6 +4,7 @@ mod device;
 mod files;
 mod frames;
 mod keys;
+mod living;
 mod open;
 mod remote;
 mod talk_key;
@@ -73,6 +74,7 @@ struct Window {
     pasted: files::Pasted,
     /// What the window is drawn with, in words.
     drawing: String,
+    living: living::Living,
 }
 
 /// The interface of the window that is open now.
@@ -112,6 +114,9 @@ impl Window {
         };
         theme::dress(&context.egui_ctx, &window.state.preferences.look);
         window.drawing = device::describe(context);
+        if window.state.living.is_hidden {
+            living::hide(&context.egui_ctx);
+        }
         Ok(Shown(window))
     }
 
@@ -196,8 +201,11 @@ impl Window {
             talk_key: TalkKey::wanted(options.talk_key, preferences.keys.of(Deed::TalkAnywhere)),
             pasted: files::Pasted::default(),
             drawing: String::new(),
+            living: living::Living::default(),
         };
         let given = options.model.model.clone();
+        window.state.living.is_hidden = options.hidden || preferences.desktop.start_hidden;
+        window.use_tray(preferences.desktop.tray);
         window.load(given.or_else(|| preferences.model.folder.clone()), context);
         Ok(window)
     }
@@ -311,6 +319,11 @@ impl Window {
             }
             Action::Copy(text) => context.copy_text(text),
             Action::Order(order) => self.order(order),
+            Action::Hide => living::hide(context),
+            Action::Minimize => living::minimize(context),
+            Action::Quit => living::quit(context),
+            Action::Tray(wanted) => self.use_tray(wanted),
+            Action::Notify(words) => self.tell(words, context),
         }
     }
 
@@ -402,7 +415,9 @@ impl eframe::App for Shown<'_> {
                 Err(message) => window.wish(Command::Attach(Err(message))),
             }
         }
+        window.close_or_hide(context);
         window.drain(context);
+        window.show_face();
         let is_tested = window.state.sounding.trial.is_some();
         if window.state.is_holding() || window.state.is_answering() || is_tested {
             context.request_repaint_after(METER_FRAME);

@@ -100,4 +100,14 @@ pub(crate) enum Action {
     Copy(String),
     /// Tell the sound devices this.
     Order(Order),
+    /// Hide the window.
+    Hide,
+    /// Make the window small.
+    Minimize,
+    /// End the program.
+    Quit,
+    /// Put an icon into the tray, or take it away.
+    Tray(bool),
+    /// Tell that an answer with these first words has ended.
+    Notify(String),
 }

@@ -90,6 +90,7 @@ impl State {
             Event::SpeechEnded { turn } => {
                 let mut actions = self.step(Input::SpeechEnded(turn), now);
                 actions.extend(self.record(turn));
+                actions.extend(self.finished(turn));
                 return actions;
             }
             Event::SpeakerFailed { turn, message } => {
@@ -145,6 +146,7 @@ impl State {
         if !spoken || end == End::Stopped {
             actions.extend(self.record(turn));
         }
+        actions.extend(self.finished(turn).filter(|_| !spoken));
         actions
     }
 

@@ -32,6 +32,9 @@ impl State {
             self.no_talk_key = None;
             actions.push(Action::TalkKey(talk_key));
         }
+        if old.desktop.tray != self.preferences.desktop.tray {
+            actions.push(Action::Tray(self.preferences.desktop.tray));
+        }
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));

@@ -1,6 +1,7 @@
 use super::*;
+use crate::event::Event;
 use crate::turn::SHORTEST_HOLD;
-use engine::{Cancel, Timing};
+use engine::{Cancel, Ending, Summary, Timing};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -27,7 +28,7 @@ fn ready() -> State {
     state
 }
 
-fn summary(text: &str, samples: usize, ending: Ending) -> Box<Summary> {
+pub(super) fn summary(text: &str, samples: usize, ending: Ending) -> Box<Summary> {
     let timing = Timing { decode_ms: 100.0, ..Timing::default() };
     Box::new(Summary { text: text.into(), text_tokens: vec![1; 5], codes: vec![], samples, ending, timing })
 }

@@ -1,6 +1,7 @@
 //! The settings' page. Each change is sent as a whole; what it does at once and what waits for a reload is said beside it.
 
 mod answers;
+mod desktop;
 mod keeping;
 mod keys;
 mod log;
@@ -58,18 +59,20 @@ enum Section {
     Look,
     Keeping,
     Keys,
+    Desktop,
     Log,
 }
 
 impl Section {
     /// All of them, from the top.
-    const ALL: [Section; 7] = [
+    const ALL: [Section; 8] = [
         Section::Answers,
         Section::Model,
         Section::Sound,
         Section::Look,
         Section::Keeping,
         Section::Keys,
+        Section::Desktop,
         Section::Log,
     ];
 
@@ -81,6 +84,7 @@ impl Section {
             Section::Look => t!("Look"),
             Section::Keeping => t!("Keeping"),
             Section::Keys => t!("Keys"),
+            Section::Desktop => t!("Desktop"),
             Section::Log => t!("Log"),
         }
     }
@@ -99,6 +103,7 @@ impl Section {
                 recordings::recordings_ui(ui, &mut preferences.keeping, commands);
             }
             Section::Keys => keys::keys_ui(ui, state, &mut preferences.keys),
+            Section::Desktop => desktop::desktop_ui(ui, state, &mut preferences.desktop),
             Section::Log => log::log_ui(ui, state, commands),
         }
     }
