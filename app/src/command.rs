@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::diagnosis::Surroundings;
 use crate::preferences::Preferences;
 use image::RgbaImage;
+use tracing::Level;
 
 use crate::clips::Side;
 use crate::state::Attachment;
@@ -100,4 +102,14 @@ pub(crate) enum Command {
     ClosePicture,
     /// Listen, as soon as there is a model: the button of the first start.
     StartTalking,
+    /// These graphics processors were found.
+    Gpus(Vec<String>),
+    /// Delete every recording.
+    DeleteSounds,
+    /// Copy a report about this machine and this program.
+    Diagnose,
+    /// What the machine is like is known.
+    Diagnosed(Box<Surroundings>),
+    /// Copy the log, down to this level.
+    CopyLog(Level),
 }

@@ -23,6 +23,10 @@ pub(crate) enum Event {
     Rebuilding,
     /// It can go on.
     Rebuilt(Box<Info>),
+    /// The model gave its memory back; it is loaded again with the next question.
+    Freed,
+    /// It is being loaded again; meanwhile one can speak.
+    Waking,
     /// The settings that were asked for do not fit the model; the old ones stay.
     SettingsRefused(String),
     /// The conversation was forgotten.

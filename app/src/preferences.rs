@@ -3,6 +3,9 @@
 //! Options of the command line win over it and are not stored.
 
 mod file;
+mod keys;
+mod language;
+mod memory;
 mod welcome;
 
 use std::borrow::Cow;
@@ -17,6 +20,9 @@ use crate::language::t;
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
+pub(crate) use keys::{Chord, Conflict, Deed, Keys};
+pub(crate) use language::SpokenLanguage;
+pub(crate) use memory::{MINUTES, Memory};
 pub(crate) use welcome::Welcome;
 
 /// All of it. What a file leaves out is as at the first start.
@@ -33,6 +39,10 @@ pub(crate) struct Preferences {
     pub(crate) keeping: Keeping,
     /// The first start.
     pub(crate) welcome: Welcome,
+    /// When the model's memory is given back.
+    pub(crate) memory: Memory,
+    /// Which keys do what.
+    pub(crate) keys: Keys,
 }
 
 /// How answers are made.
@@ -45,6 +55,8 @@ pub(crate) struct Answering {
     pub(crate) voice: Option<String>,
     /// What the assistant is told about itself; the model's own words where `None`.
     pub(crate) system: Option<String>,
+    /// In which language; in that of the question where `None`.
+    pub(crate) language: Option<SpokenLanguage>,
     /// How text is chosen; as the model says where `None`.
     pub(crate) sampling: Option<Choosing>,
 }
@@ -69,6 +81,8 @@ pub(crate) struct Placing {
     pub(crate) folder: Option<PathBuf>,
     /// Where it runs.
     pub(crate) device: DeviceOption,
+    /// Which graphics processor, by its name; the best where `None`.
+    pub(crate) gpu: Option<String>,
     /// How its weights are held; as stored where `None`.
     pub(crate) format: Option<FormatOption>,
     /// Most tokens of a conversation; the model's own limit where `None`.
@@ -97,6 +111,10 @@ pub(crate) struct Keeping {
     pub(crate) conversations: bool,
     /// Days after which a conversation is deleted to which nothing was added; never where `None`.
     pub(crate) days: Option<u32>,
+    /// Whether what was said and heard is.
+    pub(crate) recordings: bool,
+    /// Days after which a recording is deleted; only with its conversation where `None`.
+    pub(crate) recording_days: Option<u32>,
 }
 
 /// The window's colours.
@@ -134,7 +152,7 @@ pub(crate) const FEWEST_CONTEXT_TOKENS: usize = 256;
 
 impl Default for Answering {
     fn default() -> Self {
-        Answering { speak: true, voice: None, system: None, sampling: None }
+        Answering { speak: true, voice: None, system: None, language: None, sampling: None }
     }
 }
 
@@ -146,7 +164,7 @@ impl Default for Choosing {
 
 impl Default for Keeping {
     fn default() -> Self {
-        Keeping { conversations: true, days: None }
+        Keeping { conversations: true, days: None, recordings: false, recording_days: None }
     }
 }
 
@@ -164,7 +182,7 @@ impl Preferences {
         let answer = &self.answer;
         settings.speech &= answer.speak;
         settings.voice = settings.voice.or_else(|| answer.voice.clone());
-        settings.system = settings.system.or_else(|| answer.system.clone());
+        settings.system = settings.system.or_else(|| answer.instructions());
         settings.text_sampling = settings.text_sampling.or(answer.sampling.map(Choosing::sampling));
         settings
     }
@@ -176,12 +194,14 @@ impl Preferences {
         let all = [
             ("--model", model.model.is_some()),
             ("--device", model.device.is_some()),
+            ("--gpu", model.gpu.is_some()),
             ("--format", model.format.is_some()),
             ("--system", answer.system.is_some()),
             ("--voice", answer.voice.is_some()),
             ("--no-speech", answer.no_speech),
             ("--greedy", answer.greedy),
             ("--temperature, --top-k, --top-p", sampled),
+            ("--talk-key", options.talk_key.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
@@ -194,6 +214,8 @@ impl Preferences {
             sampling.top_p = nearest(sampling.top_p, SHARES, 1.0);
         }
         self.keeping.days = self.keeping.days.map(|days| days.max(1));
+        self.keeping.recording_days = self.keeping.recording_days.map(|days| days.max(1));
+        self.memory = self.memory.sensible();
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self
     }
@@ -208,8 +230,8 @@ impl Answering {
         if self.voice != old.voice {
             settings.voice = self.voice.clone();
         }
-        if self.system != old.system {
-            settings.system = self.system.clone();
+        if self.instructions() != old.instructions() {
+            settings.system = self.instructions();
         }
         if self.sampling != old.sampling {
             settings.text_sampling = self.sampling.map(Choosing::sampling);
@@ -231,6 +253,7 @@ impl Placing {
         let mut given = options.model.clone();
         given.device = given.device.or(Some(self.device));
         given.format = given.format.or(self.format);
+        given.gpu = given.gpu.or_else(|| self.gpu.clone());
         Options { context_tokens: self.context_tokens, ..given.engine() }
     }
 }

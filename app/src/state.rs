@@ -4,6 +4,7 @@
 mod action;
 mod applying;
 mod attachment;
+mod diagnosing;
 mod entry;
 mod history;
 mod preferring;
@@ -22,6 +23,7 @@ pub(crate) use crate::clips::Side;
 use crate::command::Command;
 use crate::event::Event;
 use crate::language::t;
+use crate::logbook::Logbook;
 use crate::preferences::{Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use action::Action;
@@ -40,6 +42,18 @@ pub(crate) enum Model {
     Loading(String, Progress),
     /// It is ready.
     Ready(Box<Info>),
+}
+
+/// Where the weights of a ready model are.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) enum Weights {
+    /// In place.
+    #[default]
+    There,
+    /// Their memory is given back until the next question.
+    Freed,
+    /// On their way, and so far in place.
+    Coming(Progress),
 }
 
 /// A message above the composer.
@@ -77,6 +91,10 @@ pub(crate) struct State {
     attached: usize,
     /// When the question ended.
     asked_at: Option<Duration>,
+    /// Where the ready model's weights are.
+    pub(crate) weights: Weights,
+    /// Graphics processors that the settings offer.
+    pub(crate) gpus: Vec<String>,
     /// What the person chose for good.
     pub(crate) preferences: Preferences,
     /// Whether the settings are shown.
@@ -99,6 +117,10 @@ pub(crate) struct State {
     replayed: Option<(u64, Side)>,
     /// The picture that is shown large.
     pub(crate) opened: Option<Opened>,
+    /// Why no key works from anywhere: a sentence.
+    pub(crate) no_talk_key: Option<String>,
+    /// The last lines of the log; all of the program writes it.
+    pub(crate) logbook: Logbook,
     /// The first start.
     pub(crate) welcome: Welcome,
 }
@@ -118,6 +140,8 @@ impl State {
             level,
             attached: 0,
             asked_at: None,
+            weights: Weights::default(),
+            gpus: vec![],
             preferences: Preferences::default(),
             shows_settings: false,
             placed: Placing::default(),
@@ -129,6 +153,8 @@ impl State {
             clips: Clips::default(),
             replayed: None,
             opened: None,
+            no_talk_key: None,
+            logbook: Logbook::of_program(),
             welcome: Welcome::default(),
         }
     }
@@ -206,13 +232,23 @@ impl State {
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
-            Command::ShowSettings(shows) => self.shows_settings = shows,
+            Command::ShowSettings(shows) => {
+                self.shows_settings = shows;
+                if shows && self.gpus.is_empty() {
+                    return vec![Action::FindGpus];
+                }
+            }
+            Command::Gpus(gpus) => self.gpus = gpus,
+            Command::DeleteSounds => return self.delete_sounds(),
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
             Command::Show => return vec![Action::Show],
-            Command::NoTalkKey(message) => self.complain(message),
+            Command::NoTalkKey(message) => {
+                self.no_talk_key = Some(message.clone());
+                self.complain(message);
+            }
             Command::ShowHistory(shows) => self.history.shown = shows,
             Command::SearchKept(words) => {
                 self.history.query.clone_from(&words);
@@ -232,6 +268,9 @@ impl State {
             Command::OpenPicture(attachment) => return self.open(attachment),
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
+            Command::Diagnose => return vec![Action::Diagnose],
+            Command::Diagnosed(around) => return self.diagnosed(&around),
+            Command::CopyLog(level) => return self.copy_log(level),
             Command::StartTalking => return self.start_talking(now),
         }
         vec![]
@@ -259,7 +298,13 @@ impl State {
             tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
         }
         self.turn = turn;
-        let mut actions: Vec<_> = effects.into_iter().filter_map(|effect| self.act(effect, now)).collect();
+        let mut actions = vec![];
+        for effect in effects {
+            if let Effect::Silence(turn) = effect {
+                actions.extend(self.record(turn));
+            }
+            actions.extend(self.act(effect, now));
+        }
         if self.turn.number > 0 {
             actions.extend(self.end_welcome());
         }

@@ -1,8 +1,9 @@
-//! Conversations kept on this machine: text, figures and small copies of pictures in an SQLite file. No sound.
+//! Conversations kept on this machine: text, figures, small copies of pictures, and sound where that is wanted, in an SQLite file.
 //!
 //! A turn is one transaction at its end: a program that is killed loses at most the turn at hand. All calls block on the disk.
 
 mod schema;
+mod sounds;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use image::{ImageFormat, RgbaImage};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use rusqlite::{Connection, Row, Transaction, params};
 
+use crate::clips::Clip;
 use crate::language::t;
 
 /// Longest title of a conversation, in characters.
@@ -50,6 +52,10 @@ pub(crate) struct Turn {
     pub(crate) first_sound_ms: Option<u64>,
     /// Whether the question was answered anew: the turn takes the place of the conversation's last one.
     pub(crate) again: bool,
+    /// How the question sounded, where that was kept; added by itself.
+    pub(crate) question_sound: Option<Arc<Clip>>,
+    /// How the answer sounded, likewise.
+    pub(crate) answer_sound: Option<Arc<Clip>>,
 }
 
 /// A file that went with a question.
@@ -176,11 +182,15 @@ impl Store {
         let mut turns: Vec<Turn> = vec![];
         while let Some(row) = rows.next()? {
             match (row.get::<_, String>(1)?.as_str(), turns.last_mut()) {
-                ("assistant", Some(turn)) => answer(turn, row)?,
+                ("assistant", Some(turn)) => {
+                    answer(turn, row)?;
+                    turn.answer_sound = self.sound(row.get(0)?)?;
+                }
                 _ => turns.push(Turn {
                     question: row.get(2)?,
                     spoken_seconds: row.get(3)?,
                     attached: self.attached(row.get(0)?)?,
+                    question_sound: self.sound(row.get(0)?)?,
                     ..Turn::default()
                 }),
             }

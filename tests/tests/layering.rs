@@ -205,6 +205,19 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "a conversation is written from plain data",
     ),
     (
+        "logbook",
+        &["audio", "cli", "event", "record", "state", "store", "turn", "views", "window", "worker"],
+        "the log is lines of text",
+    ),
+    (
+        "diagnosis",
+        &[
+            "audio", "clips", "event", "keeper", "record", "state", "store", "turn", "views", "window",
+            "worker",
+        ],
+        "a report cannot tell what it never sees",
+    ),
+    (
         "cli",
         &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",

@@ -5,6 +5,7 @@
 mod capture;
 mod device;
 mod level;
+mod names;
 mod playback;
 mod question;
 mod replay;
@@ -21,6 +22,7 @@ use crate::language::t;
 use crate::live::Live;
 use capture::Capture;
 pub(crate) use level::{Level, loudness};
+pub(crate) use names::names;
 use playback::Playback;
 use question::Question;
 use replay::Replay;

@@ -1,12 +1,13 @@
 //! What the state wants done.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use engine::Settings;
 
 use super::{Exchange, Keep, Side};
 use crate::cli::prompt::{self, Part};
-use crate::preferences::{Look, Placing};
+use crate::preferences::{Chord, Look, Placing};
 
 /// What is to be done by the window's owner.
 #[derive(Clone, Debug)]
@@ -86,4 +87,14 @@ pub(crate) enum Action {
     },
     /// Read this picture to be shown large.
     Enlarge(PathBuf),
+    /// Find the graphics processors of this machine.
+    FindGpus,
+    /// Give the model's memory back after so long without a question.
+    FreeAfter(Option<Duration>),
+    /// Take this key to talk from anywhere, or none.
+    TalkKey(Option<Chord>),
+    /// Find out what the machine is like.
+    Diagnose,
+    /// Put this text on the clipboard.
+    Copy(String),
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use engine::{Ending, Progress, Summary};
 
-use super::{Action, End, Model, Spoken, State, name};
+use super::{Action, End, Model, Spoken, State, Weights, name};
 use crate::cli::report::tokens_per_second;
 use crate::event::Event;
+use crate::logbook::CONVERSATION;
 use crate::turn::Input;
 
 impl State {
@@ -23,9 +24,13 @@ impl State {
                 if let Model::Loading(_, progress) = &mut self.model {
                     *progress = placed;
                 }
+                if let Weights::Coming(progress) = &mut self.weights {
+                    *progress = placed;
+                }
             }
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
+                self.weights = Weights::There;
                 self.clear();
                 self.begin_another();
                 if let Some(untold) = self.untold.take() {
@@ -41,8 +46,11 @@ impl State {
                 self.model = Model::Loading(name, Progress::default());
                 return self.step(Input::Unloaded, now);
             }
+            Event::Freed => self.weights = Weights::Freed,
+            Event::Waking => self.weights = Weights::Coming(Progress::default()),
             Event::Rebuilt(info) => {
                 self.model = Model::Ready(info);
+                self.weights = Weights::There;
                 return self.step(Input::Loaded, now);
             }
             Event::LoadFailed(message) => {
@@ -79,7 +87,11 @@ impl State {
                 }
                 return self.step(Input::SpeechStarted(turn), now);
             }
-            Event::SpeechEnded { turn } => return self.step(Input::SpeechEnded(turn), now),
+            Event::SpeechEnded { turn } => {
+                let mut actions = self.step(Input::SpeechEnded(turn), now);
+                actions.extend(self.record(turn));
+                return actions;
+            }
             Event::SpeakerFailed { turn, message } => {
                 if turn == self.turn.number {
                     self.complain(message);
@@ -114,7 +126,8 @@ impl State {
     }
 
     fn written(&mut self, turn: u64, summary: &Summary, now: Duration) -> Vec<Action> {
-        tracing::info!(turn, text = summary.text, samples = summary.samples, "answer");
+        tracing::info!(turn, samples = summary.samples, "answer written");
+        tracing::debug!(target: CONVERSATION, turn, text = summary.text, samples = summary.samples, "answer");
         let end = match summary.ending {
             Ending::Stop => End::Complete,
             Ending::Limit => End::Limit,
@@ -127,6 +140,10 @@ impl State {
         let spoken = self.settings.speech && summary.samples > 0;
         let mut actions = self.step(Input::Written { number: turn, spoken }, now);
         actions.extend(self.keep_turn(turn));
+        // What is still heard is recorded when it ends.
+        if !spoken || end == End::Stopped {
+            actions.extend(self.record(turn));
+        }
         actions
     }
 

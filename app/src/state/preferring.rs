@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use engine::Settings;
 
 use super::{Action, Keep, State};
-use crate::preferences::{self, Preferences};
+use crate::preferences::{self, Deed, Preferences};
 
 impl State {
     /// Whether the loaded model was placed in another way than is wanted now.
@@ -22,6 +22,14 @@ impl State {
         let mut actions = vec![Action::Keep(Keep::Preferences(Box::new(self.preferences.clone())))];
         if old.look != self.preferences.look {
             actions.push(Action::Look(self.preferences.look.clone()));
+        }
+        if old.memory != self.preferences.memory {
+            actions.push(Action::FreeAfter(self.preferences.memory.free_after()));
+        }
+        let talk_key = self.preferences.keys.of(Deed::TalkAnywhere);
+        if old.keys.of(Deed::TalkAnywhere) != talk_key {
+            self.no_talk_key = None;
+            actions.push(Action::TalkKey(talk_key));
         }
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());

@@ -9,7 +9,8 @@ use rusqlite::{Connection, ErrorCode};
 use crate::language::t;
 
 /// Steps from each version to the next; `user_version` counts those that were done.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE conversations (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         title TEXT NOT NULL,
@@ -36,7 +37,19 @@ const STEPS: [&str; 1] = ["
     CREATE INDEX messages_of ON messages (conversation);
     CREATE INDEX attachments_of ON attachments (message);
     CREATE INDEX changed ON conversations (changed);
-"];
+",
+    "
+    CREATE TABLE sounds (
+        id INTEGER PRIMARY KEY,
+        message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+        rate_hz INTEGER NOT NULL,
+        samples BLOB NOT NULL,    -- mono, 16 bits, little end first
+        at INTEGER NOT NULL
+    );
+    CREATE INDEX sounds_of ON sounds (message);
+    CREATE INDEX sounds_at ON sounds (at);
+",
+];
 
 /// How long another program that writes is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -8,13 +8,14 @@ mod history;
 mod markdown;
 mod meter;
 mod picture;
+mod right_to_left;
 mod settings;
 mod status;
 mod talk_button;
 mod welcome;
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Button, CentralPanel, Frame, Panel, Response, RichText, Ui, vec2};
+use eframe::egui::{Button, CentralPanel, Context, Frame, Panel, Response, RichText, Ui, vec2};
 
 use crate::command::Command;
 use crate::state::State;
@@ -50,6 +51,11 @@ pub(crate) fn window_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
     if let Some(opened) = &state.opened {
         picture::opened_ui(ui, opened, commands);
     }
+}
+
+/// Whether the next key that is pressed is to be chosen in the settings, and does nothing else.
+pub(crate) fn is_recording_key(context: &Context) -> bool {
+    settings::is_recording_key(context)
 }
 
 /// A button that is there without asking for attention.

@@ -2,25 +2,28 @@
 
 mod answers;
 mod keeping;
+mod keys;
+mod log;
 mod look;
+mod memory;
 mod model;
+mod recordings;
 
 use std::borrow::Cow;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
-    Align, Button, ComboBox, Id, Key, KeyboardShortcut, Layout, Modifiers, Response, RichText, ScrollArea,
-    Ui, UiBuilder, vec2,
+    Align, Button, ComboBox, Id, Key, Layout, Response, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
+
+pub(super) use keys::is_recording as is_recording_key;
 
 use super::{READING_WIDTH, send, theme};
 use crate::command::Command;
 use crate::language::t;
-use crate::preferences::Preferences;
+use crate::preferences::{Deed, Preferences};
 use crate::state::State;
 
-/// Opens and closes the page.
-const SHORTCUT: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
 /// Room for what stands before a control.
 const LABEL_WIDTH: f32 = 170.0;
 
@@ -30,17 +33,18 @@ const COMBO_WIDTH: f32 = 230.0;
 /// The button of the header.
 pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let button = ui.add(Button::new(t!("Settings")).selected(state.shows_settings));
-    if button.on_hover_text(t!("Show the settings (Ctrl+comma)")).clicked() {
+    let key = state.preferences.keys.of(Deed::Settings).map(|key| format!(" ({key})")).unwrap_or_default();
+    if button.on_hover_text(format!("{}{key}", t!("Show the settings"))).clicked() {
         send(commands, Command::ShowSettings(!state.shows_settings));
     }
 }
 
-/// The keys that open and close the page, where no control of it took them.
+/// Escape closes the page, where no control of it took the key.
 pub(super) fn keys(ui: &Ui, state: &State, commands: &Sender<Command>) {
-    let shows = state.shows_settings;
-    let toggled = ui.input_mut(|input| input.consume_shortcut(&SHORTCUT));
-    if toggled || shows && ui.input(|input| input.key_pressed(Key::Escape)) {
-        send(commands, Command::ShowSettings(!shows));
+    if !state.shows_settings {
+        keys::stop(ui);
+    } else if ui.input(|input| input.key_pressed(Key::Escape)) {
+        send(commands, Command::ShowSettings(false));
     }
 }
 
@@ -70,8 +74,12 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             }
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
+            memory::memory_ui(ui, &mut preferences.memory);
             look::look_ui(ui, &mut preferences.look);
             keeping::keeping_ui(ui, &mut preferences.keeping);
+            recordings::recordings_ui(ui, &mut preferences.keeping, commands);
+            keys::keys_ui(ui, state, &mut preferences.keys);
+            log::log_ui(ui, state, commands);
         });
     });
     if preferences != state.preferences {

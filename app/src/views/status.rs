@@ -5,7 +5,7 @@ use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
 use super::theme;
 use crate::language::t;
 use crate::progress;
-use crate::state::{Model, State};
+use crate::state::{Model, State, Weights};
 use crate::turn::Stage;
 
 /// The line at the bottom.
@@ -35,6 +35,16 @@ fn words(state: &State) -> String {
             None => t!("Loading %{name}…", name = name).into(),
         },
         (Model::Absent, _) | (_, Stage::Absent) => t!("No model is loaded").into(),
+        (_, Stage::Idle) if state.weights == Weights::Freed => {
+            t!("Ready; the model's memory is free until you ask").into()
+        }
+        (_, Stage::Thinking) if let Weights::Coming(progress) = &state.weights => {
+            let name = state.info().map_or("", |info| info.name.as_str());
+            match progress::words(progress) {
+                Some(words) => t!("Loading %{name}: %{words}", name = name, words = words).into(),
+                None => t!("Loading %{name}…", name = name).into(),
+            }
+        }
         (_, Stage::Idle) => t!("Ready").into(),
         (_, Stage::Opening { .. }) => t!("Opening the microphone…").into(),
         (_, Stage::Listening { locked: false, .. }) => t!("Listening: let go to send").into(),

@@ -6,7 +6,7 @@ use eframe::egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 use super::{note_ui, row_ui, section_ui};
 use crate::command::Command;
 use crate::language::t;
-use crate::preferences::{Answering, Choosing, SHARES, TEMPERATURES, presets};
+use crate::preferences::{Answering, Choosing, SHARES, SpokenLanguage, TEMPERATURES, presets};
 use crate::state::State;
 use crate::views::{header, send};
 
@@ -27,8 +27,25 @@ pub(super) fn answers_ui(ui: &mut Ui, state: &State, answer: &mut Answering, com
             combo.response
         });
     }
+    language_ui(ui, answer);
     system_ui(ui, state, answer, commands);
     sampling_ui(ui, answer);
+}
+
+/// In which language it answers.
+fn language_ui(ui: &mut Ui, answer: &mut Answering) {
+    row_ui(ui, &t!("Language of answers"), |ui| {
+        let as_asked = t!("That of the question");
+        let shown = answer.language.map_or(as_asked.as_ref(), |language| language.name());
+        ui.spacing_mut().combo_width = 180.0;
+        let combo = ComboBox::from_id_salt("spoken language").selected_text(shown).show_ui(ui, |ui| {
+            ui.selectable_value(&mut answer.language, None, as_asked.as_ref());
+            for language in SpokenLanguage::ALL {
+                ui.selectable_value(&mut answer.language, Some(language), language.name());
+            }
+        });
+        combo.response.on_hover_text(t!("A hint for the model; it holds from the next conversation on"))
+    });
 }
 
 /// What the assistant is told about itself.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Ui};
+use eframe::egui::{Align, Button, ComboBox, DragValue, Label, Layout, RichText, Ui};
 
 use super::{choice_ui, note_ui, row_ui, section_ui};
 use crate::command::Command;
@@ -36,11 +36,31 @@ pub(super) fn model_ui(ui: &mut Ui, state: &State, placing: &mut Placing, comman
     });
     let devices = [DeviceOption::Auto, DeviceOption::Gpu, DeviceOption::Cpu];
     choice_ui(ui, &t!("Runs on"), &mut placing.device, devices, device);
+    gpu_ui(ui, state, placing);
     let all = [FormatOption::F32, FormatOption::Bf16, FormatOption::Q8_0, FormatOption::Q4];
     let formats = [None].into_iter().chain(all.map(Some));
     choice_ui(ui, &t!("Weights"), &mut placing.format, formats, format);
     context_ui(ui, state, placing);
     reload_ui(ui, state, commands);
+}
+
+/// Which graphics processor, where there are several or one was chosen.
+fn gpu_ui(ui: &mut Ui, state: &State, placing: &mut Placing) {
+    if state.gpus.len() < 2 && placing.gpu.is_none() {
+        return;
+    }
+    row_ui(ui, &t!("Graphics processor"), |ui| {
+        let best = t!("The best there is");
+        ui.spacing_mut().combo_width = 230.0;
+        let combo = ComboBox::from_id_salt("gpu").selected_text(placing.gpu.as_deref().unwrap_or(&best));
+        let shown = combo.show_ui(ui, |ui| {
+            ui.selectable_value(&mut placing.gpu, None, best.as_ref());
+            for name in &state.gpus {
+                ui.selectable_value(&mut placing.gpu, Some(name.clone()), name);
+            }
+        });
+        shown.response.on_hover_text(t!("The window itself moves there at the next start"))
+    });
 }
 
 /// How long a conversation may be.
