@@ -14,14 +14,13 @@ mod welcoming;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Ending, Info, Progress, Settings, Summary};
+use engine::{Info, Progress, Settings};
 
 use crate::audio::Level;
 use crate::cli::prompt::Part;
 use crate::clips::Clips;
 pub(crate) use crate::clips::Side;
 use crate::command::Command;
-use crate::event::Event;
 use crate::language::t;
 use crate::logbook::Logbook;
 use crate::preferences::{Placing, Preferences};

@@ -1,6 +1,7 @@
 use super::*;
+use crate::event::Event;
 use crate::turn::SHORTEST_HOLD;
-use engine::{Cancel, Timing};
+use engine::{Cancel, Ending, Summary, Timing};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)

@@ -37,7 +37,6 @@ fn language_ui(ui: &mut Ui, answer: &mut Answering) {
     row_ui(ui, &t!("Language of answers"), |ui| {
         let as_asked = t!("That of the question");
         let shown = answer.language.map_or(as_asked.as_ref(), |language| language.name());
-        ui.spacing_mut().combo_width = 180.0;
         let combo = ComboBox::from_id_salt("spoken language").selected_text(shown).show_ui(ui, |ui| {
             ui.selectable_value(&mut answer.language, None, as_asked.as_ref());
             for language in SpokenLanguage::ALL {

@@ -51,7 +51,6 @@ fn gpu_ui(ui: &mut Ui, state: &State, placing: &mut Placing) {
     }
     row_ui(ui, &t!("Graphics processor"), |ui| {
         let best = t!("The best there is");
-        ui.spacing_mut().combo_width = 230.0;
         let combo = ComboBox::from_id_salt("gpu").selected_text(placing.gpu.as_deref().unwrap_or(&best));
         let shown = combo.show_ui(ui, |ui| {
             ui.selectable_value(&mut placing.gpu, None, best.as_ref());
