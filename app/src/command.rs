@@ -9,7 +9,7 @@ use image::RgbaImage;
 use tracing::Level;
 
 use crate::clips::Side;
-use crate::state::Attachment;
+use crate::state::{Attachment, SoundWish};
 
 /// One wish of the person.
 #[derive(Clone, Debug)]
@@ -100,8 +100,6 @@ pub(crate) enum Command {
     Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
     /// Show no picture any more.
     ClosePicture,
-    /// Listen, as soon as there is a model: the button of the first start.
-    StartTalking,
     /// These graphics processors were found.
     Gpus(Vec<String>),
     /// Delete every recording.
@@ -112,4 +110,14 @@ pub(crate) enum Command {
     Diagnosed(Box<Surroundings>),
     /// Copy the log, down to this level.
     CopyLog(Level),
+    /// Listen, as soon as there is a model: the button of the first start.
+    StartTalking,
+    /// Something about the sound devices.
+    Sound(SoundWish),
+    /// Hide the window in the tray.
+    Hide,
+    /// End the program.
+    Quit,
+    /// Whether the desktop has a tray with the program's icon.
+    TrayIs(bool),
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use engine::{Cancel, Info, Progress, Summary};
 
+use crate::audio::Report;
 use crate::store::{Line, Turn};
 
 /// One report.
@@ -117,6 +118,8 @@ pub(crate) enum Event {
     Listed(Vec<Line>),
     /// A kept conversation that was looked up.
     Recalled(i64, Vec<Turn>),
+    /// About the sound devices.
+    Sound(Report),
 }
 
 /// Sends events and wakes the window. Never blocks.

@@ -13,6 +13,9 @@ mod keeper;
 mod language;
 mod live;
 mod logbook;
+mod notices;
+#[cfg(target_os = "linux")]
+mod portal;
 mod preferences;
 mod progress;
 mod record;
@@ -20,6 +23,7 @@ mod remote;
 mod state;
 mod store;
 mod theme;
+mod tray;
 mod turn;
 mod views;
 mod wav;

@@ -2,10 +2,12 @@
 //!
 //! Options of the command line win over it and are not stored.
 
+mod desktop;
 mod file;
 mod keys;
 mod language;
 mod memory;
+mod sound;
 mod welcome;
 
 use std::borrow::Cow;
@@ -17,12 +19,14 @@ use serde::{Deserialize, Serialize};
 use crate::cli::WindowOptions;
 pub(crate) use crate::cli::{DeviceOption, FormatOption};
 use crate::language::t;
+pub(crate) use desktop::Desktop;
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
 pub(crate) use keys::{Chord, Conflict, Deed, Keys};
 pub(crate) use language::SpokenLanguage;
 pub(crate) use memory::{MINUTES, Memory};
+pub(crate) use sound::{Sound, VOLUMES};
 pub(crate) use welcome::Welcome;
 
 /// All of it. What a file leaves out is as at the first start.
@@ -37,12 +41,16 @@ pub(crate) struct Preferences {
     pub(crate) look: Look,
     /// What is kept of conversations.
     pub(crate) keeping: Keeping,
-    /// The first start.
-    pub(crate) welcome: Welcome,
     /// When the model's memory is given back.
     pub(crate) memory: Memory,
     /// Which keys do what.
     pub(crate) keys: Keys,
+    /// The first start.
+    pub(crate) welcome: Welcome,
+    /// Sound devices and volume.
+    pub(crate) sound: Sound,
+    /// How the program lives on the desktop.
+    pub(crate) desktop: Desktop,
 }
 
 /// How answers are made.
@@ -202,6 +210,7 @@ impl Preferences {
             ("--greedy", answer.greedy),
             ("--temperature, --top-k, --top-p", sampled),
             ("--talk-key", options.talk_key.is_some()),
+            ("--hidden", options.hidden),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
@@ -216,6 +225,7 @@ impl Preferences {
         self.keeping.days = self.keeping.days.map(|days| days.max(1));
         self.keeping.recording_days = self.keeping.recording_days.map(|days| days.max(1));
         self.memory = self.memory.sensible();
+        self.sound.sensible();
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self
     }

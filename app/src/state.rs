@@ -7,8 +7,10 @@ mod attachment;
 mod diagnosing;
 mod entry;
 mod history;
+mod living;
 mod preferring;
 mod showing;
+mod sound;
 mod welcoming;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +31,9 @@ pub(crate) use action::Action;
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
+pub(crate) use living::Living;
 pub(crate) use showing::Opened;
+pub(crate) use sound::{Device, SoundWish, Sounding, Trial};
 pub(crate) use welcoming::Welcome;
 
 /// Whether there is a model.
@@ -122,6 +126,10 @@ pub(crate) struct State {
     pub(crate) logbook: Logbook,
     /// The first start.
     pub(crate) welcome: Welcome,
+    /// The sound devices.
+    pub(crate) sounding: Sounding,
+    /// Where the window is.
+    pub(crate) living: Living,
 }
 
 impl State {
@@ -155,6 +163,8 @@ impl State {
             no_talk_key: None,
             logbook: Logbook::of_program(),
             welcome: Welcome::default(),
+            sounding: Sounding::default(),
+            living: Living::default(),
         }
     }
 
@@ -231,19 +241,14 @@ impl State {
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
-            Command::ShowSettings(shows) => {
-                self.shows_settings = shows;
-                if shows && self.gpus.is_empty() {
-                    return vec![Action::FindGpus];
-                }
-            }
+            Command::ShowSettings(shows) => return self.show_settings(shows),
             Command::Gpus(gpus) => self.gpus = gpus,
             Command::DeleteSounds => return self.delete_sounds(),
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
-            Command::Show => return vec![Action::Show],
+            Command::Show => return self.show(),
             Command::NoTalkKey(message) => {
                 self.no_talk_key = Some(message.clone());
                 self.complain(message);
@@ -271,6 +276,10 @@ impl State {
             Command::Diagnosed(around) => return self.diagnosed(&around),
             Command::CopyLog(level) => return self.copy_log(level),
             Command::StartTalking => return self.start_talking(now),
+            Command::Sound(wish) => return self.wish_sound(wish),
+            Command::Hide => return self.hide(),
+            Command::Quit => return self.quit(now),
+            Command::TrayIs(there) => return self.tray_is(there),
         }
         vec![]
     }

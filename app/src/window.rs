@@ -4,6 +4,7 @@ mod device;
 mod files;
 mod frames;
 mod keys;
+mod living;
 mod open;
 mod remote;
 mod talk_key;
@@ -74,6 +75,7 @@ struct Window {
     pasted: files::Pasted,
     /// What the window is drawn with, in words.
     drawing: String,
+    living: living::Living,
 }
 
 /// The interface of the window that is open now.
@@ -114,6 +116,9 @@ impl Window {
         };
         theme::dress(&context.egui_ctx, &window.state.preferences.look);
         window.drawing = device::describe(context);
+        if window.state.living.is_hidden {
+            living::hide(&context.egui_ctx);
+        }
         Ok(Shown(window))
     }
 
@@ -145,7 +150,13 @@ impl Window {
         let settings = preferences.settings(options);
         let recorder = options.record_dir.as_deref().map(Recorder::new).transpose()?;
         let mut state = State::new(settings.clone(), level.clone());
-        let ends = audio::start(reports.clone(), live.clone(), level, state.clips.clone())?;
+        let ends = audio::start(
+            reports.clone(),
+            live.clone(),
+            level,
+            state.clips.clone(),
+            preferences.sound.clone(),
+        )?;
         let jobs = worker::start(worker::Start {
             events: reports.clone(),
             live: live.clone(),
@@ -192,8 +203,11 @@ impl Window {
             talk_key: TalkKey::wanted(options.talk_key, preferences.keys.of(Deed::TalkAnywhere)),
             pasted: files::Pasted::default(),
             drawing: String::new(),
+            living: living::Living::default(),
         };
         let given = options.model.model.clone();
+        window.state.living.is_hidden = options.hidden || preferences.desktop.start_hidden;
+        window.use_tray(preferences.desktop.tray);
         window.load(given.or_else(|| preferences.model.folder.clone()), context);
         Ok(window)
     }
@@ -306,6 +320,12 @@ impl Window {
                 });
             }
             Action::Copy(text) => context.copy_text(text),
+            Action::Order(order) => self.order(order),
+            Action::Hide => living::hide(context),
+            Action::Minimize => living::minimize(context),
+            Action::Quit => living::quit(context),
+            Action::Tray(wanted) => self.use_tray(wanted),
+            Action::Notify(words) => self.tell(words, context),
         }
     }
 
@@ -397,8 +417,11 @@ impl eframe::App for Shown<'_> {
                 Err(message) => window.wish(Command::Attach(Err(message))),
             }
         }
+        window.close_or_hide(context);
         window.drain(context);
-        if window.state.is_holding() || window.state.is_answering() {
+        window.show_face();
+        let is_tested = window.state.sounding.trial.is_some();
+        if window.state.is_holding() || window.state.is_answering() || is_tested {
             context.request_repaint_after(METER_FRAME);
         }
     }

@@ -78,6 +78,11 @@ impl Question {
         }
     }
 
+    /// Whether any speech was handed on.
+    pub(super) fn has_speech(&self) -> bool {
+        self.peak >= SILENCE && self.speech > 0
+    }
+
     /// After `flush`: why there is nothing to ask, in a sentence.
     pub(super) fn fault(&self) -> Option<Cow<'static, str>> {
         if self.peak < SILENCE {

@@ -62,4 +62,7 @@ pub(crate) struct WindowOptions {
     /// `colloquy remote toggle` instead.
     #[arg(long, value_name = "KEY", value_parser = talk_key::parse)]
     pub(crate) talk_key: Option<HotKey>,
+    /// Start with the window hidden in the tray; minimised where the desktop has no tray.
+    #[arg(long)]
+    pub(crate) hidden: bool,
 }

@@ -35,7 +35,9 @@ fn chosen() -> Preferences {
         },
         keeping: Keeping { conversations: false, days: Some(30), recordings: true, recording_days: None },
         keys,
+        sound: Sound { microphone: Some("pulseaudio:a.b".into()), speaker: None, volume: 70 },
         memory: Memory { free_after_minutes: Some(20) },
+        desktop: Desktop { tray: false, close_to_tray: true, start_hidden: true, notify: false },
     }
 }
 

@@ -38,6 +38,10 @@ pub(crate) enum Word {
     Cancel,
     /// Bring the window to the front.
     Show,
+    /// Begin another conversation.
+    New,
+    /// End the program.
+    Quit,
 }
 
 impl Word {
@@ -49,6 +53,8 @@ impl Word {
             Word::Toggle => Command::Toggle,
             Word::Cancel => Command::Stop,
             Word::Show => Command::Show,
+            Word::New => Command::NewConversation,
+            Word::Quit => Command::Quit,
         }
     }
 }

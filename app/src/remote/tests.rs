@@ -35,20 +35,20 @@ fn each_word_becomes_its_command() {
         send(&place, *word, false).unwrap();
     }
     let got: Vec<_> = commands.try_iter().map(|command| format!("{command:?}")).collect();
-    assert_eq!(got, ["Start", "Finish", "Toggle", "Stop", "Show"]);
+    assert_eq!(got, ["Start", "Finish", "Toggle", "Stop", "Show", "NewConversation", "Quit"]);
 }
 
 #[test]
 fn what_is_no_word_is_answered_with_an_error_and_hangs_nothing() {
     let (_folder, place, _seat, commands) = served();
     let long = vec![b's'; 1 << 20];
-    for bytes in [&b"\n"[..], b"quit\n", b"START\n", b"start stop\n", b"\xff\xfe\n", b"star", &long] {
+    for bytes in [&b"\n"[..], b"leave\n", b"START\n", b"start stop\n", b"\xff\xfe\n", b"star", &long] {
         let begun = Instant::now();
         let said = answer(&place, bytes);
         assert!(said.starts_with("error: "), "{said:?} to {:?}", &bytes[..bytes.len().min(20)]);
         assert!(begun.elapsed() < Duration::from_secs(3));
     }
-    assert!(answer(&place, b"quit\n").contains("start, stop, toggle, cancel, show"));
+    assert!(answer(&place, b"leave\n").contains("start, stop, toggle, cancel, show"));
     assert!(commands.is_empty());
     // One that says nothing and one that is gone do not keep the next one out.
     let _mute = UnixStream::connect(&place.socket).unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::Settings;
 
 use super::{Exchange, Keep, Side};
+use crate::audio::Order;
 use crate::cli::prompt::{self, Part};
 use crate::preferences::{Chord, Look, Placing};
 
@@ -97,4 +98,16 @@ pub(crate) enum Action {
     Diagnose,
     /// Put this text on the clipboard.
     Copy(String),
+    /// Tell the sound devices this.
+    Order(Order),
+    /// Hide the window.
+    Hide,
+    /// Make the window small.
+    Minimize,
+    /// End the program.
+    Quit,
+    /// Put an icon into the tray, or take it away.
+    Tray(bool),
+    /// Tell that an answer with these first words has ended.
+    Notify(String),
 }

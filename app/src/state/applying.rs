@@ -90,6 +90,7 @@ impl State {
             Event::SpeechEnded { turn } => {
                 let mut actions = self.step(Input::SpeechEnded(turn), now);
                 actions.extend(self.record(turn));
+                actions.extend(self.finished(turn));
                 return actions;
             }
             Event::SpeakerFailed { turn, message } => {
@@ -112,6 +113,7 @@ impl State {
             Event::NotKept(message) => self.complain(message),
             Event::Listed(lines) => self.history.lines = lines,
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
+            Event::Sound(report) => self.sound_told(report),
         }
         vec![]
     }
@@ -144,6 +146,7 @@ impl State {
         if !spoken || end == End::Stopped {
             actions.extend(self.record(turn));
         }
+        actions.extend(self.finished(turn).filter(|_| !spoken));
         actions
     }
 

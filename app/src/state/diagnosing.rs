@@ -27,7 +27,7 @@ impl State {
 mod tests {
     use std::time::Duration;
 
-    use engine::{Cancel, Ending, Settings, Summary, Timing};
+    use engine::{Cancel, Ending, Settings};
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
@@ -35,7 +35,7 @@ mod tests {
     use crate::command::Command;
     use crate::event::Event;
     use crate::logbook::Logbook;
-    use crate::state::tests::info;
+    use crate::state::tests::{info, summary};
 
     const NOW: Duration = Duration::ZERO;
 
@@ -55,15 +55,8 @@ mod tests {
                 state.handle(Command::Submit, NOW);
                 state.apply(Event::Text { turn: 1, piece: "a secret answer".into() }, NOW);
                 state.apply(Event::Reasoning { turn: 1, piece: "a secret thought".into() }, NOW);
-                let summary = Summary {
-                    text: "a secret answer".into(),
-                    samples: 0,
-                    codes: vec![],
-                    text_tokens: vec![],
-                    ending: Ending::Stop,
-                    timing: Timing::default(),
-                };
-                state.apply(Event::Written { turn: 1, summary: Box::new(summary) }, NOW);
+                let summary = summary("a secret answer", 0, Ending::Stop);
+                state.apply(Event::Written { turn: 1, summary }, NOW);
                 state.handle(Command::NoTalkKey("See /people/jane/notes.".into()), NOW);
                 let around = Surroundings {
                     system: "Debian, kernel 6".into(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use engine::Settings;
 
 use super::{Action, Keep, State};
+use crate::audio::Order;
 use crate::preferences::{self, Deed, Preferences};
 
 impl State {
@@ -31,9 +32,15 @@ impl State {
             self.no_talk_key = None;
             actions.push(Action::TalkKey(talk_key));
         }
+        if old.desktop.tray != self.preferences.desktop.tray {
+            actions.push(Action::Tray(self.preferences.desktop.tray));
+        }
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));
+        }
+        if old.sound != self.preferences.sound {
+            actions.push(Action::Order(Order::Use(self.preferences.sound.clone())));
         }
         actions
     }

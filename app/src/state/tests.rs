@@ -28,7 +28,7 @@ fn ready() -> State {
     state
 }
 
-fn summary(text: &str, samples: usize, ending: Ending) -> Box<Summary> {
+pub(super) fn summary(text: &str, samples: usize, ending: Ending) -> Box<Summary> {
     let timing = Timing { decode_ms: 100.0, ..Timing::default() };
     Box::new(Summary { text: text.into(), text_tokens: vec![1; 5], codes: vec![], samples, ending, timing })
 }

@@ -1,6 +1,7 @@
 //! The settings' page. Each change is sent as a whole; what it does at once and what waits for a reload is said beside it.
 
 mod answers;
+mod desktop;
 mod keeping;
 mod keys;
 mod log;
@@ -10,6 +11,7 @@ mod model;
 mod recordings;
 
 use std::borrow::Cow;
+mod sound;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
@@ -48,38 +50,89 @@ pub(super) fn keys(ui: &Ui, state: &State, commands: &Sender<Command>) {
     }
 }
 
+/// A part of the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Answers,
+    Model,
+    Sound,
+    Look,
+    Keeping,
+    Keys,
+    Desktop,
+    Log,
+}
+
+impl Section {
+    /// All of them, from the top.
+    const ALL: [Section; 8] = [
+        Section::Answers,
+        Section::Model,
+        Section::Sound,
+        Section::Look,
+        Section::Keeping,
+        Section::Keys,
+        Section::Desktop,
+        Section::Log,
+    ];
+
+    fn title(self) -> Cow<'static, str> {
+        match self {
+            Section::Answers => t!("Answers"),
+            Section::Model => t!("Model"),
+            Section::Sound => t!("Sound"),
+            Section::Look => t!("Look"),
+            Section::Keeping => t!("Keeping"),
+            Section::Keys => t!("Keys"),
+            Section::Desktop => t!("Desktop"),
+            Section::Log => t!("Log"),
+        }
+    }
+
+    fn show(self, ui: &mut Ui, state: &State, preferences: &mut Preferences, commands: &Sender<Command>) {
+        match self {
+            Section::Answers => answers::answers_ui(ui, state, &mut preferences.answer, commands),
+            Section::Model => {
+                model::model_ui(ui, state, &mut preferences.model, commands);
+                memory::memory_ui(ui, &mut preferences.memory);
+            }
+            Section::Sound => sound::sound_ui(ui, state, &mut preferences.sound, commands),
+            Section::Look => look::look_ui(ui, &mut preferences.look),
+            Section::Keeping => {
+                keeping::keeping_ui(ui, &mut preferences.keeping);
+                recordings::recordings_ui(ui, &mut preferences.keeping, commands);
+            }
+            Section::Keys => keys::keys_ui(ui, state, &mut preferences.keys),
+            Section::Desktop => desktop::desktop_ui(ui, state, &mut preferences.desktop),
+            Section::Log => log::log_ui(ui, state, commands),
+        }
+    }
+}
+
 /// The page.
 pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     // While a slider is dragged its value stays here: it is chosen when it is let go.
     let id = Id::unique("settings being changed");
     let mut preferences: Preferences =
         ui.data_mut(|data| data.remove_temp(id)).unwrap_or_else(|| state.preferences.clone());
+    let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0);
+    let mut wanted = None;
+    ui.horizontal(|ui| {
+        ui.add_space(side);
+        wanted = head_ui(ui, side, commands);
+    });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0);
         let column = ui.available_rect_before_wrap().shrink2(vec2(side, 0.0));
         ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
             ui.spacing_mut().combo_width = COMBO_WIDTH;
-            ui.horizontal(|ui| {
-                ui.heading(t!("Settings"));
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if ui.button(t!("Done")).on_hover_text(t!("Back to the conversation (Escape)")).clicked()
-                    {
-                        send(commands, Command::ShowSettings(false));
-                    }
-                });
-            });
             if !state.given.is_empty() {
                 let given = state.given.join(", ");
                 note_ui(ui, &t!("The command line wins over these settings: %{given}.", given = given));
             }
-            answers::answers_ui(ui, state, &mut preferences.answer, commands);
-            model::model_ui(ui, state, &mut preferences.model, commands);
-            memory::memory_ui(ui, &mut preferences.memory);
-            look::look_ui(ui, &mut preferences.look);
-            keeping::keeping_ui(ui, &mut preferences.keeping);
-            recordings::recordings_ui(ui, &mut preferences.keeping, commands);
-            keys::keys_ui(ui, state, &mut preferences.keys);
-            log::log_ui(ui, state, commands);
+            for section in Section::ALL {
+                section_ui(ui, &section.title(), wanted == Some(section));
+                section.show(ui, state, &mut preferences, commands);
+            }
         });
     });
     if preferences != state.preferences {
@@ -91,11 +144,35 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     }
 }
 
-/// The title of a section.
-fn section_ui(ui: &mut Ui, title: &str) {
+/// What stays above the page: its sections, one of which may be wanted, and the way back.
+fn head_ui(ui: &mut Ui, side: f32, commands: &Sender<Command>) -> Option<Section> {
+    let mut wanted = None;
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        ui.add_space(side);
+        if ui.button(t!("Done")).on_hover_text(t!("Back to the conversation (Escape)")).clicked() {
+            send(commands, Command::ShowSettings(false));
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(true), |ui| {
+            ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
+            for section in Section::ALL {
+                let to = ui.add(Button::new(section.title()).frame_when_inactive(false));
+                if to.on_hover_text(t!("Go to this part of the settings")).clicked() {
+                    wanted = Some(section);
+                }
+            }
+        });
+    });
+    wanted
+}
+
+/// The title of a section, which is scrolled to where it is wanted.
+fn section_ui(ui: &mut Ui, title: &str, is_wanted: bool) {
     let palette = theme::palette(ui);
     ui.add_space(theme::space::LARGE);
-    ui.label(RichText::new(title).strong().color(palette.accent));
+    let label = ui.label(RichText::new(title).strong().color(palette.accent));
+    if is_wanted {
+        label.scroll_to_me(Some(Align::TOP));
+    }
     ui.separator();
 }
 

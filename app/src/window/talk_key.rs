@@ -1,7 +1,5 @@
-//! A talk key that works wherever the keyboard is. On Linux only X11 has it: elsewhere the desktop binds its own key to
-//! `colloquy remote`.
-
-use std::sync::PoisonError;
+//! A talk key that works wherever the keyboard is. On X11 the program takes it; on Wayland and in a sandbox it asks the
+//! desktop's portal. Where neither works the desktop binds its own key to `colloquy remote`.
 
 use global_hotkey::hotkey::HotKey;
 use global_hotkey::{GlobalHotKeyEvent, GlobalHotKeyManager, HotKeyState};
@@ -9,6 +7,8 @@ use global_hotkey::{GlobalHotKeyEvent, GlobalHotKeyManager, HotKeyState};
 use super::Window;
 use crate::command::Command;
 use crate::language::t;
+#[cfg(target_os = "linux")]
+use crate::portal::{self, Portal};
 use crate::preferences::Chord;
 
 /// Whether there is such a key.
@@ -19,6 +19,9 @@ pub(super) enum TalkKey {
     Wanted(HotKey),
     /// It is given back with the value.
     Taken { manager: GlobalHotKeyManager, key: HotKey },
+    /// The desktop was asked to watch for it, until the value goes.
+    #[cfg(target_os = "linux")]
+    Asked { _portal: Portal },
 }
 
 impl TalkKey {
@@ -33,6 +36,11 @@ impl Window {
     /// Takes the key that is wanted, once, or says why not.
     pub(super) fn take_talk_key(&mut self) {
         let TalkKey::Wanted(key) = self.talk_key else { return };
+        #[cfg(target_os = "linux")]
+        if is_guarded() {
+            self.talk_key = TalkKey::Asked { _portal: portal::bind(key, self.deliverer()) };
+            return;
+        }
         self.talk_key = match self.taken(key) {
             Ok(manager) => {
                 tracing::info!(%key, "the talk key works everywhere");
@@ -63,24 +71,24 @@ impl Window {
     }
 
     fn taken(&self, key: HotKey) -> Result<GlobalHotKeyManager, String> {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        // A key would seem to be taken there, and never be heard of.
-        if cfg!(target_os = "linux") && (is_set("WAYLAND_DISPLAY") || !is_set("DISPLAY")) {
-            return Err(t!("Programs cannot take a talk key on a Wayland desktop.").into());
-        }
-        let (commands, awake) = (self.commands_out.clone(), self.awake.clone());
+        let deliver = self.deliverer();
         GlobalHotKeyEvent::set_event_handler(Some(move |event: GlobalHotKeyEvent| {
-            // A window that is closing takes no commands.
-            let _ = commands.send(match event.state {
+            deliver(match event.state {
                 HotKeyState::Pressed => Command::Press,
                 HotKeyState::Released => Command::Release,
             });
-            awake.lock().unwrap_or_else(PoisonError::into_inner).request_repaint();
         }));
         let manager = GlobalHotKeyManager::new().map_err(|error| refusal(key, &error))?;
         manager.register(key).map_err(|error| refusal(key, &error))?;
         Ok(manager)
     }
+}
+
+/// Whether a key would only seem to be taken, and never be heard of: on Wayland, and in a sandbox.
+#[cfg(target_os = "linux")]
+fn is_guarded() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    is_set("WAYLAND_DISPLAY") || !is_set("DISPLAY") || is_set("FLATPAK_ID") || is_set("SNAP")
 }
 
 fn refusal(key: HotKey, error: &global_hotkey::Error) -> String {

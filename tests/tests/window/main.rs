@@ -3,7 +3,9 @@
 //! Needs a Linux machine with the tools that `desktop` names; without them the tests fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
+mod barge_in;
 mod desktop;
+mod devices;
 mod drop;
 mod everyday;
 mod hands_free;

@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 use eframe::egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 
-use super::{note_ui, row_ui, section_ui};
+use super::{note_ui, row_ui};
 use crate::command::Command;
 use crate::language::t;
 use crate::preferences::{Answering, Choosing, SHARES, SpokenLanguage, TEMPERATURES, presets};
@@ -12,7 +12,6 @@ use crate::views::{header, send};
 
 /// The section.
 pub(super) fn answers_ui(ui: &mut Ui, state: &State, answer: &mut Answering, commands: &Sender<Command>) {
-    section_ui(ui, &t!("Answers"));
     ui.checkbox(&mut answer.speak, t!("Speak the answers"));
     if let Some(info) = state.info().filter(|info| !info.voices.is_empty()) {
         row_ui(ui, &t!("Voice"), |ui| {

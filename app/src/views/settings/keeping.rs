@@ -2,7 +2,7 @@
 
 use eframe::egui::{DragValue, Ui};
 
-use super::{note_ui, row_ui, section_ui};
+use super::{note_ui, row_ui};
 use crate::language::t;
 use crate::preferences::Keeping;
 
@@ -11,7 +11,6 @@ const DAYS: u32 = 90;
 
 /// The section.
 pub(super) fn keeping_ui(ui: &mut Ui, keeping: &mut Keeping) {
-    section_ui(ui, &t!("Keeping"));
     ui.checkbox(&mut keeping.conversations, t!("Keep conversations on this machine"));
     note_ui(ui, &t!("Text and small copies of pictures; no sound. Nothing is sent anywhere."));
     let mut limited = keeping.days.is_some();

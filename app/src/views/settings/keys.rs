@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, Context, Event, Id, Key, RichText, Ui};
 
-use super::{note_ui, row_ui, section_ui};
+use super::{note_ui, row_ui};
 use crate::language::t;
 use crate::preferences::{Chord, Conflict, Deed, Keys};
 use crate::state::State;
@@ -43,7 +43,6 @@ pub(super) fn keys_ui(ui: &mut Ui, state: &State, keys: &mut Keys) {
             recorder.refusal = keys.set(deed, pressed).err().map(|why| told(pressed, why));
         }
     }
-    section_ui(ui, &t!("Keys"));
     for deed in Deed::ALL {
         row_ui(ui, &name(deed), |ui| {
             let chord = keys.of(deed);

@@ -4,7 +4,7 @@ use crossbeam_channel::Sender;
 use eframe::egui::{CollapsingHeader, Id, Label, RichText, ScrollArea, Ui};
 use tracing::Level;
 
-use super::{note_ui, section_ui};
+use super::note_ui;
 use crate::command::Command;
 use crate::language::t;
 use crate::state::State;
@@ -15,7 +15,6 @@ const HEIGHT: f32 = 260.0;
 
 /// The section.
 pub(super) fn log_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
-    section_ui(ui, &t!("When something is wrong"));
     if ui.button(t!("Copy diagnostic report")).clicked() {
         send(commands, Command::Diagnose);
     }

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use eframe::egui::{ComboBox, Slider, Ui};
 
-use super::{choice_ui, row_ui, section_ui};
+use super::{choice_ui, row_ui};
 use crate::language::{self, t};
 use crate::preferences::{Contrast, Look, TEXT_SIZES, Theme};
 
 /// The section.
 pub(super) fn look_ui(ui: &mut Ui, look: &mut Look) {
-    section_ui(ui, &t!("Look"));
     choice_ui(ui, &t!("Theme"), &mut look.theme, [Theme::System, Theme::Light, Theme::Dark], name);
     choice_ui(ui, &t!("Contrast"), &mut look.contrast, [Contrast::Normal, Contrast::High], contrast);
     language_ui(ui, &mut look.language);

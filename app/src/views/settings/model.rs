@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crossbeam_channel::Sender;
 use eframe::egui::{Align, Button, ComboBox, DragValue, Label, Layout, RichText, Ui};
 
-use super::{choice_ui, note_ui, row_ui, section_ui};
+use super::{choice_ui, note_ui, row_ui};
 use crate::command::Command;
 use crate::language::t;
 use crate::preferences::{DeviceOption, FEWEST_CONTEXT_TOKENS, FormatOption, Placing};
@@ -14,7 +14,6 @@ use crate::views::{send, theme};
 
 /// The section.
 pub(super) fn model_ui(ui: &mut Ui, state: &State, placing: &mut Placing, commands: &Sender<Command>) {
-    section_ui(ui, &t!("Model"));
     row_ui(ui, &t!("Folder"), |ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let choose =
