@@ -8,6 +8,7 @@ mod diagnosis;
 mod event;
 mod export;
 mod folders;
+mod fonts;
 mod keeper;
 mod language;
 mod live;

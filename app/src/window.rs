@@ -29,6 +29,7 @@ use crate::command::Command;
 use crate::diagnosis::Surroundings;
 use crate::event::{Event, Events};
 use crate::folders;
+use crate::fonts;
 use crate::keeper::{Keeper, Places};
 use crate::language::{self, t};
 use crate::live::Live;
@@ -91,6 +92,7 @@ impl Window {
         seat: Option<&Seat>,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
+        fonts::install(&context.egui_ctx);
         let device = device::lend(context).inspect_err(|reason| {
             tracing::info!(reason, "the engine cannot share the window's graphics processor");
         });

@@ -7,7 +7,7 @@ use eframe::egui::{
     Align, CornerRadius, Frame, Label, Layout, Margin, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
 
-use super::{READING_WIDTH, actions, markdown, meter, picture, theme, welcome};
+use super::{READING_WIDTH, actions, markdown, meter, picture, right_to_left, theme, welcome};
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{Answer, End, Exchange, Model, Side, State};
@@ -89,7 +89,9 @@ fn question_ui(ui: &mut Ui, exchange: &Exchange, commands: &Sender<Command>) {
                     meter::waveform_ui(ui, &spoken.waveform, palette.accent);
                 });
             }
-            if let Some(text) = &exchange.text {
+            if let Some(text) = exchange.text.as_ref().filter(|text| right_to_left::has_some(text)) {
+                right_to_left::text_ui(ui, text, palette.text);
+            } else if let Some(text) = &exchange.text {
                 ui.add(Label::new(RichText::new(text).color(palette.text)).wrap().halign(Align::LEFT));
             }
         });

@@ -12,7 +12,7 @@ use eframe::egui::{
 };
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
-use super::{small_button, theme};
+use super::{right_to_left, small_button, theme};
 use crate::language::t;
 use pieces::{Piece, pieces};
 
@@ -51,7 +51,24 @@ fn text_ui(ui: &mut Ui, cache: &mut CommonMarkCache, text: &str) {
     ui.style_mut().url_in_tooltip = true;
     ui.spacing_mut().item_spacing = vec2(8.0, 6.0);
     ui.spacing_mut().interact_size.y = 22.0;
-    CommonMarkViewer::new().show(ui, cache, text.trim_matches('\n'));
+    if !right_to_left::has_some(text) {
+        CommonMarkViewer::new().show(ui, cache, text.trim_matches('\n'));
+        return;
+    }
+    let color = theme::palette(ui).text;
+    for part in text.split("\n\n").map(|part| part.trim_matches('\n')).filter(|part| !part.is_empty()) {
+        if is_plain(part) && right_to_left::has_some(part) {
+            let part = format!("\n{part}").replace("**", "").replace("\n- ", "\n• ");
+            right_to_left::text_ui(ui, part.trim_start_matches('\n'), color);
+        } else {
+            CommonMarkViewer::new().show(ui, cache, part);
+        }
+    }
+}
+
+/// Whether a paragraph is text and lists alone, whose words can be put in order.
+fn is_plain(part: &str) -> bool {
+    !part.starts_with(['#', '>', '|']) && !["`", "](", "\n|"].iter().any(|mark| part.contains(mark))
 }
 
 /// A block of code with a button that copies it.

@@ -8,6 +8,7 @@ mod history;
 mod markdown;
 mod meter;
 mod picture;
+mod right_to_left;
 mod settings;
 mod status;
 mod talk_button;
