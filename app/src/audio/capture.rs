@@ -19,10 +19,36 @@ const BLOCK_MS: u32 = 20;
 /// What the ring holds.
 const RING_SECONDS: u32 = 4;
 
+/// A stream on its way: the sound server says that it runs only when the first sound is there, which may be never.
+struct Starting {
+    outcome: Receiver<Result<cpal::Stream, cpal::Error>>,
+    stream: Option<cpal::Stream>,
+}
+
+impl Starting {
+    /// Starts the stream on a thread of its own. Where nobody waits for it any more, it is closed there.
+    fn new(stream: cpal::Stream) -> Result<Starting> {
+        let (done, outcome) = bounded(1);
+        std::thread::Builder::new().name("microphone".into()).spawn(move || {
+            let played = stream.play();
+            let _ = done.send(played.map(|()| stream));
+        })?;
+        Ok(Starting { outcome, stream: None })
+    }
+
+    /// Looks whether it runs.
+    fn poll(&mut self) -> Result<(), cpal::Error> {
+        if let Ok(outcome) = self.outcome.try_recv() {
+            self.stream = Some(outcome?);
+        }
+        Ok(())
+    }
+}
+
 /// A microphone while it is open. Dropping it closes it.
 pub(super) struct Capture {
     // Before the ring, so that the callback ends first.
-    _stream: cpal::Stream,
+    stream: Starting,
     ring: Consumer<f32>,
     channels: usize,
     resampler: Resampler,
@@ -35,7 +61,8 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Opens this microphone. Blocks for as long as the sound system takes, at most a few seconds.
+    /// Opens this microphone. Blocks for as long as the sound system takes, at most a few seconds, but not for the
+    /// first sound.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the microphone.
@@ -86,10 +113,9 @@ impl Capture {
                 Some(OPEN_TIMEOUT),
             )
         })?;
-        stream.play().map_err(|e| device::explain(&e, Direction::In))?;
         let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The microphone was not opened.")))?;
         Ok(Capture {
-            _stream: stream,
+            stream: Starting::new(stream)?,
             ring,
             channels,
             resampler: Resampler::new(config.sample_rate, Audio::SAMPLE_RATE_HZ)?,
@@ -107,6 +133,7 @@ impl Capture {
     /// # Errors
     /// A sentence: the microphone is lost.
     pub(super) fn poll(&mut self, samples: &mut Vec<f32>) -> Result<bool> {
+        self.stream.poll().map_err(|e| device::explain(&e, Direction::In))?;
         if let Some(error) = self.failures.try_iter().find(|e| !device::harmless(e.kind())) {
             return Err(device::explain(&error, Direction::In));
         }

@@ -179,3 +179,47 @@ fn the_chosen_speaker_is_used_and_a_chosen_microphone_that_is_gone_is_told() {
     assert_eq!(streams(&desktop, "source-outputs") + streams(&desktop, "sink-inputs"), 0);
     assert!(colloquy.is_alive());
 }
+
+/// A machine that sleeps, as its devices see it.
+#[test]
+fn devices_that_stand_still_are_opened_once_more() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("sleep", true);
+    let log = kept("sleep.log");
+    let mut colloquy = start(&desktop, &log);
+
+    // The speaker takes nothing in the middle of the speech, which goes on when it does again.
+    let before = log_length(&log);
+    write(&desktop, "count to ten");
+    wait_for_log(&log, "stage=Speaking", before, 60);
+    sleep(Duration::from_millis(300));
+    pactl(&desktop, &["suspend-sink", "speaker", "1"]);
+    wait_for_log(&log, "The speaker takes no sound", before, 20);
+    pactl(&desktop, &["suspend-sink", "speaker", "0"]);
+    wait_for_log(&log, "The speaker went away. It goes on with", before, 20);
+    wait_for_log(&log, "speech ended", before, 60);
+
+    // The microphone gives nothing from the start on.
+    pactl(&desktop, &["suspend-source", "microphone", "1"]);
+    let before = log_length(&log);
+    desktop.run("xdotool", ["mousemove", "500", "300", "click", "1", "keydown", "space"]);
+    wait_for_log(&log, "The microphone gives no sound", before, 20);
+    pactl(&desktop, &["suspend-source", "microphone", "0"]);
+    wait_for_log(&log, "stage=Listening", before, 20);
+    say_the_question(&desktop);
+    desktop.run("xdotool", ["keyup", "space"]);
+    let answer = wait_for_log(&log, "answer turn=", before, 60);
+    assert!(answer.contains("Paris"), "{answer}");
+    wait_for_log(&log, "speech ended", before, 60);
+    wait_for_no_streams(&desktop);
+
+    // One that stays still is given up with a sentence.
+    pactl(&desktop, &["suspend-source", "microphone", "1"]);
+    let before = log_length(&log);
+    desktop.run("xdotool", ["mousemove", "500", "300", "click", "1", "keydown", "space"]);
+    let told = wait_for_log(&log, "colloquy::state: The microphone gives no sound", before, 30);
+    assert!(told.contains("WARN"), "{told}");
+    wait_for_log(&log, "stage=Idle", before, 10);
+    desktop.run("xdotool", ["keyup", "space"]);
+    assert!(colloquy.is_alive());
+}
