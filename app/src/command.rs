@@ -9,7 +9,7 @@ use image::RgbaImage;
 use tracing::Level;
 
 use crate::clips::Side;
-use crate::state::Attachment;
+use crate::state::{Attachment, SoundWish};
 
 /// One wish of the person.
 #[derive(Clone, Debug)]
@@ -100,6 +100,10 @@ pub(crate) enum Command {
     Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
     /// Show no picture any more.
     ClosePicture,
+    /// These graphics processors were found.
+    Gpus(Vec<String>),
+    /// Delete every recording.
+    DeleteSounds,
     /// Copy a report about this machine and this program.
     Diagnose,
     /// What the machine is like is known.
@@ -112,4 +116,8 @@ pub(crate) enum Command {
     Quit,
     /// Whether the desktop has a tray with the program's icon.
     TrayIs(bool),
+    /// Listen, as soon as there is a model: the button of the first start.
+    StartTalking,
+    /// Something about the sound devices.
+    Sound(SoundWish),
 }

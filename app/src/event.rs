@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use engine::{Cancel, Info, Progress, Summary};
 
+use crate::audio::Report;
 use crate::store::{Line, Turn};
 
 /// One report.
@@ -23,6 +24,10 @@ pub(crate) enum Event {
     Rebuilding,
     /// It can go on.
     Rebuilt(Box<Info>),
+    /// The model gave its memory back; it is loaded again with the next question.
+    Freed,
+    /// It is being loaded again; meanwhile one can speak.
+    Waking,
     /// The settings that were asked for do not fit the model; the old ones stay.
     SettingsRefused(String),
     /// The conversation was forgotten.
@@ -113,6 +118,8 @@ pub(crate) enum Event {
     Listed(Vec<Line>),
     /// A kept conversation that was looked up.
     Recalled(i64, Vec<Turn>),
+    /// About the sound devices.
+    Sound(Report),
 }
 
 /// Sends events and wakes the window. Never blocks.

@@ -21,6 +21,7 @@ mod record;
 mod remote;
 mod state;
 mod store;
+mod theme;
 mod tray;
 mod turn;
 mod views;

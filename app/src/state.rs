@@ -10,6 +10,8 @@ mod history;
 mod living;
 mod preferring;
 mod showing;
+mod sound;
+mod welcoming;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::clips::Clips;
 pub(crate) use crate::clips::Side;
 use crate::command::Command;
 use crate::event::Event;
+use crate::language::t;
 use crate::logbook::Logbook;
 use crate::preferences::{Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
@@ -31,6 +34,8 @@ pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
 pub(crate) use living::Living;
 pub(crate) use showing::Opened;
+pub(crate) use sound::{Device, SoundWish, Sounding, Trial};
+pub(crate) use welcoming::Welcome;
 
 /// Whether there is a model.
 #[derive(Clone, Debug)]
@@ -41,6 +46,18 @@ pub(crate) enum Model {
     Loading(String, Progress),
     /// It is ready.
     Ready(Box<Info>),
+}
+
+/// Where the weights of a ready model are.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) enum Weights {
+    /// In place.
+    #[default]
+    There,
+    /// Their memory is given back until the next question.
+    Freed,
+    /// On their way, and so far in place.
+    Coming(Progress),
 }
 
 /// A message above the composer.
@@ -78,6 +95,10 @@ pub(crate) struct State {
     attached: usize,
     /// When the question ended.
     asked_at: Option<Duration>,
+    /// Where the ready model's weights are.
+    pub(crate) weights: Weights,
+    /// Graphics processors that the settings offer.
+    pub(crate) gpus: Vec<String>,
     /// What the person chose for good.
     pub(crate) preferences: Preferences,
     /// Whether the settings are shown.
@@ -106,6 +127,10 @@ pub(crate) struct State {
     pub(crate) logbook: Logbook,
     /// Where the window is.
     pub(crate) living: Living,
+    /// The first start.
+    pub(crate) welcome: Welcome,
+    /// The sound devices.
+    pub(crate) sounding: Sounding,
 }
 
 impl State {
@@ -123,6 +148,8 @@ impl State {
             level,
             attached: 0,
             asked_at: None,
+            weights: Weights::default(),
+            gpus: vec![],
             preferences: Preferences::default(),
             shows_settings: false,
             placed: Placing::default(),
@@ -137,6 +164,8 @@ impl State {
             no_talk_key: None,
             logbook: Logbook::of_program(),
             living: Living::default(),
+            welcome: Welcome::default(),
+            sounding: Sounding::default(),
         }
     }
 
@@ -199,10 +228,10 @@ impl State {
             }
             Command::PickFile => return vec![Action::PickFile],
             Command::PickModel => return vec![Action::PickModel],
-            Command::PickedNothing { at_once: true } => self.complain(
+            Command::PickedNothing { at_once: true } => self.complain(t!(
                 "No file dialog is available here. Drop the file or the model's folder on the window, \
-                 or start with --model DIR.",
-            ),
+                 or start with --model DIR."
+            )),
             Command::PickedNothing { at_once: false } => {}
             Command::NewConversation => {
                 let mut actions = self.step(Input::Stop, now);
@@ -213,7 +242,9 @@ impl State {
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
-            Command::ShowSettings(shows) => self.shows_settings = shows,
+            Command::ShowSettings(shows) => return self.show_settings(shows),
+            Command::Gpus(gpus) => self.gpus = gpus,
+            Command::DeleteSounds => return self.delete_sounds(),
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
@@ -243,11 +274,13 @@ impl State {
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
             Command::Diagnose => return vec![Action::Diagnose],
-            Command::Diagnosed(around) => return self.diagnosed(&around),
+            Command::Diagnosed(around) => return self.diagnosed(*around),
             Command::CopyLog(level) => return self.copy_log(level),
             Command::Hide => return self.hide(),
             Command::Quit => return self.quit(now),
             Command::TrayIs(there) => return self.tray_is(there),
+            Command::StartTalking => return self.start_talking(now),
+            Command::Sound(wish) => return self.wish_sound(wish),
         }
         vec![]
     }
@@ -259,7 +292,7 @@ impl State {
     /// Begins to listen, where the model can hear.
     fn talk(&mut self, input: Input, now: Duration) -> Vec<Action> {
         if self.info().is_some_and(|info| !info.hears) {
-            self.complain("This model takes no sound. Type your question.");
+            self.complain(t!("This model takes no sound. Type your question."));
             return vec![];
         }
         if matches!(self.turn.stage, Stage::Idle) {
@@ -274,7 +307,17 @@ impl State {
             tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
         }
         self.turn = turn;
-        effects.into_iter().filter_map(|effect| self.act(effect, now)).collect()
+        let mut actions = vec![];
+        for effect in effects {
+            if let Effect::Silence(turn) = effect {
+                actions.extend(self.record(turn));
+            }
+            actions.extend(self.act(effect, now));
+        }
+        if self.turn.number > 0 {
+            actions.extend(self.end_welcome());
+        }
+        actions
     }
 
     fn act(&mut self, effect: Effect, now: Duration) -> Option<Action> {
@@ -308,10 +351,10 @@ impl State {
                 Some(Action::Silence)
             }
             Effect::HintUnheard => {
-                self.hint(
+                self.hint(t!(
                     "Nothing was heard. Hold the key or the button while you speak, or tap it, speak, and tap \
-                     it again.",
-                );
+                     it again."
+                ));
                 None
             }
             Effect::Again(turn) => self.again(turn, now),

@@ -30,12 +30,14 @@ use crate::diagnosis::Surroundings;
 use crate::event::{Event, Events};
 use crate::folders;
 use crate::keeper::{Keeper, Places};
+use crate::language::{self, t};
 use crate::live::Live;
 use crate::preferences::{Deed, Preferences, Stored};
 use crate::record::Recorder;
 use crate::remote::Seat;
 use crate::state::{Action, Attachment, State};
-use crate::views::{self, theme};
+use crate::theme;
+use crate::views;
 use crate::worker::{self, Job};
 
 /// How often a meter that moves is drawn.
@@ -89,7 +91,6 @@ impl Window {
         seat: Option<&Seat>,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
-        theme::install(&context.egui_ctx);
         let device = device::lend(context).inspect_err(|reason| {
             tracing::info!(reason, "the engine cannot share the window's graphics processor");
         });
@@ -111,7 +112,7 @@ impl Window {
                 window
             }
         };
-        theme::dress(&context.egui_ctx, window.state.preferences.look);
+        theme::dress(&context.egui_ctx, &window.state.preferences.look);
         window.drawing = device::describe(context);
         if window.state.living.is_hidden {
             living::hide(&context.egui_ctx);
@@ -147,7 +148,13 @@ impl Window {
         let settings = preferences.settings(options);
         let recorder = options.record_dir.as_deref().map(Recorder::new).transpose()?;
         let mut state = State::new(settings.clone(), level.clone());
-        let ends = audio::start(reports.clone(), live.clone(), level, state.clips.clone())?;
+        let ends = audio::start(
+            reports.clone(),
+            live.clone(),
+            level,
+            state.clips.clone(),
+            preferences.sound.clone(),
+        )?;
         let jobs = worker::start(worker::Start {
             events: reports.clone(),
             live: live.clone(),
@@ -157,12 +164,17 @@ impl Window {
             host: Host { device: device.clone(), progress: None },
             settings,
             recorder,
+            free_after: preferences.memory.free_after(),
             lose_device_after: options.lose_device_after,
         })?;
         state.preferences = preferences.clone();
         state.placed = preferences.model.clone();
         state.given = Preferences::given(options);
         state.untold = stored.fault.clone();
+        let chose = preferences.model.folder.is_some() || options.model.model.is_some();
+        if stored.is_new && !preferences.welcome.first_run_done && !chose {
+            state.welcome();
+        }
         state.history.off = options.no_history;
         let conversations = folders::data().filter(|_| !options.no_history);
         let places = Places {
@@ -258,17 +270,20 @@ impl Window {
             }
             Action::PickFile => self.aside(context, || {
                 pick(|| {
-                    let dialog = rfd::FileDialog::new().set_title("Add a picture or a sound");
-                    dialog.add_filter("Pictures and sounds", &EXTENSIONS).pick_file()
+                    let dialog = rfd::FileDialog::new().set_title(t!("Add a picture or a sound"));
+                    dialog.add_filter(t!("Pictures and sounds"), &EXTENSIONS).pick_file()
                 })
             }),
             Action::PickModel => self.aside(context, || {
-                pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
+                pick(|| rfd::FileDialog::new().set_title(t!("Choose the folder of a model")).pick_folder())
             }),
             Action::Show => remote::show(context),
             Action::Keep(keep) => self.keeper.give(keep),
             Action::Resume(turns) => self.give(Job::Resume(turns)),
-            Action::Look(look) => theme::dress(context, look),
+            Action::Look(look) => {
+                theme::dress(context, &look);
+                language::choose(look.language.as_deref());
+            }
             Action::Again { turn } => {
                 self.live.set(turn);
                 self.give(Job::Again { turn });
@@ -285,6 +300,8 @@ impl Window {
                 let clips = self.state.clips.clone();
                 self.aside(context, move || files::export(&model, &exchanges, &clips));
             }
+            Action::FindGpus => self.aside(context, || Command::Gpus(engine::graphics_processors())),
+            Action::FreeAfter(time) => self.give(Job::FreeAfter(time)),
             Action::Enlarge(path) => self.aside(context, move || {
                 let picture = Attachment::enlarge(&path);
                 Command::Enlarged(path, picture)
@@ -296,9 +313,7 @@ impl Window {
             Action::TalkKey(chord) => self.change_talk_key(chord),
             Action::Diagnose => {
                 let drawing = self.drawing.clone();
-                self.aside(context, || {
-                    Command::Diagnosed(Box::new(Surroundings::find(drawing, audio::names())))
-                });
+                self.aside(context, || Command::Diagnosed(Box::new(Surroundings::find(drawing))));
             }
             Action::Copy(text) => context.copy_text(text),
             Action::Hide => living::hide(context),
@@ -306,6 +321,7 @@ impl Window {
             Action::Quit => living::quit(context),
             Action::Tray(wanted) => self.use_tray(wanted),
             Action::Notify(words) => self.tell(words, context),
+            Action::Order(order) => self.order(order),
         }
     }
 
@@ -338,7 +354,7 @@ impl Window {
     }
 
     fn refuse(&mut self) {
-        let message = "The engine is too busy to take this. Wait a moment and try again.".into();
+        let message = t!("The engine is too busy to take this. Wait a moment and try again.").into();
         let event = Event::Failed { turn: self.state.turn.number, message };
         // What follows is only that the turn stops, which it does by being refused.
         drop(self.state.apply(event, self.started.elapsed()));
@@ -400,7 +416,8 @@ impl eframe::App for Shown<'_> {
         window.close_or_hide(context);
         window.drain(context);
         window.show_face();
-        if window.state.is_holding() || window.state.is_answering() {
+        let is_tested = window.state.sounding.trial.is_some();
+        if window.state.is_holding() || window.state.is_answering() || is_tested {
             context.request_repaint_after(METER_FRAME);
         }
     }

@@ -3,36 +3,44 @@
 //! It does not decide when: `turn` does. Samples travel in bounded channels and rings, never in events.
 
 mod capture;
+mod chime;
 mod device;
+mod host;
 mod level;
-mod names;
+mod microphone;
 mod playback;
 mod question;
 mod replay;
+mod search;
+mod speaker;
+mod trial;
+mod volume;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
+use cpal::traits::DeviceTrait;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
-use engine::Audio;
 
 use crate::clips::{Clips, Side};
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::live::Live;
-use capture::Capture;
+use crate::preferences::Sound;
+use device::Direction;
+pub(crate) use host::{Device, Devices};
 pub(crate) use level::{Level, loudness};
-pub(crate) use names::names;
-use playback::Playback;
-use question::Question;
-use replay::Replay;
+use microphone::Microphone;
+use speaker::Speaker;
+pub(crate) use trial::Trial;
+use trial::Trying;
+use volume::Volume;
 
 /// How often open devices are looked after.
 const POLL: Duration = Duration::from_millis(8);
-/// Sound that is still taken after the key went up: what the device and its driver hold.
-const TAIL: Duration = Duration::from_millis(60);
 
 /// What the window asks of the devices.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
     /// Open the microphone for a turn.
     Listen(u64),
@@ -52,6 +60,27 @@ pub(crate) enum Order {
         /// Who is heard.
         side: Side,
     },
+    /// Use these devices and this volume from now on, also for what goes on.
+    Use(Sound),
+    /// Say which devices there are.
+    List,
+    /// Test a device.
+    Try(Trial),
+    /// End the test, if there is one.
+    EndTrial,
+}
+
+/// What the devices' thread tells about the devices themselves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Report {
+    /// All devices that there are.
+    Listed(Devices),
+    /// This is tested now.
+    Trying(Option<Trial>),
+    /// Something to know: a sentence.
+    Hint(String),
+    /// Something went wrong outside a turn: a sentence.
+    Fault(String),
 }
 
 /// What was heard, on its way to the worker.
@@ -111,12 +140,12 @@ pub(crate) struct Ends {
 ///
 /// # Errors
 /// The system refuses a thread.
-pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips) -> Result<Ends> {
+pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips, sound: Sound) -> Result<Ends> {
     let (orders, orders_in) = bounded(64);
     let (hearing_out, hearing) = bounded(256);
     let (speech, speech_in) = bounded(64);
     let mut desk = Desk {
-        host: device::Host::default(),
+        host: host::Host::default(),
         events,
         live,
         level,
@@ -125,6 +154,10 @@ pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips) -> R
         speaker: None,
         clips,
         speech_rate_hz: 0,
+        volume: Volume::new(sound.volume),
+        sound,
+        missed: [None, None],
+        trying: None,
     };
     std::thread::Builder::new()
         .name("audio".into())
@@ -133,23 +166,8 @@ pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips) -> R
     Ok(Ends { orders, hearing, speech })
 }
 
-/// An open microphone and the question so far.
-struct Microphone {
-    capture: Capture,
-    question: Question,
-    started: bool,
-    /// When to close, and whether the question counts.
-    closing: Option<(Instant, bool)>,
-}
-
-struct Speaker {
-    playback: Playback,
-    /// Where the sound comes from, if not from the worker.
-    replay: Option<Replay>,
-}
-
 struct Desk {
-    host: device::Host,
+    host: host::Host,
     events: Events,
     live: Live,
     level: Level,
@@ -159,14 +177,20 @@ struct Desk {
     clips: Clips,
     /// Rate of the speech that comes.
     speech_rate_hz: u32,
+    volume: Volume,
+    /// What the person chose.
+    sound: Sound,
+    /// The chosen microphone and speaker of which it was told that they are gone.
+    missed: [Option<String>; 2],
+    trying: Option<Trying>,
 }
 
 impl Desk {
     fn run(&mut self, orders: &Receiver<Order>, speech: &Receiver<Speech>) {
         let nothing = never();
         loop {
-            let busy = self.microphone.is_some() || self.speaker.is_some();
-            let full = self.speaker.as_ref().is_some_and(|speaker| speaker.playback.is_full());
+            let busy = self.microphone.is_some() || self.speaker.is_some() || self.trying.is_some();
+            let full = self.speaker.as_ref().is_some_and(Speaker::is_full);
             let speech = if full { &nothing } else { speech };
             select! {
                 recv(orders) -> order => match order {
@@ -178,194 +202,70 @@ impl Desk {
             }
             self.poll_microphone();
             self.poll_speaker();
+            self.poll_trial();
         }
     }
 
     fn obey(&mut self, order: Order) {
         match order {
             Order::Listen(turn) => {
-                self.level.clear();
-                match Capture::open(&mut self.host) {
-                    Ok(capture) => {
-                        let question = Question::new(turn);
-                        self.microphone =
-                            Some(Microphone { capture, question, started: false, closing: None });
-                    }
-                    Err(error) => self.lose_microphone(turn, error.to_string()),
-                }
+                // Speech that this interrupts ends before the microphone takes its time to open.
+                self.poll_speaker();
+                self.end_trial(None);
+                self.listen(turn);
             }
-            Order::Close { turn, keep } => {
-                if let Some(microphone) = self.microphone.as_mut().filter(|m| m.question.turn() == turn) {
-                    let tail = if keep { TAIL } else { Duration::ZERO };
-                    microphone.closing = Some((Instant::now() + tail, keep));
-                }
+            Order::Close { turn, keep } => self.end_question(turn, keep),
+            Order::Replay { turn, of, side } => {
+                self.end_trial(None);
+                self.replay(turn, of, side);
             }
-            Order::Replay { turn, of, side } => self.replay(turn, of, side),
-        }
-    }
-
-    fn lose_microphone(&mut self, turn: u64, message: String) {
-        self.level.clear();
-        self.clips.forget(turn, Side::Question);
-        self.end_hearing(turn, false);
-        self.events.send(Event::CaptureFailed { turn, message });
-    }
-
-    fn end_hearing(&self, turn: u64, keep: bool) {
-        // A worker that is gone takes no questions any more.
-        let _ = self.hearing.send(Hearing::End { turn, keep });
-    }
-
-    fn poll_microphone(&mut self) {
-        let Some(mut microphone) = self.microphone.take() else { return };
-        let turn = microphone.question.turn();
-        let mut new = Vec::new();
-        match microphone.capture.poll(&mut new) {
-            Err(error) => return self.lose_microphone(turn, error.to_string()),
-            Ok(true) if !microphone.started => {
-                microphone.started = true;
-                self.events.send(Event::CaptureStarted { turn });
+            Order::Use(sound) => self.choose(sound),
+            Order::List => {
+                let devices = self.host.devices();
+                self.events.send(Event::Sound(Report::Listed(devices)));
             }
-            Ok(_) => {}
-        }
-        if !new.is_empty() {
-            self.level.take(&new);
-        }
-        self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &new);
-        microphone.question.take(&new, &self.hearing);
-        match microphone.closing {
-            Some((at, keep)) if Instant::now() >= at => self.close(microphone, keep),
-            _ => self.microphone = Some(microphone),
+            Order::Try(trial) => self.begin_trial(trial),
+            Order::EndTrial => self.end_trial(None),
         }
     }
 
-    fn close(&mut self, microphone: Microphone, keep: bool) {
-        let Microphone { capture, mut question, .. } = microphone;
-        let turn = question.turn();
-        let mut last = Vec::new();
-        match capture.finish(&mut last) {
-            Ok(0) => {}
-            Ok(lost) => {
-                tracing::warn!(turn, lost, "the machine was too busy to take every sample of the microphone")
-            }
-            Err(error) => tracing::warn!(turn, %error, "the end of the question was lost"),
+    /// Uses other devices and another volume, also for what goes on.
+    fn choose(&mut self, sound: Sound) {
+        let old = std::mem::replace(&mut self.sound, sound);
+        self.volume.set(self.sound.volume);
+        if old.microphone != self.sound.microphone {
+            self.change_microphone();
         }
-        self.level.clear();
-        self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &last);
-        question.take(&last, &self.hearing);
-        question.flush(&self.hearing);
-        if let Some(message) = question.fault().filter(|_| keep) {
-            self.end_hearing(turn, false);
-            return self.events.send(Event::NothingHeard { turn, message: message.into() });
+        if old.speaker != self.sound.speaker {
+            self.change_speaker();
         }
-        self.end_hearing(turn, keep);
-        if !keep {
-            self.clips.forget(turn, Side::Question);
-        }
-        if keep {
-            let seconds = question.seconds();
-            self.events.send(Event::Heard { turn, seconds, waveform: question.into_waveform() });
+        if (&old.microphone, &old.speaker) != (&self.sound.microphone, &self.sound.speaker) {
+            self.end_trial(None);
         }
     }
 
-    /// Plays a clip that is kept.
-    fn replay(&mut self, turn: u64, of: u64, side: Side) {
-        // The old speaker goes first, so that its sound ends before the new one's begins.
-        self.speaker = None;
-        let opened = match self.clips.get(of, side) {
-            Some(clip) => Playback::open(&mut self.host, turn, self.live.clone(), clip.rate_hz)
-                .map(|playback| Speaker { playback, replay: Some(Replay::new(clip.samples)) }),
-            None => Err(anyhow!("This sound is not kept any more: newer ones took its place.")),
+    /// The chosen device, or the default where it is gone, and its name. That it is gone is told once.
+    fn find(&mut self, direction: Direction) -> Result<(cpal::Device, String)> {
+        let (chosen, missed) = match direction {
+            Direction::In => (&self.sound.microphone, &mut self.missed[0]),
+            Direction::Out => (&self.sound.speaker, &mut self.missed[1]),
         };
-        match opened {
-            Ok(speaker) => self.speaker = Some(speaker),
-            Err(error) => {
-                self.lose_speaker(turn, error.to_string());
-                self.events.send(Event::SpeechEnded { turn });
-            }
-        }
-    }
-
-    /// Keeps what is about to be spoken, so that it can be heard again.
-    fn keep(&mut self, speech: &Speech) {
-        match speech {
-            Speech::Begin { rate_hz, .. } => self.speech_rate_hz = *rate_hz,
-            Speech::Block { turn, samples } if self.live.is(*turn) => {
-                self.clips.push(*turn, Side::Answer, self.speech_rate_hz, samples);
-            }
-            _ => {}
-        }
-    }
-
-    fn speak(&mut self, speech: Speech) {
-        self.keep(&speech);
-        let result = match (speech, &mut self.speaker) {
-            (Speech::Begin { turn, rate_hz }, _) if self.live.is(turn) => {
-                // The old speaker goes first, so that its sound ends before the new one's begins.
-                self.speaker = None;
-                match Playback::open(&mut self.host, turn, self.live.clone(), rate_hz) {
-                    Ok(playback) => {
-                        self.speaker = Some(Speaker { playback, replay: None });
-                        Ok(())
-                    }
-                    Err(error) => Err((turn, error)),
+        let found = self.host.find(direction, chosen.as_deref())?;
+        let name = found.device.description().map_or_else(|_| String::new(), |told| told.name().to_owned());
+        if !found.instead {
+            *missed = None;
+        } else if missed != chosen {
+            missed.clone_from(chosen);
+            let told = match direction {
+                Direction::In => {
+                    t!("The chosen microphone is not there. %{name} is used instead.", name = name)
                 }
-            }
-            (Speech::Block { turn, samples }, Some(speaker)) if speaker.playback.turn() == turn => {
-                speaker.playback.push(&samples).map_err(|error| (turn, error))
-            }
-            (Speech::End { turn }, Some(speaker)) if speaker.playback.turn() == turn => {
-                speaker.playback.end().map_err(|error| (turn, error))
-            }
-            (Speech::End { turn }, _) => {
-                self.events.send(Event::SpeechEnded { turn });
-                Ok(())
-            }
-            _ => Ok(()),
-        };
-        if let Err((turn, error)) = result {
-            self.lose_speaker(turn, error.to_string());
+                Direction::Out => {
+                    t!("The chosen speaker is not there. %{name} is used instead.", name = name)
+                }
+            };
+            self.events.send(Event::Sound(Report::Hint(told.into())));
         }
-    }
-
-    /// The rest of the turn is not heard.
-    fn lose_speaker(&mut self, turn: u64, message: String) {
-        self.level.clear();
-        self.speaker = None;
-        self.events.send(Event::SpeakerFailed { turn, message });
-    }
-
-    fn poll_speaker(&mut self) {
-        let Some(Speaker { playback, replay }) = &mut self.speaker else { return };
-        let turn = playback.turn();
-        if !self.live.is(turn) {
-            self.level.clear();
-            self.speaker = None;
-            return;
-        }
-        let fed = replay.as_mut().map_or(Ok(()), |replay| replay.feed(playback));
-        match fed.and_then(|()| playback.poll()) {
-            Err(error) => {
-                let ended = playback.has_ended() || replay.is_some();
-                self.lose_speaker(turn, error.to_string());
-                if ended {
-                    self.events.send(Event::SpeechEnded { turn });
-                }
-            }
-            Ok(moved) => {
-                if !moved.is_empty() {
-                    self.level.take(&moved);
-                }
-                if playback.starts_now() {
-                    self.events.send(Event::SpeechStarted { turn });
-                }
-                if playback.is_done() {
-                    tracing::info!(turn, gaps = playback.gaps(), "speech ended");
-                    self.level.clear();
-                    self.speaker = None;
-                    self.events.send(Event::SpeechEnded { turn });
-                }
-            }
-        }
+        Ok((found.device, name))
     }
 }

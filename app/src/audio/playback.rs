@@ -1,5 +1,6 @@
 //! An open speaker: `push` resamples speech into a ring; the callback takes it out and pads with silence.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,17 +13,21 @@ use engine::Resampler;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::capture::report_to;
-use super::device::{self, Direction, Host, OPEN_TIMEOUT};
+use super::device::{self, Direction, OPEN_TIMEOUT, PATIENCE};
+use super::volume::{Glide, Volume};
+use crate::language::t;
 use crate::live::Live;
 
 /// Length of a block that is asked of the device: long enough for a busy machine, short enough to stop quickly.
 const BLOCK_MS: u32 = 40;
+/// What the device holds: two blocks.
+const BUFFER_MS: u32 = 2 * BLOCK_MS;
 /// Speech that waits in the ring at most.
 const RING_MS: u32 = 400;
 /// Speech that must be ready before it starts, and again after it ran dry.
 const HEAD_START_MS: u32 = 100;
-/// What the device still plays when the ring is empty: its two blocks, and one for its clock.
-const DRAIN: Duration = Duration::from_millis(3 * BLOCK_MS as u64);
+/// What the device still plays when the ring is empty: what it holds, and a block for its clock.
+const DRAIN: Duration = Duration::from_millis((BUFFER_MS + BLOCK_MS) as u64);
 
 /// What the callback and its owner share.
 #[derive(Default)]
@@ -41,38 +46,57 @@ struct Shared {
 pub(super) struct Playback {
     // Before the ring, so that the callback ends first.
     _stream: cpal::Stream,
-    turn: u64,
     ring: Producer<f32>,
     resampler: Resampler,
+    /// Speech that was not heard yet, as it was pushed.
+    unheard: VecDeque<f32>,
+    /// Samples pushed that are not in `unheard` any more.
+    heard: u64,
+    /// Rates of what is pushed and of the device.
+    rates_hz: (u32, u32),
+    /// Samples that ever went into the ring, and those that the callback took.
+    given: u64,
+    taken: u64,
+    /// When the callback last took some, or had none to take.
+    taken_at: Instant,
     /// Resampled speech that did not fit into the ring yet.
     waiting: Vec<f32>,
     head_start: usize,
     shared: Arc<Shared>,
     failures: Receiver<cpal::Error>,
-    /// `starts_now` has said so.
-    announced: bool,
     ended: bool,
     /// When the ring was seen empty after the end.
     empty_since: Option<Instant>,
 }
 
 impl Playback {
-    /// Opens the default speaker for `turn`, whose speech is mono at `rate_hz`. Blocks for as long as the sound system
-    /// takes, at most a few seconds. It falls silent by itself, within a block, when another turn becomes alive.
+    /// Opens this speaker for `turn`, whose speech is mono at `rate_hz`. Blocks for as long as the sound system takes, at most a
+    /// few seconds. It falls silent by itself, within a block, when another turn becomes alive.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the speaker.
-    pub(super) fn open(host: &mut Host, turn: u64, live: Live, rate_hz: u32) -> Result<Playback> {
-        let device = host.device(Direction::Out)?;
-        let (config, format) = device::config(&device, Direction::Out)?;
+    pub(super) fn open(
+        device: &cpal::Device,
+        turn: u64,
+        live: Live,
+        rate_hz: u32,
+        volume: &Volume,
+    ) -> Result<Playback> {
+        let (config, format) = device::config(device, Direction::Out)?;
         match format {
-            SampleFormat::F32 => Playback::open_as::<f32>(&device, config, turn, live, rate_hz),
-            SampleFormat::I16 => Playback::open_as::<i16>(&device, config, turn, live, rate_hz),
-            SampleFormat::I24 => Playback::open_as::<cpal::I24>(&device, config, turn, live, rate_hz),
-            SampleFormat::I32 => Playback::open_as::<i32>(&device, config, turn, live, rate_hz),
-            SampleFormat::U8 => Playback::open_as::<u8>(&device, config, turn, live, rate_hz),
+            SampleFormat::F32 => Playback::open_as::<f32>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::I16 => Playback::open_as::<i16>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::I24 => Playback::open_as::<cpal::I24>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::I32 => Playback::open_as::<i32>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::U8 => Playback::open_as::<u8>(device, config, turn, live, rate_hz, volume),
             other => {
-                bail!("The speaker takes samples as {other}, which cannot be given. Choose another one.")
+                bail!(
+                    "{}",
+                    t!(
+                        "The speaker takes samples as %{form}, which cannot be given. Choose another one.",
+                        form = other
+                    )
+                )
             }
         }
     }
@@ -83,6 +107,7 @@ impl Playback {
         turn: u64,
         live: Live,
         rate_hz: u32,
+        volume: &Volume,
     ) -> Result<Playback>
     where
         T: SizedSample + FromSample<f32>,
@@ -95,33 +120,35 @@ impl Playback {
             let (failed, failures) = bounded(4);
             parts = Some((ring, failures));
             let (shared, live) = (shared.clone(), live.clone());
+            let mut glide = Glide::new(volume, config.sample_rate);
             device.build_output_stream::<T, _, _>(
                 config,
-                move |block: &mut [T], _| fill(block, channels, &mut out_of_ring, &shared, live.is(turn)),
+                move |block: &mut [T], _| {
+                    fill(block, channels, &mut out_of_ring, &shared, &mut glide, live.is(turn));
+                },
                 report_to(failed),
                 Some(OPEN_TIMEOUT),
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::Out))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("The speaker was not opened."))?;
+        let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The speaker was not opened.")))?;
         Ok(Playback {
             _stream: stream,
-            turn,
             ring,
             resampler: Resampler::new(rate_hz, config.sample_rate)?,
+            unheard: VecDeque::new(),
+            heard: 0,
+            rates_hz: (rate_hz, config.sample_rate),
+            given: 0,
+            taken: 0,
+            taken_at: Instant::now(),
             waiting: Vec::new(),
             head_start: (config.sample_rate * HEAD_START_MS / 1000) as usize,
             shared,
             failures,
-            announced: false,
             ended: false,
             empty_since: None,
         })
-    }
-
-    /// The turn that it speaks for.
-    pub(super) fn turn(&self) -> u64 {
-        self.turn
     }
 
     /// Takes speech. Whatever does not fit into the ring waits.
@@ -129,6 +156,7 @@ impl Playback {
     /// # Errors
     /// The samples cannot be resampled.
     pub(super) fn push(&mut self, samples: &[f32]) -> Result<()> {
+        self.unheard.extend(samples);
         Ok(self.resampler.push(samples, &mut self.waiting)?)
     }
 
@@ -157,6 +185,7 @@ impl Playback {
         let room = self.ring.slots().min(self.waiting.len());
         let (pushed, _) = self.ring.push_partial_slice(&self.waiting[..room]);
         let pushed = pushed.len();
+        self.given += pushed as u64;
         let moved = self.waiting.drain(..pushed).collect();
 
         let capacity = self.ring.buffer().capacity();
@@ -171,13 +200,45 @@ impl Playback {
         if complete && queued == 0 {
             self.empty_since.get_or_insert_with(Instant::now);
         }
+        self.forget_heard(queued);
+        if self.taken_at.elapsed() > PATIENCE {
+            bail!(
+                "{}",
+                t!("The speaker takes no sound. Check that it is plugged in, or choose another one.")
+            );
+        }
         Ok(moved)
     }
 
-    /// Whether the first speech went to the device since the last call.
-    pub(super) fn starts_now(&mut self) -> bool {
-        let started = self.shared.started.load(Ordering::Acquire);
-        started && !std::mem::replace(&mut self.announced, true)
+    /// Notes how far the callback came, with so many samples still in the ring.
+    fn forget_heard(&mut self, queued: usize) {
+        let taken = self.given - queued as u64;
+        if taken != self.taken || queued == 0 || !self.shared.flowing.load(Ordering::Acquire) {
+            self.taken_at = Instant::now();
+        }
+        self.taken = taken;
+        let (rate_hz, device_hz) = (u64::from(self.rates_hz.0), u64::from(self.rates_hz.1));
+        // What the callback took last is still on its way.
+        let on_its_way = rate_hz * u64::from(BUFFER_MS) / 1000;
+        let heard = (taken * rate_hz / device_hz).saturating_sub(on_its_way);
+        let more = heard.saturating_sub(self.heard).min(self.unheard.len() as u64);
+        self.unheard.drain(..more as usize);
+        self.heard += more;
+    }
+
+    /// Speech that was not heard yet, for another speaker to go on with.
+    pub(super) fn into_unheard(self) -> Vec<f32> {
+        self.unheard.into()
+    }
+
+    /// Whether the device ever took sound.
+    pub(super) fn has_played(&self) -> bool {
+        self.taken > 0
+    }
+
+    /// Whether the first speech went to the device.
+    pub(super) fn has_started(&self) -> bool {
+        self.shared.started.load(Ordering::Acquire)
     }
 
     /// Whether all speech was pushed.
@@ -197,8 +258,14 @@ impl Playback {
 }
 
 /// The callback's work: no lock, no allocation.
-fn fill<T>(block: &mut [T], channels: usize, ring: &mut Consumer<f32>, shared: &Shared, alive: bool)
-where
+fn fill<T>(
+    block: &mut [T],
+    channels: usize,
+    ring: &mut Consumer<f32>,
+    shared: &Shared,
+    glide: &mut Glide,
+    alive: bool,
+) where
     T: SizedSample + FromSample<f32>,
 {
     let frames = block.len() / channels;
@@ -207,7 +274,7 @@ where
     let (speech, silence) = block.split_at_mut(ready * channels);
     if let Ok(chunk) = ring.read_chunk(ready) {
         for (frame, sample) in speech.chunks_exact_mut(channels).zip(chunk) {
-            frame.fill(T::from_sample_(sample));
+            frame.fill(T::from_sample_(glide.apply(sample)));
         }
     }
     silence.fill(T::EQUILIBRIUM);
@@ -224,16 +291,20 @@ where
 mod tests {
     use super::*;
 
+    fn glide() -> Glide {
+        Glide::new(&Volume::new(100), 48_000)
+    }
+
     #[test]
     fn speech_goes_to_every_channel_and_silence_pads_it() {
         let (mut ring, mut out) = RingBuffer::new(8);
         ring.push_entire_slice(&[0.5, -0.5]).unwrap();
         let shared = Shared::default();
         let mut block = [9.0_f32; 6];
-        fill(&mut block, 2, &mut out, &shared, true);
+        fill(&mut block, 2, &mut out, &shared, &mut glide(), true);
         assert_eq!(block, [0.0; 6], "nothing flows before the head start");
         shared.flowing.store(true, Ordering::Release);
-        fill(&mut block, 2, &mut out, &shared, true);
+        fill(&mut block, 2, &mut out, &shared, &mut glide(), true);
         assert_eq!(block, [0.5, 0.5, -0.5, -0.5, 0.0, 0.0]);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 1);
         assert!(!shared.flowing.load(Ordering::Relaxed), "a head start is gathered again after a gap");
@@ -245,7 +316,7 @@ mod tests {
         ring.push_entire_slice(&[0.5; 4]).unwrap();
         let shared = Shared { flowing: true.into(), ..Shared::default() };
         let mut block = [9_i16; 4];
-        fill(&mut block, 1, &mut out, &shared, false);
+        fill(&mut block, 1, &mut out, &shared, &mut glide(), false);
         assert_eq!(block, [0; 4]);
     }
 
@@ -253,7 +324,7 @@ mod tests {
     fn running_dry_at_the_end_is_no_gap() {
         let (_ring, mut out) = RingBuffer::new(8);
         let shared = Shared { flowing: true.into(), complete: true.into(), ..Shared::default() };
-        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, true);
+        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, &mut glide(), true);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 0);
     }
 }

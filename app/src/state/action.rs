@@ -1,10 +1,12 @@
 //! What the state wants done.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use engine::Settings;
 
 use super::{Exchange, Keep, Side};
+use crate::audio::Order;
 use crate::cli::prompt::{self, Part};
 use crate::preferences::{Chord, Look, Placing};
 
@@ -86,6 +88,10 @@ pub(crate) enum Action {
     },
     /// Read this picture to be shown large.
     Enlarge(PathBuf),
+    /// Find the graphics processors of this machine.
+    FindGpus,
+    /// Give the model's memory back after so long without a question.
+    FreeAfter(Option<Duration>),
     /// Take this key to talk from anywhere, or none.
     TalkKey(Option<Chord>),
     /// Find out what the machine is like.
@@ -102,4 +108,6 @@ pub(crate) enum Action {
     Tray(bool),
     /// Tell that an answer with these first words has ended.
     Notify(String),
+    /// Tell the sound devices this.
+    Order(Order),
 }

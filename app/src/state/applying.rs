@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::{Ending, Progress, Summary};
 
-use super::{Action, End, Model, Spoken, State, name};
+use super::{Action, End, Model, Spoken, State, Weights, name};
 use crate::cli::report::tokens_per_second;
 use crate::event::Event;
 use crate::logbook::CONVERSATION;
@@ -24,9 +24,13 @@ impl State {
                 if let Model::Loading(_, progress) = &mut self.model {
                     *progress = placed;
                 }
+                if let Weights::Coming(progress) = &mut self.weights {
+                    *progress = placed;
+                }
             }
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
+                self.weights = Weights::There;
                 self.clear();
                 self.begin_another();
                 if let Some(untold) = self.untold.take() {
@@ -34,6 +38,7 @@ impl State {
                 }
                 let mut actions = self.settle();
                 actions.extend(self.step(Input::Loaded, now));
+                actions.extend(self.stop_waiting(now));
                 return actions;
             }
             Event::Rebuilding => {
@@ -41,13 +46,17 @@ impl State {
                 self.model = Model::Loading(name, Progress::default());
                 return self.step(Input::Unloaded, now);
             }
+            Event::Freed => self.weights = Weights::Freed,
+            Event::Waking => self.weights = Weights::Coming(Progress::default()),
             Event::Rebuilt(info) => {
                 self.model = Model::Ready(info);
+                self.weights = Weights::There;
                 return self.step(Input::Loaded, now);
             }
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
                 self.chosen = None;
+                self.welcome.waits = false;
                 self.complain(message);
                 return self.step(Input::Unloaded, now);
             }
@@ -81,6 +90,7 @@ impl State {
             Event::SpeechEnded { turn } => {
                 let mut actions = self.step(Input::SpeechEnded(turn), now);
                 actions.extend(self.finished(turn));
+                actions.extend(self.record(turn));
                 return actions;
             }
             Event::SpeakerFailed { turn, message } => {
@@ -103,6 +113,7 @@ impl State {
             Event::NotKept(message) => self.complain(message),
             Event::Listed(lines) => self.history.lines = lines,
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
+            Event::Sound(report) => self.sound_told(report),
         }
         vec![]
     }
@@ -132,6 +143,10 @@ impl State {
         let mut actions = self.step(Input::Written { number: turn, spoken }, now);
         actions.extend(self.keep_turn(turn));
         actions.extend(self.finished(turn).filter(|_| !spoken));
+        // What is still heard is recorded when it ends.
+        if !spoken || end == End::Stopped {
+            actions.extend(self.record(turn));
+        }
         actions
     }
 

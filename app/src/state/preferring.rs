@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use engine::Settings;
 
 use super::{Action, Keep, State};
+use crate::audio::Order;
 use crate::preferences::{self, Deed, Preferences};
 
 impl State {
@@ -21,7 +22,10 @@ impl State {
         }
         let mut actions = vec![Action::Keep(Keep::Preferences(Box::new(self.preferences.clone())))];
         if old.look != self.preferences.look {
-            actions.push(Action::Look(self.preferences.look));
+            actions.push(Action::Look(self.preferences.look.clone()));
+        }
+        if old.memory != self.preferences.memory {
+            actions.push(Action::FreeAfter(self.preferences.memory.free_after()));
         }
         let talk_key = self.preferences.keys.of(Deed::TalkAnywhere);
         if old.keys.of(Deed::TalkAnywhere) != talk_key {
@@ -34,6 +38,9 @@ impl State {
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));
+        }
+        if old.sound != self.preferences.sound {
+            actions.push(Action::Order(Order::Use(self.preferences.sound.clone())));
         }
         actions
     }

@@ -11,13 +11,14 @@ mod picture;
 mod settings;
 mod status;
 mod talk_button;
-pub(crate) mod theme;
+mod welcome;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{Button, CentralPanel, Context, Frame, Panel, Response, RichText, Ui, vec2};
 
 use crate::command::Command;
 use crate::state::State;
+use crate::theme;
 
 /// Widest that text runs.
 const READING_WIDTH: f32 = 760.0;
@@ -69,5 +70,7 @@ fn send(commands: &Sender<Command>, command: Command) {
     let _ = commands.send(command);
 }
 
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,12 @@ mod keeping;
 mod keys;
 mod log;
 mod look;
+mod memory;
 mod model;
+mod recordings;
+
+use std::borrow::Cow;
+mod sound;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
@@ -17,17 +22,21 @@ pub(super) use keys::is_recording as is_recording_key;
 
 use super::{READING_WIDTH, send, theme};
 use crate::command::Command;
+use crate::language::t;
 use crate::preferences::{Deed, Preferences};
 use crate::state::State;
 
 /// Room for what stands before a control.
 const LABEL_WIDTH: f32 = 170.0;
 
+/// Width of a list of options.
+const COMBO_WIDTH: f32 = 230.0;
+
 /// The button of the header.
 pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
-    let button = ui.add(Button::new("Settings").selected(state.shows_settings));
+    let button = ui.add(Button::new(t!("Settings")).selected(state.shows_settings));
     let key = state.preferences.keys.of(Deed::Settings).map(|key| format!(" ({key})")).unwrap_or_default();
-    if button.on_hover_text(format!("Show the settings{key}")).clicked() {
+    if button.on_hover_text(format!("{}{key}", t!("Show the settings"))).clicked() {
         send(commands, Command::ShowSettings(!state.shows_settings));
     }
 }
@@ -51,24 +60,27 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
         let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0);
         let column = ui.available_rect_before_wrap().shrink2(vec2(side, 0.0));
         ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
+            ui.spacing_mut().combo_width = COMBO_WIDTH;
             ui.horizontal(|ui| {
-                ui.heading("Settings");
+                ui.heading(t!("Settings"));
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if ui.button("Done").on_hover_text("Back to the conversation (Escape)").clicked() {
+                    if ui.button(t!("Done")).on_hover_text(t!("Back to the conversation (Escape)")).clicked()
+                    {
                         send(commands, Command::ShowSettings(false));
                     }
                 });
             });
             if !state.given.is_empty() {
-                note_ui(
-                    ui,
-                    &format!("The command line wins over these settings: {}.", state.given.join(", ")),
-                );
+                let given = state.given.join(", ");
+                note_ui(ui, &t!("The command line wins over these settings: %{given}.", given = given));
             }
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
+            memory::memory_ui(ui, &mut preferences.memory);
+            sound::sound_ui(ui, state, &mut preferences.sound, commands);
             look::look_ui(ui, &mut preferences.look);
             keeping::keeping_ui(ui, &mut preferences.keeping);
+            recordings::recordings_ui(ui, &mut preferences.keeping, commands);
             keys::keys_ui(ui, state, &mut preferences.keys);
             desktop::desktop_ui(ui, state, &mut preferences.desktop);
             log::log_ui(ui, state, commands);
@@ -86,7 +98,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
 /// The title of a section.
 fn section_ui(ui: &mut Ui, title: &str) {
     let palette = theme::palette(ui);
-    ui.add_space(14.0);
+    ui.add_space(theme::space::LARGE);
     ui.label(RichText::new(title).strong().color(palette.accent));
     ui.separator();
 }
@@ -111,7 +123,7 @@ fn choice_ui<T: Copy + PartialEq>(
     name: &str,
     value: &mut T,
     options: impl IntoIterator<Item = T>,
-    named: fn(T) -> &'static str,
+    named: fn(T) -> Cow<'static, str>,
 ) {
     row_ui(ui, name, |ui| {
         let combo = ComboBox::from_id_salt(name).selected_text(named(*value));

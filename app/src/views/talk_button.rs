@@ -8,6 +8,7 @@ use eframe::egui::{
 
 use super::{send, theme};
 use crate::command::Command;
+use crate::language::t;
 use crate::state::State;
 
 /// The big button.
@@ -16,17 +17,17 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
     let enabled = state.can_talk();
     let is_locked = state.turn.stage.is_locked();
     let label = if is_locked {
-        "Tap to send"
+        t!("Tap to send")
     } else if state.is_holding() {
-        "Let go to send"
+        t!("Let go to send")
     } else if state.is_answering() {
-        "Press to interrupt"
+        t!("Press to interrupt")
     } else {
-        "Hold or tap to talk"
+        t!("Hold or tap to talk")
     };
     let sense = if enabled { Sense::click_and_drag() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(vec2(180.0, 52.0), sense);
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, label));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &label));
 
     let is_down = response.is_pointer_button_down_on();
     let was_down = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default(response.id), is_down));
@@ -39,7 +40,7 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
     }
 
     let fill = match (enabled, state.is_holding()) {
-        (false, _) => palette.weak.gamma_multiply(0.4),
+        (false, _) => palette.hovered,
         (true, true) => palette.stage(state),
         (true, false) if response.hovered() => palette.accent.gamma_multiply(0.88),
         (true, false) => palette.accent,
@@ -58,8 +59,9 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
         ui.painter().rect_stroke(rect.expand(2.0), round, (2.0, palette.text), StrokeKind::Outside);
     }
     let font = TextStyle::Button.resolve(ui.style());
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, palette.on_accent);
-    response.on_hover_text(
-        "Hold this button or the Space bar while you speak; or tap it, speak hands-free, and tap it again",
-    );
+    let color = if enabled { palette.on_accent } else { palette.weak };
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, color);
+    response.on_hover_text(t!(
+        "Hold this button or the Space bar while you speak; or tap it, speak hands-free, and tap it again"
+    ));
 }

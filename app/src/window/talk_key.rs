@@ -6,6 +6,7 @@ use global_hotkey::{GlobalHotKeyEvent, GlobalHotKeyManager, HotKeyState};
 
 use super::Window;
 use crate::command::Command;
+use crate::language::t;
 #[cfg(target_os = "linux")]
 use crate::portal::{self, Portal};
 use crate::preferences::Chord;
@@ -46,9 +47,8 @@ impl Window {
                 TalkKey::Taken { manager, key }
             }
             Err(why) => {
-                self.wish(Command::NoTalkKey(format!(
-                    "{why} Bind a key in the desktop's own settings to: colloquy remote toggle"
-                )));
+                let advice = t!("Bind a key in the desktop's own settings to: colloquy remote toggle");
+                self.wish(Command::NoTalkKey(format!("{why} {advice}")));
                 TalkKey::Absent
             }
         };
@@ -94,8 +94,8 @@ fn is_guarded() -> bool {
 fn refusal(key: HotKey, error: &global_hotkey::Error) -> String {
     match error {
         global_hotkey::Error::AlreadyRegistered(_) => {
-            format!("The talk key {key} is taken by another program.")
+            t!("The talk key %{key} is taken by another program.", key = key).into()
         }
-        error => format!("The talk key {key} cannot be had: {error}."),
+        error => t!("The talk key %{key} cannot be had: %{error}.", key = key, error = error).into(),
     }
 }

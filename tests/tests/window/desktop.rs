@@ -11,7 +11,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Tools, and Debian's packages that hold them.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
+    ("espeak-ng", "espeak-ng"),
     ("Xvfb", "xvfb"),
     ("openbox", "openbox"),
     ("xdotool", "xdotool"),
@@ -41,6 +42,11 @@ impl Process {
     /// Waits for its end and says whether it was a success.
     pub fn wait(mut self) -> bool {
         self.0.wait().unwrap().success()
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Whether it still runs.
@@ -113,6 +119,11 @@ impl Desktop {
             desktop._processes.push(listener);
         }
         desktop
+    }
+
+    /// Name of the X server.
+    pub fn display(&self) -> &str {
+        &self.display
     }
 
     /// A file in the desktop's own folder.

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
 mod desktop;
+mod drop;
+mod everyday;
 mod hands_free;
 mod sound;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::thread::sleep;
 use std::time::Duration;
@@ -39,6 +41,12 @@ fn binary() -> &'static Path {
         assert!(cargo.status().unwrap().success(), "colloquy cannot be built");
         folder.join("colloquy")
     })
+}
+
+/// `colloquy ARGUMENTS` beside the window.
+fn colloquy(desktop: &Desktop, arguments: &[&str]) -> Output {
+    let mut command = desktop.command(binary());
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
 fn root() -> PathBuf {

@@ -31,7 +31,7 @@ fn follow(harness: &mut Harness<'static, State>, command: Command, path: &Path) 
     for action in &actions {
         match action {
             Action::Keep(Keep::Preferences(preferences)) => preferences::write(path, preferences).unwrap(),
-            Action::Look(look) => theme::dress(&harness.ctx, *look),
+            Action::Look(look) => theme::dress(&harness.ctx, look),
             _ => {}
         }
     }
@@ -74,6 +74,20 @@ fn the_size_of_the_text_is_chosen_at_once() {
     larger.look.text_size = 1.5;
     follow(&mut harness, Command::Prefer(Box::new(larger)), &folder.path().join("settings.toml"));
     assert_eq!(harness.ctx.zoom_factor(), 1.5);
+}
+
+#[test]
+fn a_language_is_chosen_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    harness.get_by_label("Language").click();
+    harness.run_steps(2);
+    let command = click(&mut harness, &commands, "Deutsch");
+    let actions = follow(&mut harness, command, &path);
+    let [Action::Keep(_), Action::Look(look)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(look.language.as_deref(), Some("de"));
+    assert_eq!(preferences::read(&path).0.look.language.as_deref(), Some("de"));
 }
 
 #[test]
@@ -158,6 +172,41 @@ fn what_the_command_line_gave_is_said() {
     state.given = vec!["--device"];
     let (harness, _commands) = page(state);
     harness.get_by_label("The command line wins over these settings: --device.");
+}
+
+#[test]
+fn what_is_kept_and_when_memory_is_given_back_is_chosen() {
+    let mut state = open();
+    state.handle(Command::Gpus(vec!["Radeon 8060S".into(), "llvmpipe".into()]), ms(0));
+    let (mut harness, commands) = page(state);
+    assert!(harness.query_by_label("Delete all recordings").is_none());
+    let Command::Prefer(preferences) = click(&mut harness, &commands, "Keep recordings of what is said too")
+    else {
+        panic!()
+    };
+    assert!(preferences.keeping.recordings && preferences.keeping.recording_days == Some(30));
+    harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    harness.run_steps(3);
+    let command = click(&mut harness, &commands, "Delete all recordings");
+    let actions = harness.state_mut().handle(command, ms(1));
+    assert!(matches!(actions[..], [Action::Keep(Keep::DeleteSounds)]), "{actions:?}");
+
+    let Command::Prefer(preferences) =
+        click(&mut harness, &commands, "Give the model's memory back when it is not used")
+    else {
+        panic!()
+    };
+    let actions = harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    assert!(
+        matches!(actions[..], [Action::Keep(_), Action::FreeAfter(Some(time))] if time.as_secs() == 15 * 60),
+        "{actions:?}"
+    );
+    harness.get_by_label("Graphics processor").click();
+    harness.run_steps(3);
+    let Command::Prefer(preferences) = click(&mut harness, &commands, "Radeon 8060S") else { panic!() };
+    assert_eq!(preferences.model.gpu.as_deref(), Some("Radeon 8060S"));
+    harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    assert!(harness.state().needs_reload());
 }
 
 /// Shows the section of the keys and clicks what stands beside this name.
