@@ -20,6 +20,8 @@ pub(crate) struct Surroundings {
     pub(crate) desktop: String,
     /// What the window is drawn with.
     pub(crate) drawing: String,
+    /// Graphics processors.
+    pub(crate) gpus: String,
     /// Microphones and speakers.
     pub(crate) sound: String,
     /// The person's own folder, which is not to be named.
@@ -28,7 +30,7 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     /// Looks at the system; may take a moment.
-    pub(crate) fn find(drawing: String, sound: String) -> Surroundings {
+    pub(crate) fn find(drawing: String) -> Surroundings {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         let release = read("/etc/os-release");
         let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
@@ -39,8 +41,8 @@ impl Surroundings {
             system: format!("{name}, kernel {}, {}", kernel.trim(), std::env::consts::ARCH),
             desktop: format!("{}, session {}", set("XDG_CURRENT_DESKTOP"), set("XDG_SESSION_TYPE")),
             drawing,
-            sound,
             home: std::env::var("HOME").ok().filter(|home| home.len() > 1),
+            ..Surroundings::default()
         }
     }
 
@@ -65,6 +67,7 @@ impl Surroundings {
             ("System", &self.system),
             ("Desktop", &self.desktop),
             ("Window", &self.drawing),
+            ("Graphics processors", &self.gpus),
             ("Sound", &self.sound),
             ("Model", &model),
             ("Runs on", &device),

@@ -48,10 +48,9 @@ pub(crate) fn bind(key: HotKey, deliver: impl Fn(Command) + Send + 'static) -> P
     let spawned = std::thread::Builder::new().name("portal".into()).spawn(move || {
         if let Err(error) = block_on(watch(key, &watched, &deliver)) {
             tracing::info!(%error, "the desktop gives no talk key");
-            deliver(Command::NoTalkKey(
-                t!("The desktop gives no key to talk with from anywhere (%{error}). Bind one in its own settings to: colloquy remote toggle", error = error)
-                    .into(),
-            ));
+            let why = t!("The desktop gives no key to talk with from anywhere: %{error}.", error = error);
+            let advice = t!("Bind a key in the desktop's own settings to: colloquy remote toggle");
+            deliver(Command::NoTalkKey(format!("{why} {advice}")));
         }
     });
     if let Err(error) = spawned {

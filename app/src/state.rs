@@ -273,7 +273,7 @@ impl State {
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
             Command::Diagnose => return vec![Action::Diagnose],
-            Command::Diagnosed(around) => return self.diagnosed(&around),
+            Command::Diagnosed(around) => return self.diagnosed(*around),
             Command::CopyLog(level) => return self.copy_log(level),
             Command::StartTalking => return self.start_talking(now),
             Command::Sound(wish) => return self.wish_sound(wish),

@@ -315,9 +315,7 @@ impl Window {
             Action::TalkKey(chord) => self.change_talk_key(chord),
             Action::Diagnose => {
                 let drawing = self.drawing.clone();
-                self.aside(context, || {
-                    Command::Diagnosed(Box::new(Surroundings::find(drawing, audio::names())))
-                });
+                self.aside(context, || Command::Diagnosed(Box::new(Surroundings::find(drawing))));
             }
             Action::Copy(text) => context.copy_text(text),
             Action::Order(order) => self.order(order),

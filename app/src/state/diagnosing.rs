@@ -2,13 +2,20 @@
 
 use tracing::Level;
 
-use super::{Action, State};
+use super::{Action, Device, State};
 use crate::diagnosis::Surroundings;
 use crate::language::t;
 
 impl State {
     /// Copies a report about this machine and this program.
-    pub(super) fn diagnosed(&mut self, around: &Surroundings) -> Vec<Action> {
+    pub(super) fn diagnosed(&mut self, mut around: Surroundings) -> Vec<Action> {
+        let named = |devices: &[Device]| {
+            devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join("; ")
+        };
+        let devices = &self.sounding.devices;
+        around.sound =
+            format!("microphones: {}. Speakers: {}", named(&devices.microphones), named(&devices.speakers));
+        around.gpus = self.gpus.join("; ");
         let log = self.logbook.lines(Level::INFO);
         let report = around.report(self.info(), &self.given, &self.preferences, &log);
         self.hint(t!("The report is on the clipboard. Look through it before you pass it on."));
@@ -58,6 +65,8 @@ mod tests {
                 let summary = summary("a secret answer", 0, Ending::Stop);
                 state.apply(Event::Written { turn: 1, summary }, NOW);
                 state.handle(Command::NoTalkKey("See /people/jane/notes.".into()), NOW);
+                state.sounding.devices.speakers =
+                    vec![Device { id: "a".into(), name: "Desk speakers".into() }];
                 let around = Surroundings {
                     system: "Debian, kernel 6".into(),
                     home: Some("/people/jane".into()),
@@ -70,6 +79,7 @@ mod tests {
             concat!("Colloquy ", env!("CARGO_PKG_VERSION")),
             "System: Debian, kernel 6",
             "Model: pocket",
+            "Speakers: Desk speakers",
             "folder = \"~/models/large\"",
             "instructions of one's own: true",
             "answer written turn=1",
