@@ -98,4 +98,6 @@ pub(crate) enum Command {
     Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
     /// Show no picture any more.
     ClosePicture,
+    /// Begin a hands-free conversation, or end it.
+    HandsFree(bool),
 }

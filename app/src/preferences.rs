@@ -3,6 +3,7 @@
 //! Options of the command line win over it and are not stored.
 
 mod file;
+mod talking;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub(crate) use crate::cli::{DeviceOption, FormatOption};
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
+pub(crate) use talking::{PAUSES_MS, Talking};
 
 /// All of it. What a file leaves out is as at the first start.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub(crate) struct Preferences {
     pub(crate) look: Look,
     /// What is kept of conversations.
     pub(crate) keeping: Keeping,
+    /// How one talks hands-free.
+    pub(crate) talking: Talking,
 }
 
 /// How answers are made.
@@ -192,6 +196,7 @@ impl Preferences {
             sampling.temperature = nearest(sampling.temperature, TEMPERATURES, 1.0);
             sampling.top_p = nearest(sampling.top_p, SHARES, 1.0);
         }
+        self.talking = self.talking.sensible();
         self.keeping.days = self.keeping.days.map(|days| days.max(1));
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self

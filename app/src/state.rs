@@ -5,6 +5,7 @@ mod action;
 mod applying;
 mod attachment;
 mod entry;
+mod hands_free;
 mod history;
 mod preferring;
 mod showing;
@@ -103,7 +104,7 @@ impl State {
     pub(crate) fn new(settings: Settings, level: Level) -> State {
         State {
             model: Model::Absent,
-            turn: Turn { number: 0, stage: Stage::Absent },
+            turn: Turn::FIRST,
             exchanges: vec![],
             draft: String::new(),
             attachments: vec![],
@@ -154,7 +155,7 @@ impl State {
 
     /// Whether the person is being listened to, or is about to be.
     pub(crate) fn is_holding(&self) -> bool {
-        matches!(self.turn.stage, Stage::Opening { .. } | Stage::Listening { .. })
+        matches!(self.turn.stage, Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending)
     }
 
     /// Does what the person wants at `now`.
@@ -226,6 +227,7 @@ impl State {
             Command::OpenPicture(attachment) => return self.open(attachment),
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
+            Command::HandsFree(wanted) => return self.hands_free(wanted, now),
         }
         vec![]
     }
@@ -250,6 +252,9 @@ impl State {
         let (turn, effects) = turn::step(self.turn, input);
         if turn.stage != self.turn.stage {
             tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
+        }
+        if turn.ear != self.turn.ear {
+            tracing::info!(ear = ?turn.ear, "hands-free");
         }
         self.turn = turn;
         effects.into_iter().filter_map(|effect| self.act(effect, now)).collect()
@@ -294,6 +299,8 @@ impl State {
             }
             Effect::Again(turn) => self.again(turn, now),
             Effect::Replay(turn) => self.replayed.map(|(of, side)| Action::Replay { turn, of, side }),
+            Effect::OpenEar(ear) => Some(Action::OpenEar(ear, self.preferences.talking)),
+            Effect::CloseEar => Some(Action::CloseEar),
         }
     }
 

@@ -276,6 +276,9 @@ impl Window {
                 let picture = Attachment::enlarge(&path);
                 Command::Enlarged(path, picture)
             }),
+            Action::OpenEar(ear, talking) => self.order(Order::OpenEar(ear, talking)),
+            Action::TuneEar(talking) => self.order(Order::TuneEar(talking)),
+            Action::CloseEar => self.order(Order::CloseEar),
             Action::Place { folder, placing } => {
                 self.give(Job::Options(Box::new(placing.options(&self.options))));
                 self.load(folder, context);
@@ -377,7 +380,9 @@ impl eframe::App for Shown<'_> {
             }
             egui::Event::Text(text) if text == " " && !is_typing => false,
             egui::Event::Key { key: Key::Escape, pressed, .. }
-                if window.state.is_answering() || window.state.is_holding() =>
+                if window.state.is_answering()
+                    || window.state.is_holding()
+                    || window.state.turn.ear.is_wanted() =>
             {
                 if *pressed {
                     window.wish(Command::Stop);
@@ -419,7 +424,7 @@ impl eframe::App for Shown<'_> {
             }
         }
         window.drain(context);
-        if window.state.is_holding() || window.state.is_answering() {
+        if window.state.is_holding() || window.state.is_answering() || window.state.is_waiting() {
             context.request_repaint_after(METER_FRAME);
         }
     }

@@ -4,10 +4,13 @@
 
 mod capture;
 mod device;
+mod ear;
+mod echo;
 mod level;
 mod playback;
 mod question;
 mod replay;
+mod voice;
 
 use std::time::{Duration, Instant};
 
@@ -16,9 +19,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use engine::Audio;
 
 use crate::clips::{Clips, Side};
-use crate::event::{Event, Events};
+use crate::event::{EarReport, Event, Events};
 use crate::live::Live;
+use crate::preferences::Talking;
 use capture::Capture;
+use ear::Ear;
 pub(crate) use level::{Level, loudness};
 use playback::Playback;
 use question::Question;
@@ -50,6 +55,12 @@ pub(crate) enum Order {
         /// Who is heard.
         side: Side,
     },
+    /// Open the microphone for the hands-free conversation of this number.
+    OpenEar(u64, Talking),
+    /// Other settings for it.
+    TuneEar(Talking),
+    /// Close it.
+    CloseEar,
 }
 
 /// What was heard, on its way to the worker.
@@ -113,27 +124,32 @@ pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips) -> R
     let (orders, orders_in) = bounded(64);
     let (hearing_out, hearing) = bounded(256);
     let (speech, speech_in) = bounded(64);
-    let mut desk = Desk {
-        host: device::Host::default(),
-        events,
-        live,
-        level,
-        hearing: hearing_out,
-        microphone: None,
-        speaker: None,
-        clips,
-        speech_rate_hz: 0,
-    };
     std::thread::Builder::new()
         .name("audio".into())
-        .spawn(move || desk.run(&orders_in, &speech_in))
+        .spawn(move || {
+            let mut desk = Desk {
+                host: device::Host::default(),
+                events,
+                live,
+                level,
+                hearing: hearing_out,
+                microphone: None,
+                speaker: None,
+                clips,
+                speech_rate_hz: 0,
+                ear: None,
+                overheard: Vec::new(),
+            };
+            desk.run(&orders_in, &speech_in);
+        })
         .context("cannot start the sound devices' thread")?;
     Ok(Ends { orders, hearing, speech })
 }
 
 /// An open microphone and the question so far.
 struct Microphone {
-    capture: Capture,
+    /// `None` where the ear is it.
+    capture: Option<Capture>,
     question: Question,
     started: bool,
     /// When to close, and whether the question counts.
@@ -157,13 +173,17 @@ struct Desk {
     clips: Clips,
     /// Rate of the speech that comes.
     speech_rate_hz: u32,
+    /// The microphone of a hands-free conversation.
+    ear: Option<Ear>,
+    /// What it heard for the question.
+    overheard: Vec<f32>,
 }
 
 impl Desk {
     fn run(&mut self, orders: &Receiver<Order>, speech: &Receiver<Speech>) {
         let nothing = never();
         loop {
-            let busy = self.microphone.is_some() || self.speaker.is_some();
+            let busy = self.microphone.is_some() || self.speaker.is_some() || self.ear.is_some();
             let full = self.speaker.as_ref().is_some_and(|speaker| speaker.playback.is_full());
             let speech = if full { &nothing } else { speech };
             select! {
@@ -174,8 +194,9 @@ impl Desk {
                 recv(speech) -> speech => if let Ok(speech) = speech { self.speak(speech) } else { return },
                 default(if busy { POLL } else { Duration::from_secs(3600) }) => {}
             }
-            self.poll_microphone();
             self.poll_speaker();
+            self.poll_ear();
+            self.poll_microphone();
         }
     }
 
@@ -183,7 +204,14 @@ impl Desk {
         match order {
             Order::Listen(turn) => {
                 self.level.clear();
-                match Capture::open(&mut self.host) {
+                let capture = match &mut self.ear {
+                    Some(ear) => {
+                        self.overheard = ear.before();
+                        Ok(None)
+                    }
+                    None => Capture::open(&mut self.host).map(Some),
+                };
+                match capture {
                     Ok(capture) => {
                         let question = Question::new(turn);
                         self.microphone =
@@ -199,6 +227,44 @@ impl Desk {
                 }
             }
             Order::Replay { turn, of, side } => self.replay(turn, of, side),
+            Order::OpenEar(number, talking) => match Ear::open(&mut self.host, number, talking) {
+                Ok(ear) => self.ear = Some(ear),
+                Err(error) => {
+                    self.events.send(Event::Ear(number, EarReport::Failed(error.to_string())));
+                }
+            },
+            Order::TuneEar(talking) => {
+                if let Some(ear) = &mut self.ear {
+                    ear.tune(talking);
+                }
+            }
+            Order::CloseEar => {
+                self.ear = None;
+                self.level.clear();
+            }
+        }
+    }
+
+    fn poll_ear(&mut self) {
+        let Some(ear) = &mut self.ear else { return };
+        let (number, mut new) = (ear.number(), Vec::new());
+        match ear.poll(&mut new) {
+            Ok(reports) => {
+                for report in reports {
+                    tracing::debug!(ear = number, ?report, "hands-free");
+                    self.events.send(Event::Ear(number, report));
+                }
+                if self.microphone.is_some() {
+                    self.overheard.append(&mut new);
+                } else if self.speaker.is_none() && !new.is_empty() {
+                    self.level.take(&new);
+                }
+            }
+            Err(error) => {
+                self.ear = None;
+                self.level.clear();
+                self.events.send(Event::Ear(number, EarReport::Failed(error.to_string())));
+            }
         }
     }
 
@@ -218,7 +284,14 @@ impl Desk {
         let Some(mut microphone) = self.microphone.take() else { return };
         let turn = microphone.question.turn();
         let mut new = Vec::new();
-        match microphone.capture.poll(&mut new) {
+        let polled = match &mut microphone.capture {
+            Some(capture) => capture.poll(&mut new),
+            None => {
+                new.append(&mut self.overheard);
+                Ok(!new.is_empty())
+            }
+        };
+        match polled {
             Err(error) => return self.lose_microphone(turn, error.to_string()),
             Ok(true) if !microphone.started => {
                 microphone.started = true;
@@ -231,6 +304,9 @@ impl Desk {
         }
         self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &new);
         microphone.question.take(&new, &self.hearing);
+        if let Some(left) = microphone.question.limit() {
+            self.events.send(Event::Limit { turn, left });
+        }
         match microphone.closing {
             Some((at, keep)) if Instant::now() >= at => self.close(microphone, keep),
             _ => self.microphone = Some(microphone),
@@ -241,7 +317,7 @@ impl Desk {
         let Microphone { capture, mut question, .. } = microphone;
         let turn = question.turn();
         let mut last = Vec::new();
-        match capture.finish(&mut last) {
+        match capture.map_or(Ok(0), |capture| capture.finish(&mut last)) {
             Ok(0) => {}
             Ok(lost) => {
                 tracing::warn!(turn, lost, "the machine was too busy to take every sample of the microphone")
@@ -351,6 +427,10 @@ impl Desk {
                 }
             }
             Ok(moved) => {
+                let (played, rate_hz) = playback.played();
+                if let Some(ear) = &mut self.ear {
+                    ear.played(&played, rate_hz);
+                }
                 if !moved.is_empty() {
                     self.level.take(&moved);
                 }

@@ -51,6 +51,9 @@ pub(super) struct Playback {
     failures: Receiver<cpal::Error>,
     /// `starts_now` has said so.
     announced: bool,
+    /// What the callback gave to the device, mono, for the canceller of its echo.
+    played: Consumer<f32>,
+    rate_hz: u32,
     ended: bool,
     /// When the ring was seen empty after the end.
     empty_since: Option<Instant>,
@@ -93,17 +96,20 @@ impl Playback {
         let stream = device::open(config, BLOCK_MS, Direction::Out, |config| {
             let (ring, mut out_of_ring) = RingBuffer::new((config.sample_rate * RING_MS / 1000) as usize);
             let (failed, failures) = bounded(4);
-            parts = Some((ring, failures));
+            let (mut into_played, played) = RingBuffer::new((config.sample_rate * RING_MS / 1000) as usize);
+            parts = Some((ring, failures, played));
             let (shared, live) = (shared.clone(), live.clone());
             device.build_output_stream::<T, _, _>(
                 config,
-                move |block: &mut [T], _| fill(block, channels, &mut out_of_ring, &shared, live.is(turn)),
+                move |block: &mut [T], _| {
+                    fill(block, channels, &mut out_of_ring, &shared, live.is(turn), &mut into_played);
+                },
                 report_to(failed),
                 Some(OPEN_TIMEOUT),
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::Out))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("The speaker was not opened."))?;
+        let (ring, failures, played) = parts.ok_or_else(|| anyhow!("The speaker was not opened."))?;
         Ok(Playback {
             _stream: stream,
             turn,
@@ -114,6 +120,8 @@ impl Playback {
             shared,
             failures,
             announced: false,
+            played,
+            rate_hz: config.sample_rate,
             ended: false,
             empty_since: None,
         })
@@ -174,6 +182,14 @@ impl Playback {
         Ok(moved)
     }
 
+    /// What went to the device since the last call, silence included, and its rate.
+    pub(super) fn played(&mut self) -> (Vec<f32>, u32) {
+        let ready = self.played.slots();
+        let samples =
+            self.played.read_chunk(ready).map_or_else(|_| vec![], |chunk| chunk.into_iter().collect());
+        (samples, self.rate_hz)
+    }
+
     /// Whether the first speech went to the device since the last call.
     pub(super) fn starts_now(&mut self) -> bool {
         let started = self.shared.started.load(Ordering::Acquire);
@@ -197,8 +213,14 @@ impl Playback {
 }
 
 /// The callback's work: no lock, no allocation.
-fn fill<T>(block: &mut [T], channels: usize, ring: &mut Consumer<f32>, shared: &Shared, alive: bool)
-where
+fn fill<T>(
+    block: &mut [T],
+    channels: usize,
+    ring: &mut Consumer<f32>,
+    shared: &Shared,
+    alive: bool,
+    played: &mut Producer<f32>,
+) where
     T: SizedSample + FromSample<f32>,
 {
     let frames = block.len() / channels;
@@ -208,9 +230,14 @@ where
     if let Ok(chunk) = ring.read_chunk(ready) {
         for (frame, sample) in speech.chunks_exact_mut(channels).zip(chunk) {
             frame.fill(T::from_sample_(sample));
+            // An owner who is too late to take it does not keep the device waiting.
+            let _ = played.push(sample);
         }
     }
     silence.fill(T::EQUILIBRIUM);
+    for _ in ready..frames {
+        let _ = played.push(0.0);
+    }
     if ready > 0 {
         shared.started.store(true, Ordering::Release);
     }
@@ -230,10 +257,10 @@ mod tests {
         ring.push_entire_slice(&[0.5, -0.5]).unwrap();
         let shared = Shared::default();
         let mut block = [9.0_f32; 6];
-        fill(&mut block, 2, &mut out, &shared, true);
+        fill(&mut block, 2, &mut out, &shared, true, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0.0; 6], "nothing flows before the head start");
         shared.flowing.store(true, Ordering::Release);
-        fill(&mut block, 2, &mut out, &shared, true);
+        fill(&mut block, 2, &mut out, &shared, true, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0.5, 0.5, -0.5, -0.5, 0.0, 0.0]);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 1);
         assert!(!shared.flowing.load(Ordering::Relaxed), "a head start is gathered again after a gap");
@@ -245,7 +272,7 @@ mod tests {
         ring.push_entire_slice(&[0.5; 4]).unwrap();
         let shared = Shared { flowing: true.into(), ..Shared::default() };
         let mut block = [9_i16; 4];
-        fill(&mut block, 1, &mut out, &shared, false);
+        fill(&mut block, 1, &mut out, &shared, false, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0; 4]);
     }
 
@@ -253,7 +280,7 @@ mod tests {
     fn running_dry_at_the_end_is_no_gap() {
         let (_ring, mut out) = RingBuffer::new(8);
         let shared = Shared { flowing: true.into(), complete: true.into(), ..Shared::default() };
-        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, true);
+        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, true, &mut RingBuffer::new(8).0);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 0);
     }
 }

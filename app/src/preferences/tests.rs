@@ -23,6 +23,7 @@ fn chosen() -> Preferences {
         },
         look: Look { theme: Theme::Dark, text_size: 1.25 },
         keeping: Keeping { conversations: false, days: Some(30) },
+        talking: Talking { hands_free: true, pause_ms: 500, interrupt: false, cancel_echo: false },
     }
 }
 

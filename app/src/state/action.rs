@@ -6,7 +6,7 @@ use engine::Settings;
 
 use super::{Exchange, Keep, Side};
 use crate::cli::prompt::{self, Part};
-use crate::preferences::{Look, Placing};
+use crate::preferences::{Look, Placing, Talking};
 
 /// What is to be done by the window's owner.
 #[derive(Clone, Debug)]
@@ -86,4 +86,10 @@ pub(crate) enum Action {
     },
     /// Read this picture to be shown large.
     Enlarge(PathBuf),
+    /// Open the microphone of the hands-free conversation of this number.
+    OpenEar(u64, Talking),
+    /// Other settings for it.
+    TuneEar(Talking),
+    /// Close it.
+    CloseEar,
 }

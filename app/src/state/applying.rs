@@ -33,6 +33,7 @@ impl State {
                 }
                 let mut actions = self.settle();
                 actions.extend(self.step(Input::Loaded, now));
+                actions.extend(self.begin_hands_free(now));
                 return actions;
             }
             Event::Rebuilding => {
@@ -42,7 +43,9 @@ impl State {
             }
             Event::Rebuilt(info) => {
                 self.model = Model::Ready(info);
-                return self.step(Input::Loaded, now);
+                let mut actions = self.step(Input::Loaded, now);
+                actions.extend(self.begin_hands_free(now));
+                return actions;
             }
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
@@ -98,6 +101,8 @@ impl State {
             Event::NotKept(message) => self.complain(message),
             Event::Listed(lines) => self.history.lines = lines,
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
+            Event::Ear(ear, report) => return self.ear(ear, report, now),
+            Event::Limit { turn, left } => return self.limit(turn, left, now),
         }
         vec![]
     }

@@ -23,6 +23,9 @@ impl State {
         if old.look != self.preferences.look {
             actions.push(Action::Look(self.preferences.look));
         }
+        if old.talking != self.preferences.talking && self.turn.ear.is_wanted() {
+            actions.push(Action::TuneEar(self.preferences.talking));
+        }
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));

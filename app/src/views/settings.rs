@@ -4,6 +4,7 @@ mod answers;
 mod keeping;
 mod look;
 mod model;
+mod talking;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
@@ -65,6 +66,7 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             answers::answers_ui(ui, state, &mut preferences.answer, commands);
             model::model_ui(ui, state, &mut preferences.model, commands);
             look::look_ui(ui, &mut preferences.look);
+            talking::talking_ui(ui, &mut preferences.talking);
             keeping::keeping_ui(ui, &mut preferences.keeping);
         });
     });

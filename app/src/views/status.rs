@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
 
-use super::theme;
+use super::{hands_free, theme};
 use crate::language::t;
 use crate::progress;
 use crate::state::{Model, State};
@@ -35,10 +35,13 @@ fn words(state: &State) -> String {
             None => t!("Loading %{name}…", name = name).into(),
         },
         (Model::Absent, _) | (_, Stage::Absent) => "No model is loaded".into(),
+        (_, _) if let Some(words) = hands_free::words(state) => words,
         (_, Stage::Idle) => t!("Ready").into(),
         (_, Stage::Opening { .. }) => "Opening the microphone…".into(),
         (_, Stage::Listening { locked: false, .. }) => "Listening: let go to send".into(),
-        (_, Stage::Listening { locked: true, .. }) => "Listening: tap to send, Escape to cancel".into(),
+        (_, Stage::Attending | Stage::Listening { locked: true, .. }) => {
+            "Listening: tap to send, Escape to cancel".into()
+        }
         (_, Stage::Thinking) => "Thinking…".into(),
         (_, Stage::Speaking) => "Speaking…".into(),
     }

@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Tools, and Debian's packages that hold them.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("Xvfb", "xvfb"),
     ("openbox", "openbox"),
     ("xdotool", "xdotool"),
@@ -20,6 +20,7 @@ const TOOLS: [(&str, &str); 8] = [
     ("pactl", "pulseaudio-utils"),
     ("paplay", "pulseaudio-utils"),
     ("parec", "pulseaudio-utils"),
+    ("espeak-ng", "espeak-ng"),
 ];
 
 /// A process that ends with the value.

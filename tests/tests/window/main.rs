@@ -3,6 +3,7 @@
 //! Needs a Linux machine with the tools that `desktop` names; without them the tests fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
+mod conversation;
 mod desktop;
 mod hands_free;
 mod sound;
