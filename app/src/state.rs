@@ -351,4 +351,4 @@ fn name(folder: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

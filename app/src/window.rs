@@ -68,6 +68,8 @@ struct Window {
     talk_key: TalkKey,
     /// Pictures from the clipboard.
     pasted: files::Pasted,
+    /// What other programs are told.
+    deafness: remote::Deafness,
 }
 
 /// The interface of the window that is open now.
@@ -179,6 +181,7 @@ impl Window {
             options: options.clone(),
             talk_key: options.talk_key.map_or(TalkKey::Absent, TalkKey::Wanted),
             pasted: files::Pasted::default(),
+            deafness: remote::Deafness::default(),
         };
         let given = options.model.model.clone();
         window.load(given.or_else(|| preferences.model.folder.clone()), context);
@@ -424,6 +427,7 @@ impl eframe::App for Shown<'_> {
             }
         }
         window.drain(context);
+        window.deafness.follow(&window.state);
         if window.state.is_holding() || window.state.is_answering() || window.state.is_waiting() {
             context.request_repaint_after(METER_FRAME);
         }

@@ -6,7 +6,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-pub(super) fn info(hears: bool) -> Box<Info> {
+pub(crate) fn info(hears: bool) -> Box<Info> {
     Box::new(Info {
         name: "pocket".into(),
         device: "cpu".into(),

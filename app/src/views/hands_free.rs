@@ -14,7 +14,7 @@ pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
     if state.turn.ear.is_wanted() {
         // What ends something has corners and a square, as the talk button has.
         let color = palette.stage(state);
-        let label = RichText::new(format!("   {}", t!("End hands-free"))).color(color);
+        let label = RichText::new(format!("    {}", t!("End hands-free"))).color(color);
         let button = Button::new(label).corner_radius(CornerRadius::same(3)).stroke(Stroke::new(1.5, color));
         let response = ui.add(button);
         let square = Rect::from_center_size(response.rect.left_center() + vec2(16.0, 0.0), vec2(9.0, 9.0));
