@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::diagnosis::Surroundings;
 use crate::preferences::Preferences;
 use image::RgbaImage;
+use tracing::Level;
 
 use crate::clips::Side;
-use crate::state::Attachment;
+use crate::state::{Attachment, SoundWish};
 
 /// One wish of the person.
 #[derive(Clone, Debug)]
@@ -98,6 +100,20 @@ pub(crate) enum Command {
     Enlarged(PathBuf, Result<Arc<RgbaImage>, String>),
     /// Show no picture any more.
     ClosePicture,
+    /// These graphics processors were found.
+    Gpus(Vec<String>),
+    /// Delete every recording.
+    DeleteSounds,
+    /// Copy a report about this machine and this program.
+    Diagnose,
+    /// What the machine is like is known.
+    Diagnosed(Box<Surroundings>),
+    /// Copy the log, down to this level.
+    CopyLog(Level),
+    /// Listen, as soon as there is a model: the button of the first start.
+    StartTalking,
+    /// Something about the sound devices.
+    Sound(SoundWish),
     /// Begin a hands-free conversation, or end it.
     HandsFree(bool),
 }

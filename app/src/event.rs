@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use engine::{Cancel, Info, Progress, Summary};
 
+use crate::audio::Report;
 use crate::store::{Line, Turn};
 
 /// One report.
@@ -24,6 +25,10 @@ pub(crate) enum Event {
     Rebuilding,
     /// It can go on.
     Rebuilt(Box<Info>),
+    /// The model gave its memory back; it is loaded again with the next question.
+    Freed,
+    /// It is being loaded again; meanwhile one can speak.
+    Waking,
     /// The settings that were asked for do not fit the model; the old ones stay.
     SettingsRefused(String),
     /// The conversation was forgotten.
@@ -114,6 +119,8 @@ pub(crate) enum Event {
     Listed(Vec<Line>),
     /// A kept conversation that was looked up.
     Recalled(i64, Vec<Turn>),
+    /// About the sound devices.
+    Sound(Report),
     /// What the microphone of a hands-free conversation tells, with the conversation's number.
     Ear(u64, EarReport),
     /// A question that goes on without a key held ends by itself after this time.

@@ -7,7 +7,9 @@ use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use jiff::Timestamp;
 
+use crate::clips::{Clip, Side};
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::preferences::{self, Keeping, Preferences};
 use crate::state::Keep;
 use crate::store::{Store, Turn};
@@ -72,14 +74,14 @@ struct Work {
     store: Option<Store>,
     /// What the list shows.
     words: String,
-    /// The window's conversation that was last added to, and its number in the store.
-    last: Option<(u64, i64)>,
+    /// The window's conversation that was last added to, the turn that was added, and the conversation's number in the store.
+    last: Option<(u64, u64, i64)>,
 }
 
 impl Work {
     fn run(&mut self, jobs: &Receiver<Keep>) {
         if self.places.conversations.as_ref().is_some_and(|path| path.exists()) {
-            self.tell("The kept conversations cannot be used", |work| {
+            self.tell(&t!("The kept conversations cannot be used"), |work| {
                 work.open()?;
                 work.tidy()
             });
@@ -90,21 +92,30 @@ impl Work {
             for job in std::iter::once(job).chain(jobs.try_iter()) {
                 match job {
                     Keep::Preferences(preferences) => newest = Some(preferences),
-                    Keep::Turn { place, continues, turn } => {
-                        self.tell("This turn is not kept", |work| work.add(place, continues, &turn));
+                    Keep::Turn { place, continues, number, turn } => self
+                        .tell(&t!("This turn is not kept"), |work| {
+                            work.add((place, number), continues, &turn)
+                        }),
+                    Keep::Sounds { place, number, sounds } => {
+                        self.tell(&t!("The sound of this turn is not kept"), |work| {
+                            work.add_sounds((place, number), &sounds)
+                        });
                     }
+                    Keep::DeleteSounds => self.tell(&t!("The recordings cannot be deleted"), |work| {
+                        work.store.iter().try_for_each(Store::delete_sounds)
+                    }),
                     Keep::Search(words) => {
                         self.words = words;
-                        self.tell("The kept conversations cannot be searched", Work::list);
+                        self.tell(&t!("The kept conversations cannot be searched"), Work::list);
                     }
                     Keep::Recall(id) => {
-                        self.tell("This conversation cannot be opened", |work| work.recall(id))
+                        self.tell(&t!("This conversation cannot be opened"), |work| work.recall(id))
                     }
-                    Keep::Delete(id) => self.tell("This conversation cannot be deleted", |work| {
+                    Keep::Delete(id) => self.tell(&t!("This conversation cannot be deleted"), |work| {
                         work.store.iter().try_for_each(|store| store.delete(id))?;
                         work.list()
                     }),
-                    Keep::Forget => self.tell("Not everything is deleted", Work::forget),
+                    Keep::Forget => self.tell(&t!("Not everything is deleted"), Work::forget),
                 }
             }
             if let Some(preferences) = newest {
@@ -124,11 +135,11 @@ impl Work {
         if let Some(path) = &self.places.preferences
             && let Err(error) = preferences::write(path, preferences)
         {
-            self.events.send(Event::NotKept(format!("The settings are not stored: {error:#}.")));
+            self.events.send(Event::NotKept(format!("{}: {error:#}.", t!("The settings are not stored"))));
         }
         if self.keeping != preferences.keeping {
             self.keeping = preferences.keeping;
-            self.tell("Old conversations cannot be deleted", Work::tidy);
+            self.tell(&t!("Old conversations cannot be deleted"), Work::tidy);
         }
     }
 
@@ -143,12 +154,22 @@ impl Work {
         Ok(self.store.as_mut())
     }
 
-    fn add(&mut self, place: u64, continues: Option<i64>, turn: &Turn) -> Result<()> {
-        let id = self.last.filter(|(last, _)| *last == place).map(|(_, id)| id).or(continues);
+    fn add(&mut self, (place, number): (u64, u64), continues: Option<i64>, turn: &Turn) -> Result<()> {
+        let id = self.last.filter(|(last, ..)| *last == place).map(|(.., id)| id).or(continues);
         let Some(store) = self.open()? else { return Ok(()) };
         let id = store.add(id, turn, Timestamp::now())?;
-        self.last = Some((place, id));
+        self.last = Some((place, number, id));
         self.list()
+    }
+
+    /// Sound of the turn that was added last; of another it comes too late.
+    fn add_sounds(&mut self, turn: (u64, u64), sounds: &[(Side, Clip)]) -> Result<()> {
+        match (self.last, &mut self.store) {
+            (Some((place, number, id)), Some(store)) if (place, number) == turn => {
+                store.add_sounds(id, sounds, Timestamp::now())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn recall(&mut self, id: i64) -> Result<()> {
@@ -167,6 +188,9 @@ impl Work {
     fn tidy(&mut self) -> Result<()> {
         if let (Some(store), Some(days)) = (&self.store, self.keeping.days) {
             store.delete_older(days, Timestamp::now())?;
+        }
+        if let (Some(store), Some(days)) = (&self.store, self.keeping.recording_days) {
+            store.delete_sounds_older(days, Timestamp::now())?;
         }
         self.list()
     }

@@ -4,18 +4,21 @@ mod audio;
 mod cli;
 mod clips;
 mod command;
+mod diagnosis;
 mod event;
 mod export;
 mod folders;
 mod keeper;
 mod language;
 mod live;
+mod logbook;
 mod preferences;
 mod progress;
 mod record;
 mod remote;
 mod state;
 mod store;
+mod theme;
 mod turn;
 mod views;
 mod wav;
@@ -26,7 +29,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::Subscriber;
 
 use cli::{Cli, Command};
 
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // The window's log tells what happens; a subcommand's errors are told by its own sentence.
     let level = if cli.command.is_some() { LevelFilter::ERROR } else { LevelFilter::INFO };
-    start_log(level);
+    logbook::start(level);
     explain_panics();
     let result = match cli.command {
         Some(Command::Talk(options)) => cli::talk::run(&options),
@@ -64,14 +66,6 @@ fn sentence(error: &anyhow::Error) -> String {
             _ => format!("{told}: {cause}"),
         }
     })
-}
-
-/// Logs to the standard error.
-fn start_log(level: LevelFilter) {
-    let subscriber = Subscriber::builder().with_writer(std::io::stderr).with_max_level(level).finish();
-    if let Err(error) = tracing::subscriber::set_global_default(subscriber) {
-        eprintln!("colloquy: there is no log: {error}");
-    }
 }
 
 /// Says a sentence where a fault of the program would otherwise print its insides alone.

@@ -3,8 +3,14 @@
 //! Options of the command line win over it and are not stored.
 
 mod file;
+mod keys;
+mod language;
+mod memory;
+mod sound;
 mod talking;
+mod welcome;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use engine::{Info, Options, Sampling, Settings};
@@ -12,10 +18,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::WindowOptions;
 pub(crate) use crate::cli::{DeviceOption, FormatOption};
+use crate::language::t;
 #[cfg(test)]
 pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
+pub(crate) use keys::{Chord, Conflict, Deed, Keys};
+pub(crate) use language::SpokenLanguage;
+pub(crate) use memory::{MINUTES, Memory};
+pub(crate) use sound::{Sound, VOLUMES};
 pub(crate) use talking::{PAUSES_MS, Talking};
+pub(crate) use welcome::Welcome;
 
 /// All of it. What a file leaves out is as at the first start.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -29,6 +41,14 @@ pub(crate) struct Preferences {
     pub(crate) look: Look,
     /// What is kept of conversations.
     pub(crate) keeping: Keeping,
+    /// When the model's memory is given back.
+    pub(crate) memory: Memory,
+    /// Which keys do what.
+    pub(crate) keys: Keys,
+    /// The first start.
+    pub(crate) welcome: Welcome,
+    /// Sound devices and volume.
+    pub(crate) sound: Sound,
     /// How one talks hands-free.
     pub(crate) talking: Talking,
 }
@@ -43,6 +63,8 @@ pub(crate) struct Answering {
     pub(crate) voice: Option<String>,
     /// What the assistant is told about itself; the model's own words where `None`.
     pub(crate) system: Option<String>,
+    /// In which language; in that of the question where `None`.
+    pub(crate) language: Option<SpokenLanguage>,
     /// How text is chosen; as the model says where `None`.
     pub(crate) sampling: Option<Choosing>,
 }
@@ -67,6 +89,8 @@ pub(crate) struct Placing {
     pub(crate) folder: Option<PathBuf>,
     /// Where it runs.
     pub(crate) device: DeviceOption,
+    /// Which graphics processor, by its name; the best where `None`.
+    pub(crate) gpu: Option<String>,
     /// How its weights are held; as stored where `None`.
     pub(crate) format: Option<FormatOption>,
     /// Most tokens of a conversation; the model's own limit where `None`.
@@ -74,13 +98,17 @@ pub(crate) struct Placing {
 }
 
 /// What the window looks like.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Look {
     /// Its colours.
     pub(crate) theme: Theme,
+    /// How much text and edges stand out.
+    pub(crate) contrast: Contrast,
     /// How large everything is drawn; 1 is as designed.
     pub(crate) text_size: f32,
+    /// Code of the language that its texts are in; the desktop's where `None`.
+    pub(crate) language: Option<String>,
 }
 
 /// What is kept of conversations.
@@ -91,6 +119,10 @@ pub(crate) struct Keeping {
     pub(crate) conversations: bool,
     /// Days after which a conversation is deleted to which nothing was added; never where `None`.
     pub(crate) days: Option<u32>,
+    /// Whether what was said and heard is.
+    pub(crate) recordings: bool,
+    /// Days after which a recording is deleted; only with its conversation where `None`.
+    pub(crate) recording_days: Option<u32>,
 }
 
 /// The window's colours.
@@ -106,25 +138,16 @@ pub(crate) enum Theme {
     Dark,
 }
 
-/// What the assistant can be told about itself, by name.
-pub(crate) const PRESETS: [(&str, Option<&str>); 4] = [
-    ("The model's own", None),
-    (
-        "Spoken assistant",
-        Some(
-            "You are a voice assistant. Your answers are spoken aloud: use short, plain sentences, no lists, \
-             no headings and no symbols. Answer in the language of the question. When you are not sure, say so.",
-        ),
-    ),
-    ("Brief", Some("Answer in one or two short sentences.")),
-    (
-        "Teacher",
-        Some(
-            "You are a patient teacher. Explain step by step in simple words, give one example, and end with \
-             a short question that shows whether it was understood.",
-        ),
-    ),
-];
+/// How much text and edges stand out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Contrast {
+    /// Enough for most.
+    #[default]
+    Normal,
+    /// As much as there is.
+    High,
+}
 
 /// Smallest and largest size of text.
 pub(crate) const TEXT_SIZES: std::ops::RangeInclusive<f32> = 0.75..=2.0;
@@ -137,7 +160,7 @@ pub(crate) const FEWEST_CONTEXT_TOKENS: usize = 256;
 
 impl Default for Answering {
     fn default() -> Self {
-        Answering { speak: true, voice: None, system: None, sampling: None }
+        Answering { speak: true, voice: None, system: None, language: None, sampling: None }
     }
 }
 
@@ -149,13 +172,13 @@ impl Default for Choosing {
 
 impl Default for Keeping {
     fn default() -> Self {
-        Keeping { conversations: true, days: None }
+        Keeping { conversations: true, days: None, recordings: false, recording_days: None }
     }
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Look { theme: Theme::System, text_size: 1.0 }
+        Look { theme: Theme::System, contrast: Contrast::Normal, text_size: 1.0, language: None }
     }
 }
 
@@ -167,7 +190,7 @@ impl Preferences {
         let answer = &self.answer;
         settings.speech &= answer.speak;
         settings.voice = settings.voice.or_else(|| answer.voice.clone());
-        settings.system = settings.system.or_else(|| answer.system.clone());
+        settings.system = settings.system.or_else(|| answer.instructions());
         settings.text_sampling = settings.text_sampling.or(answer.sampling.map(Choosing::sampling));
         settings
     }
@@ -179,12 +202,14 @@ impl Preferences {
         let all = [
             ("--model", model.model.is_some()),
             ("--device", model.device.is_some()),
+            ("--gpu", model.gpu.is_some()),
             ("--format", model.format.is_some()),
             ("--system", answer.system.is_some()),
             ("--voice", answer.voice.is_some()),
             ("--no-speech", answer.no_speech),
             ("--greedy", answer.greedy),
             ("--temperature, --top-k, --top-p", sampled),
+            ("--talk-key", options.talk_key.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
@@ -196,8 +221,11 @@ impl Preferences {
             sampling.temperature = nearest(sampling.temperature, TEMPERATURES, 1.0);
             sampling.top_p = nearest(sampling.top_p, SHARES, 1.0);
         }
-        self.talking = self.talking.sensible();
         self.keeping.days = self.keeping.days.map(|days| days.max(1));
+        self.keeping.recording_days = self.keeping.recording_days.map(|days| days.max(1));
+        self.memory = self.memory.sensible();
+        self.sound.sensible();
+        self.talking = self.talking.sensible();
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self
     }
@@ -212,8 +240,8 @@ impl Answering {
         if self.voice != old.voice {
             settings.voice = self.voice.clone();
         }
-        if self.system != old.system {
-            settings.system = self.system.clone();
+        if self.instructions() != old.instructions() {
+            settings.system = self.instructions();
         }
         if self.sampling != old.sampling {
             settings.text_sampling = self.sampling.map(Choosing::sampling);
@@ -235,8 +263,31 @@ impl Placing {
         let mut given = options.model.clone();
         given.device = given.device.or(Some(self.device));
         given.format = given.format.or(self.format);
+        given.gpu = given.gpu.or_else(|| self.gpu.clone());
         Options { context_tokens: self.context_tokens, ..given.engine() }
     }
+}
+
+/// What the assistant can be told about itself, by name.
+pub(crate) fn presets() -> [(Cow<'static, str>, Option<&'static str>); 4] {
+    [
+        (t!("The model's own"), None),
+        (
+            t!("Spoken assistant"),
+            Some(
+                "You are a voice assistant. Your answers are spoken aloud: use short, plain sentences, no lists, \
+             no headings and no symbols. Answer in the language of the question. When you are not sure, say so.",
+            ),
+        ),
+        (t!("Brief"), Some("Answer in one or two short sentences.")),
+        (
+            t!("Teacher"),
+            Some(
+                "You are a patient teacher. Explain step by step in simple words, give one example, and end with \
+             a short question that shows whether it was understood.",
+            ),
+        ),
+    ]
 }
 
 /// The voice to ask `info` for: `None` where it does not have the one that is wanted.

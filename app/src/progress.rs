@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use engine::{Host, Progress};
 
+use crate::language::t;
+
 /// As `1.2 of 63.4 GB, 2.10 GB/s`; nothing before the first weight is in place.
 pub(crate) fn words(progress: &Progress) -> Option<String> {
     let gb = |bytes: u64| bytes as f64 / 1e9;
     (progress.bytes > 0).then(|| {
         let (bytes, total, rate) = (gb(progress.bytes), gb(progress.total_bytes), progress.rate() / 1e9);
-        format!("{bytes:.1} of {total:.1} GB, {rate:.2} GB/s")
+        let [bytes, total, rate] = [format!("{bytes:.1}"), format!("{total:.1}"), format!("{rate:.2}")];
+        t!("%{bytes} of %{total} GB, %{rate} GB/s", bytes = bytes, total = total, rate = rate).into()
     })
 }
 

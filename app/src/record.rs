@@ -49,6 +49,8 @@ impl Recorder {
                 Part::Audio(path) => json!({"type": "audio", "path": path}),
                 Part::Image(path) => json!({"type": "image", "path": path}),
                 Part::Video(path) => json!({"type": "video", "path": path}),
+                // Only of kept conversations, whose questions are not asked again.
+                Part::Sound(_) => json!({"type": "text", "text": "(a recording)"}),
             })
             .collect();
     }

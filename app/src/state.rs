@@ -4,23 +4,28 @@
 mod action;
 mod applying;
 mod attachment;
+mod diagnosing;
 mod entry;
 mod hands_free;
 mod history;
 mod preferring;
 mod showing;
+mod sound;
+mod welcoming;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{Ending, Info, Progress, Settings, Summary};
 
-use crate::audio::Level;
+use crate::audio::{Level, Order};
 use crate::cli::prompt::Part;
 use crate::clips::Clips;
 pub(crate) use crate::clips::Side;
 use crate::command::Command;
 use crate::event::Event;
+use crate::language::t;
+use crate::logbook::Logbook;
 use crate::preferences::{Placing, Preferences};
 use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use action::Action;
@@ -28,6 +33,8 @@ pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
 pub(crate) use history::{History, Keep};
 pub(crate) use showing::Opened;
+pub(crate) use sound::{Device, SoundWish, Sounding, Trial};
+pub(crate) use welcoming::Welcome;
 
 /// Whether there is a model.
 #[derive(Clone, Debug)]
@@ -38,6 +45,18 @@ pub(crate) enum Model {
     Loading(String, Progress),
     /// It is ready.
     Ready(Box<Info>),
+}
+
+/// Where the weights of a ready model are.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) enum Weights {
+    /// In place.
+    #[default]
+    There,
+    /// Their memory is given back until the next question.
+    Freed,
+    /// On their way, and so far in place.
+    Coming(Progress),
 }
 
 /// A message above the composer.
@@ -75,6 +94,10 @@ pub(crate) struct State {
     attached: usize,
     /// When the question ended.
     asked_at: Option<Duration>,
+    /// Where the ready model's weights are.
+    pub(crate) weights: Weights,
+    /// Graphics processors that the settings offer.
+    pub(crate) gpus: Vec<String>,
     /// What the person chose for good.
     pub(crate) preferences: Preferences,
     /// Whether the settings are shown.
@@ -97,6 +120,14 @@ pub(crate) struct State {
     replayed: Option<(u64, Side)>,
     /// The picture that is shown large.
     pub(crate) opened: Option<Opened>,
+    /// Why no key works from anywhere: a sentence.
+    pub(crate) no_talk_key: Option<String>,
+    /// The last lines of the log; all of the program writes it.
+    pub(crate) logbook: Logbook,
+    /// The first start.
+    pub(crate) welcome: Welcome,
+    /// The sound devices.
+    pub(crate) sounding: Sounding,
 }
 
 impl State {
@@ -114,6 +145,8 @@ impl State {
             level,
             attached: 0,
             asked_at: None,
+            weights: Weights::default(),
+            gpus: vec![],
             preferences: Preferences::default(),
             shows_settings: false,
             placed: Placing::default(),
@@ -125,6 +158,10 @@ impl State {
             clips: Clips::default(),
             replayed: None,
             opened: None,
+            no_talk_key: None,
+            logbook: Logbook::of_program(),
+            welcome: Welcome::default(),
+            sounding: Sounding::default(),
         }
     }
 
@@ -187,10 +224,10 @@ impl State {
             }
             Command::PickFile => return vec![Action::PickFile],
             Command::PickModel => return vec![Action::PickModel],
-            Command::PickedNothing { at_once: true } => self.complain(
+            Command::PickedNothing { at_once: true } => self.complain(t!(
                 "No file dialog is available here. Drop the file or the model's folder on the window, \
-                 or start with --model DIR.",
-            ),
+                 or start with --model DIR."
+            )),
             Command::PickedNothing { at_once: false } => {}
             Command::NewConversation => {
                 let mut actions = self.step(Input::Stop, now);
@@ -201,13 +238,18 @@ impl State {
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
             Command::Leave => return self.step(Input::Leave(now), now),
-            Command::ShowSettings(shows) => self.shows_settings = shows,
+            Command::ShowSettings(shows) => return self.show_settings(shows),
+            Command::Gpus(gpus) => self.gpus = gpus,
+            Command::DeleteSounds => return self.delete_sounds(),
             Command::Prefer(preferences) => return self.prefer(*preferences),
             Command::Reload => return self.reload(),
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
             Command::Show => return vec![Action::Show],
-            Command::NoTalkKey(message) => self.complain(message),
+            Command::NoTalkKey(message) => {
+                self.no_talk_key = Some(message.clone());
+                self.complain(message);
+            }
             Command::ShowHistory(shows) => self.history.shown = shows,
             Command::SearchKept(words) => {
                 self.history.query.clone_from(&words);
@@ -227,6 +269,11 @@ impl State {
             Command::OpenPicture(attachment) => return self.open(attachment),
             Command::Enlarged(path, picture) => self.enlarged(&path, picture),
             Command::ClosePicture => self.opened = None,
+            Command::Diagnose => return vec![Action::Diagnose],
+            Command::Diagnosed(around) => return self.diagnosed(&around),
+            Command::CopyLog(level) => return self.copy_log(level),
+            Command::StartTalking => return self.start_talking(now),
+            Command::Sound(wish) => return self.wish_sound(wish),
             Command::HandsFree(wanted) => return self.hands_free(wanted, now),
         }
         vec![]
@@ -239,7 +286,7 @@ impl State {
     /// Begins to listen, where the model can hear.
     fn talk(&mut self, input: Input, now: Duration) -> Vec<Action> {
         if self.info().is_some_and(|info| !info.hears) {
-            self.complain("This model takes no sound. Type your question.");
+            self.complain(t!("This model takes no sound. Type your question."));
             return vec![];
         }
         if matches!(self.turn.stage, Stage::Idle) {
@@ -257,7 +304,17 @@ impl State {
             tracing::info!(ear = ?turn.ear, "hands-free");
         }
         self.turn = turn;
-        effects.into_iter().filter_map(|effect| self.act(effect, now)).collect()
+        let mut actions = vec![];
+        for effect in effects {
+            if let Effect::Silence(turn) = effect {
+                actions.extend(self.record(turn));
+            }
+            actions.extend(self.act(effect, now));
+        }
+        if self.turn.number > 0 {
+            actions.extend(self.end_welcome());
+        }
+        actions
     }
 
     fn act(&mut self, effect: Effect, now: Duration) -> Option<Action> {
@@ -291,16 +348,16 @@ impl State {
                 Some(Action::Silence)
             }
             Effect::HintUnheard => {
-                self.hint(
+                self.hint(t!(
                     "Nothing was heard. Hold the key or the button while you speak, or tap it, speak, and tap \
-                     it again.",
-                );
+                     it again."
+                ));
                 None
             }
             Effect::Again(turn) => self.again(turn, now),
             Effect::Replay(turn) => self.replayed.map(|(of, side)| Action::Replay { turn, of, side }),
-            Effect::OpenEar(ear) => Some(Action::OpenEar(ear, self.preferences.talking)),
-            Effect::CloseEar => Some(Action::CloseEar),
+            Effect::OpenEar(ear) => Some(Action::Order(Order::OpenEar(ear, self.preferences.talking))),
+            Effect::CloseEar => Some(Action::Order(Order::CloseEar)),
         }
     }
 

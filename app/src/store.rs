@@ -1,8 +1,9 @@
-//! Conversations kept on this machine: text, figures and small copies of pictures in an SQLite file. No sound.
+//! Conversations kept on this machine: text, figures, small copies of pictures, and sound where that is wanted, in an SQLite file.
 //!
 //! A turn is one transaction at its end: a program that is killed loses at most the turn at hand. All calls block on the disk.
 
 mod schema;
+mod sounds;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,9 @@ use anyhow::{Context, Result};
 use image::{ImageFormat, RgbaImage};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use rusqlite::{Connection, Row, Transaction, params};
+
+use crate::clips::Clip;
+use crate::language::t;
 
 /// Longest title of a conversation, in characters.
 const TITLE: usize = 60;
@@ -48,6 +52,10 @@ pub(crate) struct Turn {
     pub(crate) first_sound_ms: Option<u64>,
     /// Whether the question was answered anew: the turn takes the place of the conversation's last one.
     pub(crate) again: bool,
+    /// How the question sounded, where that was kept; added by itself.
+    pub(crate) question_sound: Option<Arc<Clip>>,
+    /// How the answer sounded, likewise.
+    pub(crate) answer_sound: Option<Arc<Clip>>,
 }
 
 /// A file that went with a question.
@@ -75,13 +83,14 @@ impl Store {
             Ok(database) => Ok((Store { database }, None)),
             Err(error) if schema::is_damage(&error) => {
                 let aside = schema::put_aside(path)?;
-                let told = format!(
-                    "The kept conversations in {} are damaged: {error:#}. They are kept aside as {}; new ones \
-                     begin an empty file.",
-                    path.display(),
-                    aside.display()
+                let told = t!(
+                    "The kept conversations in %{file} are damaged: %{error}. They are kept aside as %{aside}; \
+                     new ones begin an empty file.",
+                    file = path.display(),
+                    error = format!("{error:#}"),
+                    aside = aside.display()
                 );
-                Ok((Store { database: schema::open(path)? }, Some(told)))
+                Ok((Store { database: schema::open(path)? }, Some(told.into())))
             }
             Err(error) => Err(error),
         }
@@ -173,11 +182,15 @@ impl Store {
         let mut turns: Vec<Turn> = vec![];
         while let Some(row) = rows.next()? {
             match (row.get::<_, String>(1)?.as_str(), turns.last_mut()) {
-                ("assistant", Some(turn)) => answer(turn, row)?,
+                ("assistant", Some(turn)) => {
+                    answer(turn, row)?;
+                    turn.answer_sound = self.sound(row.get(0)?)?;
+                }
                 _ => turns.push(Turn {
                     question: row.get(2)?,
                     spoken_seconds: row.get(3)?,
                     attached: self.attached(row.get(0)?)?,
+                    question_sound: self.sound(row.get(0)?)?,
                     ..Turn::default()
                 }),
             }
@@ -246,14 +259,14 @@ fn title(turn: &Turn) -> String {
     let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(TITLE) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
-        None if line.is_empty() => "No words".into(),
+        None if line.is_empty() => t!("No words").into(),
         None => line,
     }
 }
 
 fn when(at: i64) -> String {
     let time = Timestamp::from_millisecond(at).unwrap_or_default().to_zoned(TimeZone::system());
-    time.strftime("%-d %b %Y, %H:%M").to_string()
+    time.strftime(t!("%-d %b %Y, %H:%M").as_ref()).to_string()
 }
 
 fn png(picture: &RgbaImage) -> Result<Vec<u8>> {

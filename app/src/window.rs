@@ -3,6 +3,7 @@
 mod device;
 mod files;
 mod frames;
+mod keys;
 mod open;
 mod remote;
 mod talk_key;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use eframe::egui::{self, Context, Key, RawInput, Ui};
+use eframe::egui::{Context, RawInput, Ui};
 use engine::{Cancel, Host, SharedDevice};
 
 use frames::Frames;
@@ -24,15 +25,18 @@ use talk_key::TalkKey;
 use crate::audio::{self, Level, Order};
 use crate::cli::{ModelOptions, WindowOptions};
 use crate::command::Command;
+use crate::diagnosis::Surroundings;
 use crate::event::{Event, Events};
 use crate::folders;
 use crate::keeper::{Keeper, Places};
+use crate::language::{self, t};
 use crate::live::Live;
-use crate::preferences::{Preferences, Stored};
+use crate::preferences::{Deed, Preferences, Stored};
 use crate::record::Recorder;
 use crate::remote::Seat;
 use crate::state::{Action, Attachment, State};
-use crate::views::{self, theme};
+use crate::theme;
+use crate::views;
 use crate::worker::{self, Job};
 
 /// How often a meter that moves is drawn.
@@ -53,8 +57,7 @@ struct Window {
     live: Live,
     /// Stops the loaded model's work.
     cancel: Option<Cancel>,
-    /// The Space bar is down and was taken as the talk key.
-    space_is_held: bool,
+    held: keys::Held,
     frames: Frames,
     /// What the worker and the devices' thread wake.
     awake: Awake,
@@ -68,6 +71,8 @@ struct Window {
     talk_key: TalkKey,
     /// Pictures from the clipboard.
     pasted: files::Pasted,
+    /// What the window is drawn with, in words.
+    drawing: String,
     /// What other programs are told.
     deafness: remote::Deafness,
 }
@@ -86,7 +91,6 @@ impl Window {
         seat: Option<&Seat>,
         lost: &Arc<AtomicBool>,
     ) -> Result<Shown<'a>> {
-        theme::install(&context.egui_ctx);
         let device = device::lend(context).inspect_err(|reason| {
             tracing::info!(reason, "the engine cannot share the window's graphics processor");
         });
@@ -108,14 +112,15 @@ impl Window {
                 window
             }
         };
-        theme::dress(&context.egui_ctx, window.state.preferences.look);
+        theme::dress(&context.egui_ctx, &window.state.preferences.look);
+        window.drawing = device::describe(context);
         Ok(Shown(window))
     }
 
     /// Goes on in a window that was opened anew.
     fn reopened(&mut self, context: Context, device: Option<SharedDevice>) {
         *self.awake.lock().unwrap_or_else(PoisonError::into_inner) = context;
-        self.space_is_held = false;
+        self.let_go();
         if let (Some(old), Some(new)) = (&self.device, &device) {
             old.replace(new);
         }
@@ -140,7 +145,13 @@ impl Window {
         let settings = preferences.settings(options);
         let recorder = options.record_dir.as_deref().map(Recorder::new).transpose()?;
         let mut state = State::new(settings.clone(), level.clone());
-        let ends = audio::start(reports.clone(), live.clone(), level, state.clips.clone())?;
+        let ends = audio::start(
+            reports.clone(),
+            live.clone(),
+            level,
+            state.clips.clone(),
+            preferences.sound.clone(),
+        )?;
         let jobs = worker::start(worker::Start {
             events: reports.clone(),
             live: live.clone(),
@@ -150,12 +161,17 @@ impl Window {
             host: Host { device: device.clone(), progress: None },
             settings,
             recorder,
+            free_after: preferences.memory.free_after(),
             lose_device_after: options.lose_device_after,
         })?;
         state.preferences = preferences.clone();
         state.placed = preferences.model.clone();
         state.given = Preferences::given(options);
         state.untold = stored.fault.clone();
+        let chose = preferences.model.folder.is_some() || options.model.model.is_some();
+        if stored.is_new && !preferences.welcome.first_run_done && !chose {
+            state.welcome();
+        }
         state.history.off = options.no_history;
         let conversations = folders::data().filter(|_| !options.no_history);
         let places = Places {
@@ -172,15 +188,16 @@ impl Window {
             orders: ends.orders,
             live,
             cancel: None,
-            space_is_held: false,
+            held: keys::Held::default(),
             frames: Frames::default(),
             awake,
             device,
             keeper: Keeper::start(places, preferences.keeping, reports.clone())?,
             reports,
             options: options.clone(),
-            talk_key: options.talk_key.map_or(TalkKey::Absent, TalkKey::Wanted),
+            talk_key: TalkKey::wanted(options.talk_key, preferences.keys.of(Deed::TalkAnywhere)),
             pasted: files::Pasted::default(),
+            drawing: String::new(),
             deafness: remote::Deafness::default(),
         };
         let given = options.model.model.clone();
@@ -248,17 +265,20 @@ impl Window {
             }
             Action::PickFile => self.aside(context, || {
                 pick(|| {
-                    let dialog = rfd::FileDialog::new().set_title("Add a picture or a sound");
-                    dialog.add_filter("Pictures and sounds", &EXTENSIONS).pick_file()
+                    let dialog = rfd::FileDialog::new().set_title(t!("Add a picture or a sound"));
+                    dialog.add_filter(t!("Pictures and sounds"), &EXTENSIONS).pick_file()
                 })
             }),
             Action::PickModel => self.aside(context, || {
-                pick(|| rfd::FileDialog::new().set_title("Choose the folder of a model").pick_folder())
+                pick(|| rfd::FileDialog::new().set_title(t!("Choose the folder of a model")).pick_folder())
             }),
             Action::Show => remote::show(context),
             Action::Keep(keep) => self.keeper.give(keep),
             Action::Resume(turns) => self.give(Job::Resume(turns)),
-            Action::Look(look) => theme::dress(context, look),
+            Action::Look(look) => {
+                theme::dress(context, &look);
+                language::choose(look.language.as_deref());
+            }
             Action::Again { turn } => {
                 self.live.set(turn);
                 self.give(Job::Again { turn });
@@ -275,17 +295,25 @@ impl Window {
                 let clips = self.state.clips.clone();
                 self.aside(context, move || files::export(&model, &exchanges, &clips));
             }
+            Action::FindGpus => self.aside(context, || Command::Gpus(engine::graphics_processors())),
+            Action::FreeAfter(time) => self.give(Job::FreeAfter(time)),
             Action::Enlarge(path) => self.aside(context, move || {
                 let picture = Attachment::enlarge(&path);
                 Command::Enlarged(path, picture)
             }),
-            Action::OpenEar(ear, talking) => self.order(Order::OpenEar(ear, talking)),
-            Action::TuneEar(talking) => self.order(Order::TuneEar(talking)),
-            Action::CloseEar => self.order(Order::CloseEar),
             Action::Place { folder, placing } => {
                 self.give(Job::Options(Box::new(placing.options(&self.options))));
                 self.load(folder, context);
             }
+            Action::TalkKey(chord) => self.change_talk_key(chord),
+            Action::Diagnose => {
+                let drawing = self.drawing.clone();
+                self.aside(context, || {
+                    Command::Diagnosed(Box::new(Surroundings::find(drawing, audio::names())))
+                });
+            }
+            Action::Copy(text) => context.copy_text(text),
+            Action::Order(order) => self.order(order),
         }
     }
 
@@ -318,7 +346,7 @@ impl Window {
     }
 
     fn refuse(&mut self) {
-        let message = "The engine is too busy to take this. Wait a moment and try again.".into();
+        let message = t!("The engine is too busy to take this. Wait a moment and try again.").into();
         let event = Event::Failed { turn: self.state.turn.number, message };
         // What follows is only that the turn stops, which it does by being refused.
         drop(self.state.apply(event, self.started.elapsed()));
@@ -359,58 +387,9 @@ fn pick(dialog: impl FnOnce() -> Option<PathBuf>) -> Command {
 struct Shown<'a>(&'a mut Window);
 
 impl eframe::App for Shown<'_> {
-    /// Takes the talk key and Escape before any widget does, wherever the keyboard's focus is, except for Space where
-    /// text is typed and in the settings.
+    /// Takes the program's own keys before any widget does.
     fn raw_input_hook(&mut self, context: &Context, raw_input: &mut RawInput) {
-        let window = &mut *self.0;
-        let has_focus = context.memory(|memory| memory.focused()).is_some();
-        // On the settings' page Space works the control that has the keyboard.
-        let is_typing = window.state.shows_settings || context.text_edit_focused();
-        let mut events = std::mem::take(&mut raw_input.events);
-        events.retain(|event| match event {
-            egui::Event::Key { key: Key::Space, pressed: true, modifiers, .. }
-                if !is_typing && modifiers.is_none() =>
-            {
-                if !std::mem::replace(&mut window.space_is_held, true) {
-                    window.wish(Command::Press);
-                }
-                false
-            }
-            egui::Event::Key { key: Key::Space, pressed: false, .. } if window.space_is_held => {
-                window.space_is_held = false;
-                window.wish(Command::Release);
-                false
-            }
-            egui::Event::Text(text) if text == " " && !is_typing => false,
-            egui::Event::Key { key: Key::Escape, pressed, .. }
-                if window.state.is_answering()
-                    || window.state.is_holding()
-                    || window.state.turn.ear.is_wanted() =>
-            {
-                if *pressed {
-                    window.wish(Command::Stop);
-                }
-                false
-            }
-            // Enter on a button is the button's; the text field sends by itself.
-            egui::Event::Key { key: Key::Enter, pressed, .. }
-                if window.state.turn.stage.is_locked() && !has_focus =>
-            {
-                if *pressed {
-                    window.wish(Command::Submit);
-                }
-                false
-            }
-            // Other ways to talk do not need the window's keyboard.
-            egui::Event::WindowFocused(false) => {
-                if std::mem::take(&mut window.space_is_held) {
-                    window.wish(Command::Leave);
-                }
-                true
-            }
-            _ => true,
-        });
-        raw_input.events = events;
+        self.0.take_keys(context, raw_input);
     }
 
     fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
@@ -428,7 +407,9 @@ impl eframe::App for Shown<'_> {
         }
         window.drain(context);
         window.deafness.follow(&window.state);
-        if window.state.is_holding() || window.state.is_answering() || window.state.is_waiting() {
+        let is_tested = window.state.sounding.trial.is_some();
+        let is_heard = window.state.is_holding() || window.state.is_waiting() || is_tested;
+        if is_heard || window.state.is_answering() {
             context.request_repaint_after(METER_FRAME);
         }
     }

@@ -14,10 +14,13 @@ use engine::{Engine, Host, Message, Options, Session, Settings};
 use crate::audio::{Hearing, Speech};
 use crate::cli::prompt::{self, Part};
 use crate::event::{Event, Events};
+use crate::language::t;
 use crate::live::Live;
 use crate::preferences;
 use crate::record::Recorder;
 
+/// As good as never.
+const FOREVER: Duration = Duration::from_secs(1 << 31);
 /// How long a step waits when the speech is far ahead of the speaker.
 const AHEAD: Duration = Duration::from_millis(20);
 
@@ -55,6 +58,8 @@ pub(crate) enum Job {
     Options(Box<Options>),
     /// Go on with a conversation of these turns.
     Resume(Vec<prompt::Turn>),
+    /// Give the model's memory back whenever nothing was wanted of it for so long; never where `None`.
+    FreeAfter(Option<Duration>),
 }
 
 /// What the worker needs from its start on.
@@ -75,6 +80,8 @@ pub(crate) struct Start {
     pub(crate) settings: Settings,
     /// Where questions are written, if anywhere.
     pub(crate) recorder: Option<Recorder>,
+    /// As [`Job::FreeAfter`], from the start on.
+    pub(crate) free_after: Option<Duration>,
     /// For tests: the device is lost with so many pieces of work after the first model is loaded.
     pub(crate) lose_device_after: Option<u64>,
 }
@@ -87,7 +94,7 @@ pub(crate) fn start(mut start: Start) -> Result<Sender<Job>> {
     let (jobs, jobs_in) = bounded(64);
     let events = start.events.clone();
     start.host.progress = Some(Arc::new(move |progress| events.send(Event::Placed(progress))));
-    let mut worker = Worker { start, session: None, building: None };
+    let mut worker = Worker { start, session: None, building: None, is_freed: false };
     std::thread::Builder::new()
         .name("engine".into())
         .spawn(move || worker.run(&jobs_in))
@@ -100,6 +107,8 @@ struct Worker {
     session: Option<Session>,
     /// The turn whose question is being built.
     building: Option<u64>,
+    /// The model's memory was given back; it is loaded again when something is wanted of it.
+    is_freed: bool,
 }
 
 impl Worker {
@@ -119,6 +128,7 @@ impl Worker {
                     }
                     self.guard(|worker| worker.hear(sound, jobs));
                 }
+                default(self.patience()) => self.guard(Worker::free),
             }
         }
     }
@@ -128,8 +138,9 @@ impl Worker {
         if std::panic::catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
             self.session = None;
             self.building = None;
+            self.is_freed = false;
             let message =
-                "The engine stopped by a fault of its own. Load the model again; the log says more.";
+                t!("The engine stopped by a fault of its own. Load the model again; the log says more.");
             self.start.events.send(Event::LoadFailed(message.into()));
         }
     }
@@ -156,6 +167,7 @@ impl Worker {
             Job::Rebuild => self.rebuild(),
             Job::Options(options) => self.start.options = *options,
             Job::Resume(turns) => self.resume(&turns),
+            Job::FreeAfter(time) => self.start.free_after = time,
             Job::Again { turn } => {
                 if self.try_turn(turn, |worker| worker.again(turn)) {
                     self.respond(turn, jobs);
@@ -180,6 +192,7 @@ impl Worker {
         // The old model's memory is given back before the new one needs it.
         self.session = None;
         self.building = None;
+        self.is_freed = false;
         let loaded = Engine::load_with(folder, &self.start.options, &self.start.host)
             .and_then(|engine| {
                 // A voice that was chosen for another model is no reason to refuse this one.
@@ -229,7 +242,7 @@ impl Worker {
         });
         if let Err(error) = resumed {
             let reason = sentence(&error);
-            let message = format!("The model cannot take up this conversation whole. {reason}");
+            let message = format!("{} {reason}", t!("The model cannot take up this conversation whole."));
             self.start.events.send(Event::NotKept(message));
         }
         if let Some(recorder) = &mut self.start.recorder {
@@ -237,9 +250,41 @@ impl Worker {
         }
     }
 
+    /// How long nothing may be wanted of the model until its memory is given back.
+    fn patience(&self) -> Duration {
+        let is_idle = self.session.is_some() && self.building.is_none() && !self.is_freed;
+        self.start.free_after.filter(|_| is_idle).unwrap_or(FOREVER)
+    }
+
+    /// Gives the model's memory back. The conversation stays.
+    fn free(&mut self) {
+        let Some(session) = self.session.as_mut().filter(|_| self.start.free_after.is_some()) else { return };
+        match session.release() {
+            Ok(()) => {
+                tracing::info!("the model's memory is given back");
+                self.is_freed = true;
+                self.start.events.send(Event::Freed);
+            }
+            Err(error) => tracing::warn!(%error, "the model's memory cannot be given back"),
+        }
+    }
+
+    /// Loads the model again whose memory was given back.
+    fn wake(&mut self) -> engine::Result<()> {
+        let Some(session) = self.session.as_mut().filter(|_| self.is_freed) else { return Ok(()) };
+        self.start.events.send(Event::Waking);
+        session.rebuild()?;
+        session.warm_up()?;
+        self.is_freed = false;
+        let info = session.engine().info().clone();
+        tracing::info!(device = info.device, load_ms = info.load_ms, "model loaded again");
+        self.start.events.send(Event::Rebuilt(Box::new(info)));
+        Ok(())
+    }
+
     /// Places a model anew whose device was lost. The conversation goes on.
     fn rebuild(&mut self) {
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = self.session.as_mut().filter(|_| !self.is_freed) else { return };
         let Some(reason) = session.engine().fault() else { return };
         tracing::warn!(reason, "the model is loaded anew");
         self.building = None;
@@ -273,6 +318,7 @@ impl Worker {
     }
 
     fn begin(&mut self, turn: u64, parts: &[Part]) -> engine::Result<()> {
+        self.wake()?;
         let Some(session) = &mut self.session else { return Ok(()) };
         if self.building.replace(turn).is_some() {
             session.discard();
@@ -285,6 +331,7 @@ impl Worker {
 
     /// Asks the last question again.
     fn again(&mut self, turn: u64) -> engine::Result<()> {
+        self.wake()?;
         let Some(session) = &mut self.session else { return Ok(()) };
         let Some(parts) = session.take_back() else {
             return Err(engine::Error::Input(

@@ -170,15 +170,25 @@ impl Engine {
     /// As [`Engine::load`]; there is still a fault then.
     pub(crate) fn rebuild(&mut self) -> Result<()> {
         let begun = Instant::now();
-        self.broken = Some("the model is not in place".into());
-        let nowhere = Options { device: Device::Cpu, threads: 1, ..Options::default() };
-        (self.executor, _) = Executor::open(&nowhere, None)?;
+        self.release()?;
         let checkpoint = Checkpoint::open(&self.folder)?;
         let placed = loading::place(&self.info.name, &checkpoint, &self.config, &self.options, &self.host)?;
         Placed { executor: self.executor, fallback: self.info.fallback, model: self.model } = placed;
         self.info.device = self.executor.description();
         self.info.load_ms = begun.elapsed().as_secs_f64() * 1e3;
         self.broken = None;
+        Ok(())
+    }
+
+    /// Gives back the memory of everything on the device, which is a fault until the model is placed anew. Whoever holds programs
+    /// made on it must drop them before.
+    ///
+    /// # Errors
+    /// `Error::Device` where the system gives no thread.
+    pub(crate) fn release(&mut self) -> Result<()> {
+        self.broken = Some("the model is not in place".into());
+        let nowhere = Options { device: Device::Cpu, threads: 1, ..Options::default() };
+        (self.executor, _) = Executor::open(&nowhere, None)?;
         Ok(())
     }
 

@@ -33,7 +33,7 @@ pub use cancel::Cancel;
 pub use engine::{Engine, Host, Info, Progress};
 pub use error::{Error, Result};
 pub use event::{Ending, Event, Summary, Timing};
-pub use executor::SharedDevice;
+pub use executor::{SharedDevice, graphics_processors};
 pub use image::{Image, Video};
 pub use message::{Content, Message, Role};
 pub use session::Session;

@@ -47,6 +47,9 @@ impl Format {
 pub struct Options {
     /// Where the model runs.
     pub device: Device,
+    /// Which graphics processor, by a part of its name in any case; the best there is where `None`. A window's device with another
+    /// name is not used.
+    pub gpu: Option<String>,
     /// Threads of the CPU executor; 0 takes one for each core.
     pub threads: usize,
     /// Most tokens that a conversation may hold; the checkpoint's own limit where `None`.

@@ -94,3 +94,29 @@ fn a_loss_between_turns_fails_none() {
     let answer = ask(&mut session, vec![Content::Text("Three.".into())]).unwrap();
     assert!(!answer.summary.text_tokens.is_empty());
 }
+
+#[test]
+fn a_session_that_gave_its_memory_back_goes_on_where_it_was() {
+    for device in [Device::Gpu, Device::Cpu] {
+        let options = Options { device, threads: 1, ..Options::default() };
+        let engine = Engine::load(&omni(), &options).expect("a Vulkan driver, such as Mesa's lavapipe");
+        let settings = Settings { max_text_tokens: 6, max_frames: Some(6), speech: true, ..silent() };
+        let mut session = Session::new(engine, settings).unwrap();
+        remember_something(&mut session);
+        let expected = fresh(&mut session, turn).unwrap().bits();
+
+        fresh(&mut session, |session| {
+            session.release().unwrap();
+            assert!(session.engine().fault().is_some());
+            assert_eq!(turn(session).unwrap().bits(), expected, "{device:?}");
+        });
+
+        // A conversation that ends meanwhile, and other settings, need no model in place.
+        session.release().unwrap();
+        session.reset().unwrap();
+        session.set_settings(Settings { seed: 1, ..session.settings().clone() }).unwrap();
+        session.release().unwrap();
+        remember_something(&mut session);
+        assert_eq!(turn(&mut session).unwrap().bits(), expected, "{device:?}");
+    }
+}

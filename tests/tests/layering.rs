@@ -205,9 +205,49 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "a conversation is written from plain data",
     ),
     (
+        "logbook",
+        &["audio", "cli", "event", "record", "state", "store", "turn", "views", "window", "worker"],
+        "the log is lines of text",
+    ),
+    (
+        "diagnosis",
+        &[
+            "audio", "clips", "event", "keeper", "record", "state", "store", "turn", "views", "window",
+            "worker",
+        ],
+        "a report cannot tell what it never sees",
+    ),
+    (
         "cli",
         &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",
+    ),
+    (
+        "theme",
+        &["audio", "cli", "command", "event", "keeper", "language", "store", "views", "window", "worker"],
+        "the look is tokens, and the widgets' style made of them",
+    ),
+    (
+        "language",
+        &[
+            "audio",
+            "cli",
+            "command",
+            "event",
+            "preferences",
+            "state",
+            "store",
+            "theme",
+            "views",
+            "window",
+            "worker",
+        ],
+        "texts depend on nothing",
+    ),
+    (
+        "audio",
+        &["cli", "export", "keeper", "record", "state", "store", "turn", "views", "window", "worker"],
+        "the devices' thread does what it is told, and decides nothing",
     ),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 use cpal::traits::{DeviceTrait, StreamTrait};
@@ -11,14 +11,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use engine::{Audio, Resampler};
 use rtrb::{Consumer, RingBuffer};
 
-use super::device::{self, Direction, Host, OPEN_TIMEOUT};
+use super::device::{self, Direction, OPEN_TIMEOUT, PATIENCE};
+use crate::language::t;
 
 /// Length of a block that is asked of the device.
 const BLOCK_MS: u32 = 20;
 /// What the ring holds.
 const RING_SECONDS: u32 = 4;
-/// A microphone that gives nothing for so long is lost.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A microphone while it is open. Dropping it closes it.
 pub(super) struct Capture {
@@ -32,24 +31,30 @@ pub(super) struct Capture {
     lost: Arc<AtomicU64>,
     failures: Receiver<cpal::Error>,
     last_sound: Instant,
+    has_given: bool,
 }
 
 impl Capture {
-    /// Opens the default microphone. Blocks for as long as the sound system takes, at most a few seconds.
+    /// Opens this microphone. Blocks for as long as the sound system takes, at most a few seconds.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the microphone.
-    pub(super) fn open(host: &mut Host) -> Result<Capture> {
-        let device = host.device(Direction::In)?;
-        let (config, format) = device::config(&device, Direction::In)?;
+    pub(super) fn open(device: &cpal::Device) -> Result<Capture> {
+        let (config, format) = device::config(device, Direction::In)?;
         match format {
-            SampleFormat::F32 => Capture::open_as::<f32>(&device, config),
-            SampleFormat::I16 => Capture::open_as::<i16>(&device, config),
-            SampleFormat::I24 => Capture::open_as::<cpal::I24>(&device, config),
-            SampleFormat::I32 => Capture::open_as::<i32>(&device, config),
-            SampleFormat::U8 => Capture::open_as::<u8>(&device, config),
+            SampleFormat::F32 => Capture::open_as::<f32>(device, config),
+            SampleFormat::I16 => Capture::open_as::<i16>(device, config),
+            SampleFormat::I24 => Capture::open_as::<cpal::I24>(device, config),
+            SampleFormat::I32 => Capture::open_as::<i32>(device, config),
+            SampleFormat::U8 => Capture::open_as::<u8>(device, config),
             other => {
-                bail!("The microphone gives samples as {other}, which cannot be used. Choose another one.")
+                bail!(
+                    "{}",
+                    t!(
+                        "The microphone gives samples as %{form}, which cannot be used. Choose another one.",
+                        form = other
+                    )
+                )
             }
         }
     }
@@ -82,7 +87,7 @@ impl Capture {
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::In))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("The microphone was not opened."))?;
+        let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The microphone was not opened.")))?;
         Ok(Capture {
             _stream: stream,
             ring,
@@ -93,6 +98,7 @@ impl Capture {
             lost,
             failures,
             last_sound: Instant::now(),
+            has_given: false,
         })
     }
 
@@ -104,16 +110,21 @@ impl Capture {
         if let Some(error) = self.failures.try_iter().find(|e| !device::harmless(e.kind())) {
             return Err(device::explain(&error, Direction::In));
         }
-        let ready = self.ring.slots() / self.channels * self.channels;
-        if ready == 0 {
-            if self.last_sound.elapsed() > PATIENCE {
-                bail!("The microphone gives no sound. Check that it is plugged in and try again.");
-            }
-            return Ok(false);
+        let any = self.take(samples)?;
+        if any {
+            self.last_sound = Instant::now();
+            self.has_given = true;
+        } else if self.last_sound.elapsed() > PATIENCE {
+            bail!("{}", t!("The microphone gives no sound. Check that it is plugged in and try again."));
         }
-        self.last_sound = Instant::now();
+        Ok(any)
+    }
+
+    /// Appends what is in the ring, and says whether there was anything.
+    fn take(&mut self, samples: &mut Vec<f32>) -> Result<bool> {
+        let ready = self.ring.slots() / self.channels * self.channels;
         self.interleaved.resize(ready, 0.0);
-        if self.ring.pop_entire_slice(&mut self.interleaved).is_err() {
+        if ready == 0 || self.ring.pop_entire_slice(&mut self.interleaved).is_err() {
             return Ok(false);
         }
         self.mono.clear();
@@ -122,12 +133,18 @@ impl Capture {
         Ok(true)
     }
 
-    /// Closes the microphone and appends the last samples. Returns how many samples the ring had no room for.
+    /// Whether it ever gave sound.
+    pub(super) fn has_given(&self) -> bool {
+        self.has_given
+    }
+
+    /// Closes the microphone, also one that was lost, and appends the last samples. Returns how many samples the ring had no
+    /// room for.
     ///
     /// # Errors
-    /// As [`Capture::poll`].
+    /// The samples cannot be resampled.
     pub(super) fn finish(mut self, samples: &mut Vec<f32>) -> Result<u64> {
-        self.poll(samples)?;
+        self.take(samples)?;
         self.resampler.finish(samples)?;
         Ok(self.lost.load(Ordering::Relaxed))
     }

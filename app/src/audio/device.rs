@@ -1,15 +1,20 @@
-//! Sound devices: finding one, choosing its stream's form, and saying in a sentence what is wrong with it.
+//! A sound device: choosing its stream's form, opening it, and saying in a sentence what is wrong with it.
 
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use cpal::traits::{DeviceTrait, HostTrait};
+use cpal::traits::DeviceTrait;
 use cpal::{
     BufferSize, ErrorKind, SampleFormat, StreamConfig, SupportedStreamConfig, SupportedStreamConfigRange,
 };
 
+use crate::language::t;
+
 /// Longest wait for a sound server to open a stream.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A device that gives or takes nothing for so long does not work.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The rate that is asked of a device that has it.
 const RATE_HZ: u32 = 48_000;
@@ -23,28 +28,11 @@ pub(super) enum Direction {
     Out,
 }
 
-/// The sound system's connection, kept while it works.
-#[derive(Default)]
-pub(super) struct Host(Option<cpal::Host>);
-
-impl Host {
-    /// The default device. A connection that has none any more is made anew once: the sound server may have restarted.
-    ///
-    /// # Errors
-    /// There is no such device.
-    pub(super) fn device(&mut self, direction: Direction) -> Result<cpal::Device> {
-        if let Some(device) = self.0.as_ref().and_then(|host| find(host, direction)) {
-            return Ok(device);
-        }
-        let host = self.0.insert(cpal::default_host());
-        find(host, direction).ok_or_else(|| absent(direction))
-    }
-}
-
-fn absent(direction: Direction) -> anyhow::Error {
+/// There is none.
+pub(super) fn absent(direction: Direction) -> anyhow::Error {
     match direction {
-        Direction::In => anyhow!("There is no microphone. Plug one in, or type your question."),
-        Direction::Out => anyhow!("There is no speaker, so the answer can only be read."),
+        Direction::In => anyhow!("{}", t!("There is no microphone. Plug one in, or type your question.")),
+        Direction::Out => anyhow!("{}", t!("There is no speaker, so the answer can only be read.")),
     }
 }
 
@@ -55,13 +43,6 @@ fn unopened(error: &cpal::Error, direction: Direction) -> anyhow::Error {
             absent(direction)
         }
         _ => explain(error, direction),
-    }
-}
-
-fn find(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {
-    match direction {
-        Direction::In => host.default_input_device(),
-        Direction::Out => host.default_output_device(),
     }
 }
 
@@ -119,23 +100,27 @@ pub(super) fn harmless(kind: ErrorKind) -> bool {
 
 /// A sentence for a person.
 pub(super) fn explain(error: &cpal::Error, direction: Direction) -> anyhow::Error {
-    let thing = match direction {
-        Direction::In => "The microphone",
-        Direction::Out => "The speaker",
+    let device = match direction {
+        Direction::In => t!("The microphone"),
+        Direction::Out => t!("The speaker"),
     };
-    match error.kind() {
+    let sentence = match error.kind() {
         ErrorKind::DeviceBusy => {
-            anyhow!("{thing} is in use by another program. Close that program and try again.")
+            t!("%{device} is in use by another program. Close that program and try again.", device = device)
         }
-        ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated => {
-            anyhow!("{thing} was unplugged or the sound system stopped. Plug it in and try again.")
+        ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated => t!(
+            "%{device} was unplugged or the sound system stopped. Plug it in and try again.",
+            device = device
+        ),
+        ErrorKind::HostUnavailable => {
+            t!("%{device} cannot be reached: the sound system is not running.", device = device)
         }
-        ErrorKind::HostUnavailable => anyhow!("{thing} cannot be reached: the sound system is not running."),
         ErrorKind::PermissionDenied => {
-            anyhow!("{thing} may not be used: allow it in the system's privacy settings.")
+            t!("%{device} may not be used: allow it in the system's privacy settings.", device = device)
         }
-        _ => anyhow!("{thing} does not work: {error}."),
-    }
+        _ => t!("%{device} does not work: %{error}.", device = device, error = error),
+    };
+    anyhow!("{sentence}")
 }
 
 #[cfg(test)]

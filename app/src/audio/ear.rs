@@ -8,10 +8,12 @@ use anyhow::Result;
 use engine::Audio;
 
 use super::capture::Capture;
-use super::device::Host;
 use super::echo::Echo;
+use super::search::Search;
 use super::voice::{Change, Voice};
-use crate::event::EarReport;
+use super::{Desk, Report};
+use crate::event::{EarReport, Event};
+use crate::language::t;
 use crate::preferences::Talking;
 
 /// Samples in a millisecond.
@@ -24,11 +26,18 @@ const MOST: usize = 10_000 * MS;
 /// An open microphone. Dropping it closes it.
 pub(super) struct Ear {
     number: u64,
-    capture: Capture,
+    source: Source,
+    /// It was opened once more.
+    again: bool,
     voice: Voice,
     echo: Option<Echo>,
     opened: bool,
     past: Past,
+}
+
+enum Source {
+    Open(Capture),
+    Lost(Search),
 }
 
 /// What was heard last.
@@ -40,25 +49,16 @@ struct Past {
 }
 
 impl Ear {
-    /// Opens the microphone for the hands-free conversation of this number.
-    ///
-    /// # Errors
-    /// As [`Capture::open`].
-    pub(super) fn open(host: &mut Host, number: u64, talking: Talking) -> Result<Ear> {
-        let capture = Capture::open(host)?;
-        let voice = Voice::new(pause(talking));
-        let mut ear = Ear { number, capture, voice, echo: None, opened: false, past: Past::default() };
+    fn new(number: u64, capture: Capture, talking: Talking) -> Ear {
+        let (source, voice) = (Source::Open(capture), Voice::new(pause(talking)));
+        let mut ear =
+            Ear { number, source, again: false, voice, echo: None, opened: false, past: Past::default() };
         ear.tune(talking);
-        Ok(ear)
-    }
-
-    /// The number of its conversation.
-    pub(super) fn number(&self) -> u64 {
-        self.number
+        ear
     }
 
     /// Takes over other settings.
-    pub(super) fn tune(&mut self, talking: Talking) {
+    fn tune(&mut self, talking: Talking) {
         self.voice.set_pause(pause(talking));
         if !talking.cancel_echo {
             self.echo = None;
@@ -82,10 +82,11 @@ impl Ear {
     ///
     /// # Errors
     /// As [`Capture::poll`].
-    pub(super) fn poll(&mut self, out: &mut Vec<f32>) -> Result<Vec<EarReport>> {
+    fn poll(&mut self, out: &mut Vec<f32>) -> Result<Vec<EarReport>> {
         let mut heard = Vec::new();
         let mut reports = Vec::new();
-        if self.capture.poll(&mut heard)? && !std::mem::replace(&mut self.opened, true) {
+        let Source::Open(capture) = &mut self.source else { return Ok(reports) };
+        if capture.poll(&mut heard)? && !std::mem::replace(&mut self.opened, true) {
             reports.push(EarReport::Opened);
         }
         if let Some(echo) = &mut self.echo {
@@ -106,6 +107,92 @@ impl Ear {
     /// A question begins now: what it begins with.
     pub(super) fn before(&mut self) -> Vec<f32> {
         self.past.take()
+    }
+}
+
+impl Desk {
+    /// Opens the microphone for the hands-free conversation of this number.
+    pub(super) fn open_ear(&mut self, number: u64, talking: Talking) {
+        self.end_trial(None);
+        match self.open_microphone() {
+            Ok((capture, _)) => self.ear = Some(Ear::new(number, capture, talking)),
+            Err(error) => self.lose_ear(number, error.to_string()),
+        }
+    }
+
+    pub(super) fn tune_ear(&mut self, talking: Talking) {
+        if let Some(ear) = &mut self.ear {
+            ear.tune(talking);
+        }
+    }
+
+    pub(super) fn close_ear(&mut self) {
+        self.ear = None;
+        self.level.clear();
+    }
+
+    /// Another microphone was chosen.
+    pub(super) fn change_ear(&mut self) {
+        if let Some(ear) = &mut self.ear {
+            ear.source = Source::Lost(Search::new(None));
+        }
+    }
+
+    /// Takes in what was heard since the last call.
+    pub(super) fn poll_ear(&mut self) {
+        let Some(ear) = &mut self.ear else { return };
+        if matches!(ear.source, Source::Lost(_)) {
+            return self.look_for_ear();
+        }
+        let (number, mut new) = (ear.number, Vec::new());
+        match ear.poll(&mut new) {
+            Ok(reports) => {
+                for report in reports {
+                    self.events.send(Event::Ear(number, report));
+                }
+                if self.microphone.is_some() {
+                    self.overheard.append(&mut new);
+                } else if self.speaker.is_none() && !new.is_empty() {
+                    self.level.take(&new);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the microphone of the hands-free conversation was lost");
+                self.level.clear();
+                // One that gives nothing is opened once more, as after a sleep of the machine, and then given up.
+                let has_given = matches!(&ear.source, Source::Open(capture) if capture.has_given());
+                let is_hopeless = ear.again && !has_given;
+                ear.source = Source::Lost(Search::new(Some(error.to_string())));
+                if is_hopeless {
+                    self.lose_ear(number, error.to_string());
+                }
+            }
+        }
+    }
+
+    fn look_for_ear(&mut self) {
+        let Some(Ear { number, source: Source::Lost(search), .. }) = &mut self.ear else { return };
+        if !search.is_due() {
+            return;
+        }
+        let (number, is_loss, is_over) = (*number, search.is_loss(), search.is_over());
+        match (self.open_microphone(), &mut self.ear) {
+            (Ok((capture, name)), Some(ear)) => {
+                ear.source = Source::Open(capture);
+                ear.again = is_loss;
+                if is_loss {
+                    let told = t!("The microphone went away. It goes on with %{name}.", name = name);
+                    self.events.send(Event::Sound(Report::Hint(told.into())));
+                }
+            }
+            (Err(error), _) if is_over => self.lose_ear(number, error.to_string()),
+            _ => {}
+        }
+    }
+
+    fn lose_ear(&mut self, number: u64, message: String) {
+        self.close_ear();
+        self.events.send(Event::Ear(number, EarReport::Failed(message)));
     }
 }
 

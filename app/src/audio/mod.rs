@@ -3,39 +3,51 @@
 //! It does not decide when: `turn` does. Samples travel in bounded channels and rings, never in events.
 
 mod capture;
+mod chime;
 mod device;
 mod ear;
 mod echo;
+mod host;
 mod level;
+mod microphone;
+mod names;
 mod playback;
 mod question;
 mod replay;
+mod search;
+mod speaker;
+mod trial;
+mod unheard;
 mod voice;
+mod volume;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
+use cpal::traits::DeviceTrait;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
-use engine::Audio;
 
 use crate::clips::{Clips, Side};
-use crate::event::{EarReport, Event, Events};
+use crate::event::{Event, Events};
+use crate::language::t;
 use crate::live::Live;
-use crate::preferences::Talking;
-use capture::Capture;
+use crate::preferences::{Sound, Talking};
+use device::Direction;
 use ear::Ear;
+pub(crate) use host::{Device, Devices};
 pub(crate) use level::{Level, loudness};
-use playback::Playback;
-use question::Question;
-use replay::Replay;
+use microphone::Microphone;
+pub(crate) use names::names;
+use speaker::Speaker;
+pub(crate) use trial::Trial;
+use trial::Trying;
+use volume::Volume;
 
 /// How often open devices are looked after.
 const POLL: Duration = Duration::from_millis(8);
-/// Sound that is still taken after the key went up: what the device and its driver hold.
-const TAIL: Duration = Duration::from_millis(60);
 
 /// What the window asks of the devices.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
     /// Open the microphone for a turn.
     Listen(u64),
@@ -55,12 +67,33 @@ pub(crate) enum Order {
         /// Who is heard.
         side: Side,
     },
+    /// Use these devices and this volume from now on, also for what goes on.
+    Use(Sound),
+    /// Say which devices there are.
+    List,
+    /// Test a device.
+    Try(Trial),
+    /// End the test, if there is one.
+    EndTrial,
     /// Open the microphone for the hands-free conversation of this number.
     OpenEar(u64, Talking),
     /// Other settings for it.
     TuneEar(Talking),
     /// Close it.
     CloseEar,
+}
+
+/// What the devices' thread tells about the devices themselves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Report {
+    /// All devices that there are.
+    Listed(Devices),
+    /// This is tested now.
+    Trying(Option<Trial>),
+    /// Something to know: a sentence.
+    Hint(String),
+    /// Something went wrong outside a turn: a sentence.
+    Fault(String),
 }
 
 /// What was heard, on its way to the worker.
@@ -120,50 +153,37 @@ pub(crate) struct Ends {
 ///
 /// # Errors
 /// The system refuses a thread.
-pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips) -> Result<Ends> {
+pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips, sound: Sound) -> Result<Ends> {
     let (orders, orders_in) = bounded(64);
     let (hearing_out, hearing) = bounded(256);
     let (speech, speech_in) = bounded(64);
+    // The canceller of the echo cannot be handed to another thread, so that all of it is made in its own.
+    let desk = move || Desk {
+        host: host::Host::default(),
+        events,
+        live,
+        level,
+        hearing: hearing_out,
+        microphone: None,
+        speaker: None,
+        clips,
+        speech_rate_hz: 0,
+        volume: Volume::new(sound.volume),
+        sound,
+        missed: [None, None],
+        trying: None,
+        ear: None,
+        overheard: Vec::new(),
+    };
     std::thread::Builder::new()
         .name("audio".into())
-        .spawn(move || {
-            let mut desk = Desk {
-                host: device::Host::default(),
-                events,
-                live,
-                level,
-                hearing: hearing_out,
-                microphone: None,
-                speaker: None,
-                clips,
-                speech_rate_hz: 0,
-                ear: None,
-                overheard: Vec::new(),
-            };
-            desk.run(&orders_in, &speech_in);
-        })
+        .spawn(move || desk().run(&orders_in, &speech_in))
         .context("cannot start the sound devices' thread")?;
     Ok(Ends { orders, hearing, speech })
 }
 
-/// An open microphone and the question so far.
-struct Microphone {
-    /// `None` where the ear is it.
-    capture: Option<Capture>,
-    question: Question,
-    started: bool,
-    /// When to close, and whether the question counts.
-    closing: Option<(Instant, bool)>,
-}
-
-struct Speaker {
-    playback: Playback,
-    /// Where the sound comes from, if not from the worker.
-    replay: Option<Replay>,
-}
-
 struct Desk {
-    host: device::Host,
+    host: host::Host,
     events: Events,
     live: Live,
     level: Level,
@@ -173,6 +193,12 @@ struct Desk {
     clips: Clips,
     /// Rate of the speech that comes.
     speech_rate_hz: u32,
+    volume: Volume,
+    /// What the person chose.
+    sound: Sound,
+    /// The chosen microphone and speaker of which it was told that they are gone.
+    missed: [Option<String>; 2],
+    trying: Option<Trying>,
     /// The microphone of a hands-free conversation.
     ear: Option<Ear>,
     /// What it heard for the question.
@@ -183,8 +209,11 @@ impl Desk {
     fn run(&mut self, orders: &Receiver<Order>, speech: &Receiver<Speech>) {
         let nothing = never();
         loop {
-            let busy = self.microphone.is_some() || self.speaker.is_some() || self.ear.is_some();
-            let full = self.speaker.as_ref().is_some_and(|speaker| speaker.playback.is_full());
+            let busy = self.microphone.is_some()
+                || self.speaker.is_some()
+                || self.trying.is_some()
+                || self.ear.is_some();
+            let full = self.speaker.as_ref().is_some_and(Speaker::is_full);
             let speech = if full { &nothing } else { speech };
             select! {
                 recv(orders) -> order => match order {
@@ -197,253 +226,74 @@ impl Desk {
             self.poll_speaker();
             self.poll_ear();
             self.poll_microphone();
+            self.poll_trial();
         }
     }
 
     fn obey(&mut self, order: Order) {
         match order {
             Order::Listen(turn) => {
-                self.level.clear();
-                let capture = match &mut self.ear {
-                    Some(ear) => {
-                        self.overheard = ear.before();
-                        Ok(None)
-                    }
-                    None => Capture::open(&mut self.host).map(Some),
-                };
-                match capture {
-                    Ok(capture) => {
-                        let question = Question::new(turn);
-                        self.microphone =
-                            Some(Microphone { capture, question, started: false, closing: None });
-                    }
-                    Err(error) => self.lose_microphone(turn, error.to_string()),
-                }
+                // Speech that this interrupts ends before the microphone takes its time to open.
+                self.poll_speaker();
+                self.end_trial(None);
+                self.listen(turn);
             }
-            Order::Close { turn, keep } => {
-                if let Some(microphone) = self.microphone.as_mut().filter(|m| m.question.turn() == turn) {
-                    let tail = if keep { TAIL } else { Duration::ZERO };
-                    microphone.closing = Some((Instant::now() + tail, keep));
-                }
+            Order::Close { turn, keep } => self.end_question(turn, keep),
+            Order::Replay { turn, of, side } => {
+                self.end_trial(None);
+                self.replay(turn, of, side);
             }
-            Order::Replay { turn, of, side } => self.replay(turn, of, side),
-            Order::OpenEar(number, talking) => match Ear::open(&mut self.host, number, talking) {
-                Ok(ear) => self.ear = Some(ear),
-                Err(error) => {
-                    self.events.send(Event::Ear(number, EarReport::Failed(error.to_string())));
-                }
-            },
-            Order::TuneEar(talking) => {
-                if let Some(ear) = &mut self.ear {
-                    ear.tune(talking);
-                }
+            Order::Use(sound) => self.choose(sound),
+            Order::List => {
+                let devices = self.host.devices();
+                self.events.send(Event::Sound(Report::Listed(devices)));
             }
-            Order::CloseEar => {
-                self.ear = None;
-                self.level.clear();
-            }
+            Order::Try(trial) => self.begin_trial(trial),
+            Order::EndTrial => self.end_trial(None),
+            Order::OpenEar(number, talking) => self.open_ear(number, talking),
+            Order::TuneEar(talking) => self.tune_ear(talking),
+            Order::CloseEar => self.close_ear(),
         }
     }
 
-    fn poll_ear(&mut self) {
-        let Some(ear) = &mut self.ear else { return };
-        let (number, mut new) = (ear.number(), Vec::new());
-        match ear.poll(&mut new) {
-            Ok(reports) => {
-                for report in reports {
-                    tracing::debug!(ear = number, ?report, "hands-free");
-                    self.events.send(Event::Ear(number, report));
-                }
-                if self.microphone.is_some() {
-                    self.overheard.append(&mut new);
-                } else if self.speaker.is_none() && !new.is_empty() {
-                    self.level.take(&new);
-                }
-            }
-            Err(error) => {
-                self.ear = None;
-                self.level.clear();
-                self.events.send(Event::Ear(number, EarReport::Failed(error.to_string())));
-            }
+    /// Uses other devices and another volume, also for what goes on.
+    fn choose(&mut self, sound: Sound) {
+        let old = std::mem::replace(&mut self.sound, sound);
+        self.volume.set(self.sound.volume);
+        if old.microphone != self.sound.microphone {
+            self.change_microphone();
+            self.change_ear();
+        }
+        if old.speaker != self.sound.speaker {
+            self.change_speaker();
+        }
+        if (&old.microphone, &old.speaker) != (&self.sound.microphone, &self.sound.speaker) {
+            self.end_trial(None);
         }
     }
 
-    fn lose_microphone(&mut self, turn: u64, message: String) {
-        self.level.clear();
-        self.clips.forget(turn, Side::Question);
-        self.end_hearing(turn, false);
-        self.events.send(Event::CaptureFailed { turn, message });
-    }
-
-    fn end_hearing(&self, turn: u64, keep: bool) {
-        // A worker that is gone takes no questions any more.
-        let _ = self.hearing.send(Hearing::End { turn, keep });
-    }
-
-    fn poll_microphone(&mut self) {
-        let Some(mut microphone) = self.microphone.take() else { return };
-        let turn = microphone.question.turn();
-        let mut new = Vec::new();
-        let polled = match &mut microphone.capture {
-            Some(capture) => capture.poll(&mut new),
-            None => {
-                new.append(&mut self.overheard);
-                Ok(!new.is_empty())
-            }
+    /// The chosen device, or the default where it is gone, and its name. That it is gone is told once.
+    fn find(&mut self, direction: Direction) -> Result<(cpal::Device, String)> {
+        let (chosen, missed) = match direction {
+            Direction::In => (&self.sound.microphone, &mut self.missed[0]),
+            Direction::Out => (&self.sound.speaker, &mut self.missed[1]),
         };
-        match polled {
-            Err(error) => return self.lose_microphone(turn, error.to_string()),
-            Ok(true) if !microphone.started => {
-                microphone.started = true;
-                self.events.send(Event::CaptureStarted { turn });
-            }
-            Ok(_) => {}
-        }
-        if !new.is_empty() {
-            self.level.take(&new);
-        }
-        self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &new);
-        microphone.question.take(&new, &self.hearing);
-        if let Some(left) = microphone.question.limit() {
-            self.events.send(Event::Limit { turn, left });
-        }
-        match microphone.closing {
-            Some((at, keep)) if Instant::now() >= at => self.close(microphone, keep),
-            _ => self.microphone = Some(microphone),
-        }
-    }
-
-    fn close(&mut self, microphone: Microphone, keep: bool) {
-        let Microphone { capture, mut question, .. } = microphone;
-        let turn = question.turn();
-        let mut last = Vec::new();
-        match capture.map_or(Ok(0), |capture| capture.finish(&mut last)) {
-            Ok(0) => {}
-            Ok(lost) => {
-                tracing::warn!(turn, lost, "the machine was too busy to take every sample of the microphone")
-            }
-            Err(error) => tracing::warn!(turn, %error, "the end of the question was lost"),
-        }
-        self.level.clear();
-        self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &last);
-        question.take(&last, &self.hearing);
-        question.flush(&self.hearing);
-        if let Some(message) = question.fault().filter(|_| keep) {
-            self.end_hearing(turn, false);
-            return self.events.send(Event::NothingHeard { turn, message: message.into() });
-        }
-        self.end_hearing(turn, keep);
-        if !keep {
-            self.clips.forget(turn, Side::Question);
-        }
-        if keep {
-            let seconds = question.seconds();
-            self.events.send(Event::Heard { turn, seconds, waveform: question.into_waveform() });
-        }
-    }
-
-    /// Plays a clip that is kept.
-    fn replay(&mut self, turn: u64, of: u64, side: Side) {
-        // The old speaker goes first, so that its sound ends before the new one's begins.
-        self.speaker = None;
-        let opened = match self.clips.get(of, side) {
-            Some(clip) => Playback::open(&mut self.host, turn, self.live.clone(), clip.rate_hz)
-                .map(|playback| Speaker { playback, replay: Some(Replay::new(clip.samples)) }),
-            None => Err(anyhow!("This sound is not kept any more: newer ones took its place.")),
-        };
-        match opened {
-            Ok(speaker) => self.speaker = Some(speaker),
-            Err(error) => {
-                self.lose_speaker(turn, error.to_string());
-                self.events.send(Event::SpeechEnded { turn });
-            }
-        }
-    }
-
-    /// Keeps what is about to be spoken, so that it can be heard again.
-    fn keep(&mut self, speech: &Speech) {
-        match speech {
-            Speech::Begin { rate_hz, .. } => self.speech_rate_hz = *rate_hz,
-            Speech::Block { turn, samples } if self.live.is(*turn) => {
-                self.clips.push(*turn, Side::Answer, self.speech_rate_hz, samples);
-            }
-            _ => {}
-        }
-    }
-
-    fn speak(&mut self, speech: Speech) {
-        self.keep(&speech);
-        let result = match (speech, &mut self.speaker) {
-            (Speech::Begin { turn, rate_hz }, _) if self.live.is(turn) => {
-                // The old speaker goes first, so that its sound ends before the new one's begins.
-                self.speaker = None;
-                match Playback::open(&mut self.host, turn, self.live.clone(), rate_hz) {
-                    Ok(playback) => {
-                        self.speaker = Some(Speaker { playback, replay: None });
-                        Ok(())
-                    }
-                    Err(error) => Err((turn, error)),
+        let found = self.host.find(direction, chosen.as_deref())?;
+        let name = found.device.description().map_or_else(|_| String::new(), |told| told.name().to_owned());
+        if !found.instead {
+            *missed = None;
+        } else if missed != chosen {
+            missed.clone_from(chosen);
+            let told = match direction {
+                Direction::In => {
+                    t!("The chosen microphone is not there. %{name} is used instead.", name = name)
                 }
-            }
-            (Speech::Block { turn, samples }, Some(speaker)) if speaker.playback.turn() == turn => {
-                speaker.playback.push(&samples).map_err(|error| (turn, error))
-            }
-            (Speech::End { turn }, Some(speaker)) if speaker.playback.turn() == turn => {
-                speaker.playback.end().map_err(|error| (turn, error))
-            }
-            (Speech::End { turn }, _) => {
-                self.events.send(Event::SpeechEnded { turn });
-                Ok(())
-            }
-            _ => Ok(()),
-        };
-        if let Err((turn, error)) = result {
-            self.lose_speaker(turn, error.to_string());
+                Direction::Out => {
+                    t!("The chosen speaker is not there. %{name} is used instead.", name = name)
+                }
+            };
+            self.events.send(Event::Sound(Report::Hint(told.into())));
         }
-    }
-
-    /// The rest of the turn is not heard.
-    fn lose_speaker(&mut self, turn: u64, message: String) {
-        self.level.clear();
-        self.speaker = None;
-        self.events.send(Event::SpeakerFailed { turn, message });
-    }
-
-    fn poll_speaker(&mut self) {
-        let Some(Speaker { playback, replay }) = &mut self.speaker else { return };
-        let turn = playback.turn();
-        if !self.live.is(turn) {
-            self.level.clear();
-            self.speaker = None;
-            return;
-        }
-        let fed = replay.as_mut().map_or(Ok(()), |replay| replay.feed(playback));
-        match fed.and_then(|()| playback.poll()) {
-            Err(error) => {
-                let ended = playback.has_ended() || replay.is_some();
-                self.lose_speaker(turn, error.to_string());
-                if ended {
-                    self.events.send(Event::SpeechEnded { turn });
-                }
-            }
-            Ok(moved) => {
-                let (played, rate_hz) = playback.played();
-                if let Some(ear) = &mut self.ear {
-                    ear.played(&played, rate_hz);
-                }
-                if !moved.is_empty() {
-                    self.level.take(&moved);
-                }
-                if playback.starts_now() {
-                    self.events.send(Event::SpeechStarted { turn });
-                }
-                if playback.is_done() {
-                    tracing::info!(turn, gaps = playback.gaps(), "speech ended");
-                    self.level.clear();
-                    self.speaker = None;
-                    self.events.send(Event::SpeechEnded { turn });
-                }
-            }
-        }
+        Ok((found.device, name))
     }
 }

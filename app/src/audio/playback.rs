@@ -12,17 +12,22 @@ use engine::Resampler;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::capture::report_to;
-use super::device::{self, Direction, Host, OPEN_TIMEOUT};
+use super::device::{self, Direction, OPEN_TIMEOUT, PATIENCE};
+use super::unheard::Unheard;
+use super::volume::{Glide, Volume};
+use crate::language::t;
 use crate::live::Live;
 
 /// Length of a block that is asked of the device: long enough for a busy machine, short enough to stop quickly.
 const BLOCK_MS: u32 = 40;
+/// What the device holds: two blocks.
+const BUFFER_MS: u32 = 2 * BLOCK_MS;
 /// Speech that waits in the ring at most.
 const RING_MS: u32 = 400;
 /// Speech that must be ready before it starts, and again after it ran dry.
 const HEAD_START_MS: u32 = 100;
-/// What the device still plays when the ring is empty: its two blocks, and one for its clock.
-const DRAIN: Duration = Duration::from_millis(3 * BLOCK_MS as u64);
+/// What the device still plays when the ring is empty: what it holds, and a block for its clock.
+const DRAIN: Duration = Duration::from_millis((BUFFER_MS + BLOCK_MS) as u64);
 
 /// What the callback and its owner share.
 #[derive(Default)]
@@ -41,16 +46,19 @@ struct Shared {
 pub(super) struct Playback {
     // Before the ring, so that the callback ends first.
     _stream: cpal::Stream,
-    turn: u64,
     ring: Producer<f32>,
     resampler: Resampler,
+    unheard: Unheard,
+    /// Samples that ever went into the ring, and those that the callback took.
+    given: u64,
+    taken: u64,
+    /// When the callback last took some, or had none to take.
+    taken_at: Instant,
     /// Resampled speech that did not fit into the ring yet.
     waiting: Vec<f32>,
     head_start: usize,
     shared: Arc<Shared>,
     failures: Receiver<cpal::Error>,
-    /// `starts_now` has said so.
-    announced: bool,
     /// What the callback gave to the device, mono, for the canceller of its echo.
     played: Consumer<f32>,
     rate_hz: u32,
@@ -60,22 +68,33 @@ pub(super) struct Playback {
 }
 
 impl Playback {
-    /// Opens the default speaker for `turn`, whose speech is mono at `rate_hz`. Blocks for as long as the sound system
-    /// takes, at most a few seconds. It falls silent by itself, within a block, when another turn becomes alive.
+    /// Opens this speaker for `turn`, whose speech is mono at `rate_hz`. Blocks for as long as the sound system takes, at most a
+    /// few seconds. It falls silent by itself, within a block, when another turn becomes alive.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the speaker.
-    pub(super) fn open(host: &mut Host, turn: u64, live: Live, rate_hz: u32) -> Result<Playback> {
-        let device = host.device(Direction::Out)?;
-        let (config, format) = device::config(&device, Direction::Out)?;
+    pub(super) fn open(
+        device: &cpal::Device,
+        turn: u64,
+        live: Live,
+        rate_hz: u32,
+        volume: &Volume,
+    ) -> Result<Playback> {
+        let (config, format) = device::config(device, Direction::Out)?;
         match format {
-            SampleFormat::F32 => Playback::open_as::<f32>(&device, config, turn, live, rate_hz),
-            SampleFormat::I16 => Playback::open_as::<i16>(&device, config, turn, live, rate_hz),
-            SampleFormat::I24 => Playback::open_as::<cpal::I24>(&device, config, turn, live, rate_hz),
-            SampleFormat::I32 => Playback::open_as::<i32>(&device, config, turn, live, rate_hz),
-            SampleFormat::U8 => Playback::open_as::<u8>(&device, config, turn, live, rate_hz),
+            SampleFormat::F32 => Playback::open_as::<f32>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::I16 => Playback::open_as::<i16>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::I24 => Playback::open_as::<cpal::I24>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::I32 => Playback::open_as::<i32>(device, config, turn, live, rate_hz, volume),
+            SampleFormat::U8 => Playback::open_as::<u8>(device, config, turn, live, rate_hz, volume),
             other => {
-                bail!("The speaker takes samples as {other}, which cannot be given. Choose another one.")
+                bail!(
+                    "{}",
+                    t!(
+                        "The speaker takes samples as %{form}, which cannot be given. Choose another one.",
+                        form = other
+                    )
+                )
             }
         }
     }
@@ -86,6 +105,7 @@ impl Playback {
         turn: u64,
         live: Live,
         rate_hz: u32,
+        volume: &Volume,
     ) -> Result<Playback>
     where
         T: SizedSample + FromSample<f32>,
@@ -99,27 +119,32 @@ impl Playback {
             let (mut into_played, played) = RingBuffer::new((config.sample_rate * RING_MS / 1000) as usize);
             parts = Some((ring, failures, played));
             let (shared, live) = (shared.clone(), live.clone());
+            let mut glide = Glide::new(volume, config.sample_rate);
             device.build_output_stream::<T, _, _>(
                 config,
                 move |block: &mut [T], _| {
-                    fill(block, channels, &mut out_of_ring, &shared, live.is(turn), &mut into_played);
+                    let alive = live.is(turn);
+                    fill(block, channels, &mut out_of_ring, &shared, &mut glide, alive, &mut into_played);
                 },
                 report_to(failed),
                 Some(OPEN_TIMEOUT),
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::Out))?;
-        let (ring, failures, played) = parts.ok_or_else(|| anyhow!("The speaker was not opened."))?;
+        let (ring, failures, played) =
+            parts.ok_or_else(|| anyhow!("{}", t!("The speaker was not opened.")))?;
         Ok(Playback {
             _stream: stream,
-            turn,
             ring,
             resampler: Resampler::new(rate_hz, config.sample_rate)?,
+            unheard: Unheard::new(rate_hz, config.sample_rate, BUFFER_MS),
+            given: 0,
+            taken: 0,
+            taken_at: Instant::now(),
             waiting: Vec::new(),
             head_start: (config.sample_rate * HEAD_START_MS / 1000) as usize,
             shared,
             failures,
-            announced: false,
             played,
             rate_hz: config.sample_rate,
             ended: false,
@@ -127,16 +152,12 @@ impl Playback {
         })
     }
 
-    /// The turn that it speaks for.
-    pub(super) fn turn(&self) -> u64 {
-        self.turn
-    }
-
     /// Takes speech. Whatever does not fit into the ring waits.
     ///
     /// # Errors
     /// The samples cannot be resampled.
     pub(super) fn push(&mut self, samples: &[f32]) -> Result<()> {
+        self.unheard.push(samples);
         Ok(self.resampler.push(samples, &mut self.waiting)?)
     }
 
@@ -165,6 +186,7 @@ impl Playback {
         let room = self.ring.slots().min(self.waiting.len());
         let (pushed, _) = self.ring.push_partial_slice(&self.waiting[..room]);
         let pushed = pushed.len();
+        self.given += pushed as u64;
         let moved = self.waiting.drain(..pushed).collect();
 
         let capacity = self.ring.buffer().capacity();
@@ -179,7 +201,34 @@ impl Playback {
         if complete && queued == 0 {
             self.empty_since.get_or_insert_with(Instant::now);
         }
+        self.forget_heard(queued);
+        if self.taken_at.elapsed() > PATIENCE {
+            bail!(
+                "{}",
+                t!("The speaker takes no sound. Check that it is plugged in, or choose another one.")
+            );
+        }
         Ok(moved)
+    }
+
+    /// Notes how far the callback came, with so many samples still in the ring.
+    fn forget_heard(&mut self, queued: usize) {
+        let taken = self.given - queued as u64;
+        if taken != self.taken || queued == 0 || !self.shared.flowing.load(Ordering::Acquire) {
+            self.taken_at = Instant::now();
+        }
+        self.taken = taken;
+        self.unheard.taken(taken);
+    }
+
+    /// Speech that was not heard yet, for another speaker to go on with.
+    pub(super) fn into_unheard(self) -> Vec<f32> {
+        self.unheard.into_speech()
+    }
+
+    /// Whether the device ever took sound.
+    pub(super) fn has_played(&self) -> bool {
+        self.taken > 0
     }
 
     /// What went to the device since the last call, silence included, and its rate.
@@ -190,10 +239,9 @@ impl Playback {
         (samples, self.rate_hz)
     }
 
-    /// Whether the first speech went to the device since the last call.
-    pub(super) fn starts_now(&mut self) -> bool {
-        let started = self.shared.started.load(Ordering::Acquire);
-        started && !std::mem::replace(&mut self.announced, true)
+    /// Whether the first speech went to the device.
+    pub(super) fn has_started(&self) -> bool {
+        self.shared.started.load(Ordering::Acquire)
     }
 
     /// Whether all speech was pushed.
@@ -218,6 +266,7 @@ fn fill<T>(
     channels: usize,
     ring: &mut Consumer<f32>,
     shared: &Shared,
+    glide: &mut Glide,
     alive: bool,
     played: &mut Producer<f32>,
 ) where
@@ -229,6 +278,7 @@ fn fill<T>(
     let (speech, silence) = block.split_at_mut(ready * channels);
     if let Ok(chunk) = ring.read_chunk(ready) {
         for (frame, sample) in speech.chunks_exact_mut(channels).zip(chunk) {
+            let sample = glide.apply(sample);
             frame.fill(T::from_sample_(sample));
             // An owner who is too late to take it does not keep the device waiting.
             let _ = played.push(sample);
@@ -251,16 +301,20 @@ fn fill<T>(
 mod tests {
     use super::*;
 
+    fn glide() -> Glide {
+        Glide::new(&Volume::new(100), 48_000)
+    }
+
     #[test]
     fn speech_goes_to_every_channel_and_silence_pads_it() {
         let (mut ring, mut out) = RingBuffer::new(8);
         ring.push_entire_slice(&[0.5, -0.5]).unwrap();
         let shared = Shared::default();
         let mut block = [9.0_f32; 6];
-        fill(&mut block, 2, &mut out, &shared, true, &mut RingBuffer::new(8).0);
+        fill(&mut block, 2, &mut out, &shared, &mut glide(), true, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0.0; 6], "nothing flows before the head start");
         shared.flowing.store(true, Ordering::Release);
-        fill(&mut block, 2, &mut out, &shared, true, &mut RingBuffer::new(8).0);
+        fill(&mut block, 2, &mut out, &shared, &mut glide(), true, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0.5, 0.5, -0.5, -0.5, 0.0, 0.0]);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 1);
         assert!(!shared.flowing.load(Ordering::Relaxed), "a head start is gathered again after a gap");
@@ -272,7 +326,7 @@ mod tests {
         ring.push_entire_slice(&[0.5; 4]).unwrap();
         let shared = Shared { flowing: true.into(), ..Shared::default() };
         let mut block = [9_i16; 4];
-        fill(&mut block, 1, &mut out, &shared, false, &mut RingBuffer::new(8).0);
+        fill(&mut block, 1, &mut out, &shared, &mut glide(), false, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0; 4]);
     }
 
@@ -280,7 +334,7 @@ mod tests {
     fn running_dry_at_the_end_is_no_gap() {
         let (_ring, mut out) = RingBuffer::new(8);
         let shared = Shared { flowing: true.into(), complete: true.into(), ..Shared::default() };
-        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, true, &mut RingBuffer::new(8).0);
+        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, &mut glide(), true, &mut RingBuffer::new(8).0);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,11 +1,13 @@
 //! A spoken question while it comes in: its waveform for the window, and what the worker has no room for yet.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 use engine::{Audio, Trimmer};
 
 use super::{Hearing, loudness};
+use crate::language::t;
 
 /// Length of one bar of the waveform, in samples.
 const BAR_SAMPLES: usize = Audio::SAMPLE_RATE_HZ as usize / 20;
@@ -84,12 +86,17 @@ impl Question {
         }
     }
 
+    /// Whether any speech was handed on.
+    pub(super) fn has_speech(&self) -> bool {
+        self.peak >= SILENCE && self.speech > 0
+    }
+
     /// After `flush`: why there is nothing to ask, in a sentence.
-    pub(super) fn fault(&self) -> Option<&'static str> {
+    pub(super) fn fault(&self) -> Option<Cow<'static, str>> {
         if self.peak < SILENCE {
-            Some("The microphone gave only silence. Check that it is not muted and is the right one.")
+            Some(t!("The microphone gave only silence. Check that it is not muted and is the right one."))
         } else if self.speech == 0 {
-            Some("No speech was heard. Speak louder or closer to the microphone.")
+            Some(t!("No speech was heard. Speak louder or closer to the microphone."))
         } else {
             None
         }

@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use global_hotkey::hotkey::HotKey;
 
 pub(crate) use options::{AnswerOptions, DeviceOption, FormatOption, ModelOptions};
+pub(crate) use talk_key::parse as parse_talk_key;
 
 /// A voice assistant that runs wholly on your own machine. Without a subcommand it opens its window.
 #[derive(Parser, Debug)]

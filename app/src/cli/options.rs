@@ -18,6 +18,9 @@ pub(crate) struct ModelOptions {
     /// Where the model runs [default: auto].
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<DeviceOption>,
+    /// Which graphics processor, by a part of its name; the best if not given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) gpu: Option<String>,
     /// Threads of the processor to use; 0 takes one for each core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
@@ -71,7 +74,8 @@ impl ModelOptions {
             FormatOption::Q4 => Format::Q4,
         });
         let pipelines = folders::cache().map(|folder| folder.join("pipelines"));
-        Options { device, threads: self.threads, format, pipelines, ..Options::default() }
+        let gpu = self.gpu.clone();
+        Options { device, gpu, threads: self.threads, format, pipelines, ..Options::default() }
     }
 
     /// The folder to load.

@@ -1,13 +1,16 @@
 //! What is asked on the command line: parts in order, or a file of messages. Files are opened here, so that an error names them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use engine::{Audio, Content, Image, Message, Role, Video};
 use serde::Deserialize;
 
+use crate::clips::Clip;
+
 /// A part that is still a path.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Part {
     /// Text as is.
     Text(String),
@@ -17,6 +20,8 @@ pub(crate) enum Part {
     Image(PathBuf),
     /// A folder of a video's frames.
     Video(PathBuf),
+    /// A recording at 16 kHz.
+    Sound(Arc<Clip>),
 }
 
 impl Part {
@@ -30,12 +35,13 @@ impl Part {
             Part::Audio(path) => Content::Audio(Audio::open(path)?),
             Part::Image(path) => Content::Image(Image::open(path)?),
             Part::Video(path) => Content::Video(Video::open(path, fps)?),
+            Part::Sound(clip) => Content::Audio(Audio { samples: clip.samples.clone() }),
         })
     }
 }
 
 /// A turn whose parts are still paths.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Turn {
     /// Who speaks.
     pub(crate) role: Role,
@@ -55,7 +61,7 @@ impl Turn {
 }
 
 /// A conversation: turns before the question, and the question.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Prompt {
     /// What the assistant is told about itself, where the conversation says so.
     pub(crate) system: Option<String>,

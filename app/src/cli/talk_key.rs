@@ -10,7 +10,7 @@ const ALONE: [&str; 8] =
 ///
 /// # Errors
 /// A sentence: it is no key, or one that could no longer be typed with.
-pub(super) fn parse(text: &str) -> Result<HotKey, String> {
+pub(crate) fn parse(text: &str) -> Result<HotKey, String> {
     let key: HotKey = text.parse().map_err(|_| {
         "modifiers (ctrl, alt, shift, super) come first, then one key, such as ctrl+alt+t or F9".to_owned()
     })?;

@@ -13,6 +13,7 @@ fn exchanges() -> Vec<Exchange> {
             text: None,
             answer: answer("A **red** disc.", End::Complete),
             kept: false,
+            recorded: false,
         },
         Exchange {
             turn: 6,

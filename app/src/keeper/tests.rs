@@ -53,7 +53,7 @@ fn turns_are_listed_recalled_continued_and_forgotten() {
     let path = folder.path().join("settings.toml");
     let (first, events) = keeper(&path);
     for (place, question) in [(1, "one"), (1, "more"), (2, "two")] {
-        first.give(Keep::Turn { place, continues: None, turn: turn(question) });
+        first.give(Keep::Turn { place, continues: None, number: 1, turn: turn(question) });
     }
     assert_eq!(
         (titles(&events), titles(&events), titles(&events)),
@@ -66,7 +66,7 @@ fn turns_are_listed_recalled_continued_and_forgotten() {
     second.give(Keep::Recall(1));
     let Event::Recalled(1, turns) = events.recv().unwrap() else { panic!() };
     assert_eq!(turns.len(), 2);
-    second.give(Keep::Turn { place: 1, continues: Some(1), turn: turn("again") });
+    second.give(Keep::Turn { place: 1, continues: Some(1), number: 2, turn: turn("again") });
     assert_eq!(titles(&events), ["one", "two"]);
     second.give(Keep::Search("two".into()));
     assert_eq!(titles(&events), ["two"]);

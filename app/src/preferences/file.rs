@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Preferences;
 use crate::folders;
+use crate::language::t;
 
 /// What was found at the start.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Stored {
     pub(crate) path: Option<PathBuf>,
     /// What it says.
     pub(crate) preferences: Preferences,
+    /// Whether there was no file.
+    pub(crate) is_new: bool,
     /// A sentence, where it could not be used.
     pub(crate) fault: Option<String>,
 }
@@ -23,8 +26,9 @@ impl Stored {
     /// Looks for the file.
     pub(crate) fn find() -> Stored {
         let path = folders::config().map(|folder| folder.join("settings.toml"));
+        let is_new = !path.as_deref().is_some_and(Path::exists);
         let (preferences, fault) = path.as_deref().map(read).unwrap_or_default();
-        Stored { path, preferences, fault }
+        Stored { path, preferences, is_new, fault }
     }
 }
 
@@ -33,11 +37,15 @@ impl Stored {
 pub(crate) fn read(path: &Path) -> (Preferences, Option<String>) {
     let shown = path.display();
     let text = match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| t!("it is not UTF-8 text").into()),
         Err(error) if error.kind() == ErrorKind::NotFound => return (Preferences::default(), None),
         Err(error) => {
-            let told = format!("The settings in {shown} cannot be read: {error}. Defaults are used.");
-            return (Preferences::default(), Some(told));
+            let told = t!(
+                "The settings in %{file} cannot be read: %{error}. Defaults are used.",
+                file = shown,
+                error = error
+            );
+            return (Preferences::default(), Some(told.into()));
         }
     };
     match text.and_then(|text| parse(&text, path)) {
@@ -46,11 +54,16 @@ pub(crate) fn read(path: &Path) -> (Preferences, Option<String>) {
             let mut aside = path.as_os_str().to_owned();
             aside.push(".broken");
             let kept = match std::fs::rename(path, &aside) {
-                Ok(()) => format!("It is kept as {}.", Path::new(&aside).display()),
-                Err(error) => format!("It cannot be kept aside: {error}."),
+                Ok(()) => t!("It is kept as %{file}.", file = Path::new(&aside).display()),
+                Err(error) => t!("It cannot be kept aside: %{error}.", error = error),
             };
-            let told = format!("The settings in {shown} are broken: {reason}. {kept} Defaults are used.");
-            (Preferences::default(), Some(told))
+            let told = t!(
+                "The settings in %{file} are broken: %{reason}. %{kept} Defaults are used.",
+                file = shown,
+                reason = reason,
+                kept = kept
+            );
+            (Preferences::default(), Some(told.into()))
         }
     }
 }
@@ -58,7 +71,7 @@ pub(crate) fn read(path: &Path) -> (Preferences, Option<String>) {
 fn parse(text: &str, path: &Path) -> Result<Preferences, String> {
     let first_line = |error: toml::de::Error| {
         let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+        let place = line.map_or_else(String::new, |line| t!("line %{line}: ", line = line).into());
         format!("{place}{}", error.message().lines().next().unwrap_or_default())
     };
     let deserializer = toml::Deserializer::parse(text).map_err(first_line)?;

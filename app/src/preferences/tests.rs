@@ -8,21 +8,35 @@ fn options(line: &str) -> WindowOptions {
 }
 
 fn chosen() -> Preferences {
+    let mut keys = Keys::default();
+    keys.set(Deed::TalkAnywhere, "Ctrl+Alt+T".parse().unwrap()).unwrap();
+    keys.set(Deed::Talk, "F5".parse().unwrap()).unwrap();
     Preferences {
         answer: Answering {
             speak: false,
             voice: Some("ethan".into()),
             system: Some("Be brief.\nBe \"kind\".".into()),
+            language: Some(SpokenLanguage::Korean),
             sampling: Some(Choosing { temperature: 0.5, top_k: 7, top_p: 0.9 }),
         },
         model: Placing {
             folder: Some("models/large".into()),
             device: DeviceOption::Cpu,
+            gpu: Some("Radeon".into()),
             format: Some(FormatOption::Q8_0),
             context_tokens: Some(4096),
         },
-        look: Look { theme: Theme::Dark, text_size: 1.25 },
-        keeping: Keeping { conversations: false, days: Some(30) },
+        welcome: Welcome { first_run_done: true },
+        look: Look {
+            theme: Theme::Dark,
+            contrast: Contrast::High,
+            text_size: 1.25,
+            language: Some("de".into()),
+        },
+        keeping: Keeping { conversations: false, days: Some(30), recordings: true, recording_days: None },
+        keys,
+        sound: Sound { microphone: Some("pulseaudio:a.b".into()), speaker: None, volume: 70 },
+        memory: Memory { free_after_minutes: Some(20) },
         talking: Talking { hands_free: true, pause_ms: 500, interrupt: false, cancel_echo: false },
     }
 }
@@ -87,7 +101,7 @@ fn the_command_line_wins_over_the_file() {
     let file = chosen();
     let settings = file.settings(&options(""));
     assert_eq!((settings.speech, settings.voice.as_deref()), (false, Some("ethan")));
-    assert_eq!(settings.system.as_deref(), Some("Be brief.\nBe \"kind\"."));
+    assert_eq!(settings.system.as_deref(), Some("Be brief.\nBe \"kind\".\nAnswer in Korean."));
     assert_eq!(settings.text_sampling.unwrap().top_k, 7);
     let given = file.settings(&options("--voice chelsie --system Hm --greedy"));
     assert_eq!((given.voice.as_deref(), given.system.as_deref()), (Some("chelsie"), Some("Hm")));

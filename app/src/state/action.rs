@@ -1,12 +1,14 @@
 //! What the state wants done.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use engine::Settings;
 
 use super::{Exchange, Keep, Side};
+use crate::audio::Order;
 use crate::cli::prompt::{self, Part};
-use crate::preferences::{Look, Placing, Talking};
+use crate::preferences::{Chord, Look, Placing};
 
 /// What is to be done by the window's owner.
 #[derive(Clone, Debug)]
@@ -86,10 +88,16 @@ pub(crate) enum Action {
     },
     /// Read this picture to be shown large.
     Enlarge(PathBuf),
-    /// Open the microphone of the hands-free conversation of this number.
-    OpenEar(u64, Talking),
-    /// Other settings for it.
-    TuneEar(Talking),
-    /// Close it.
-    CloseEar,
+    /// Find the graphics processors of this machine.
+    FindGpus,
+    /// Give the model's memory back after so long without a question.
+    FreeAfter(Option<Duration>),
+    /// Take this key to talk from anywhere, or none.
+    TalkKey(Option<Chord>),
+    /// Find out what the machine is like.
+    Diagnose,
+    /// Put this text on the clipboard.
+    Copy(String),
+    /// Tell the sound devices this.
+    Order(Order),
 }

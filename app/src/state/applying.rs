@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use engine::{Ending, Progress, Summary};
 
-use super::{Action, End, Model, Spoken, State, name};
+use super::{Action, End, Model, Spoken, State, Weights, name};
 use crate::cli::report::tokens_per_second;
 use crate::event::Event;
+use crate::logbook::CONVERSATION;
 use crate::turn::Input;
 
 impl State {
@@ -23,9 +24,13 @@ impl State {
                 if let Model::Loading(_, progress) = &mut self.model {
                     *progress = placed;
                 }
+                if let Weights::Coming(progress) = &mut self.weights {
+                    *progress = placed;
+                }
             }
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
+                self.weights = Weights::There;
                 self.clear();
                 self.begin_another();
                 if let Some(untold) = self.untold.take() {
@@ -34,6 +39,7 @@ impl State {
                 let mut actions = self.settle();
                 actions.extend(self.step(Input::Loaded, now));
                 actions.extend(self.begin_hands_free(now));
+                actions.extend(self.stop_waiting(now));
                 return actions;
             }
             Event::Rebuilding => {
@@ -41,8 +47,11 @@ impl State {
                 self.model = Model::Loading(name, Progress::default());
                 return self.step(Input::Unloaded, now);
             }
+            Event::Freed => self.weights = Weights::Freed,
+            Event::Waking => self.weights = Weights::Coming(Progress::default()),
             Event::Rebuilt(info) => {
                 self.model = Model::Ready(info);
+                self.weights = Weights::There;
                 let mut actions = self.step(Input::Loaded, now);
                 actions.extend(self.begin_hands_free(now));
                 return actions;
@@ -50,6 +59,7 @@ impl State {
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
                 self.chosen = None;
+                self.welcome.waits = false;
                 self.complain(message);
                 return self.step(Input::Unloaded, now);
             }
@@ -80,7 +90,11 @@ impl State {
                 }
                 return self.step(Input::SpeechStarted(turn), now);
             }
-            Event::SpeechEnded { turn } => return self.step(Input::SpeechEnded(turn), now),
+            Event::SpeechEnded { turn } => {
+                let mut actions = self.step(Input::SpeechEnded(turn), now);
+                actions.extend(self.record(turn));
+                return actions;
+            }
             Event::SpeakerFailed { turn, message } => {
                 if turn == self.turn.number {
                     self.complain(message);
@@ -101,6 +115,7 @@ impl State {
             Event::NotKept(message) => self.complain(message),
             Event::Listed(lines) => self.history.lines = lines,
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
+            Event::Sound(report) => self.sound_told(report),
             Event::Ear(ear, report) => return self.ear(ear, report, now),
             Event::Limit { turn, left } => return self.limit(turn, left, now),
         }
@@ -117,7 +132,8 @@ impl State {
     }
 
     fn written(&mut self, turn: u64, summary: &Summary, now: Duration) -> Vec<Action> {
-        tracing::info!(turn, text = summary.text, samples = summary.samples, "answer");
+        tracing::info!(turn, samples = summary.samples, "answer written");
+        tracing::debug!(target: CONVERSATION, turn, text = summary.text, samples = summary.samples, "answer");
         let end = match summary.ending {
             Ending::Stop => End::Complete,
             Ending::Limit => End::Limit,
@@ -130,6 +146,10 @@ impl State {
         let spoken = self.settings.speech && summary.samples > 0;
         let mut actions = self.step(Input::Written { number: turn, spoken }, now);
         actions.extend(self.keep_turn(turn));
+        // What is still heard is recorded when it ends.
+        if !spoken || end == End::Stopped {
+            actions.extend(self.record(turn));
+        }
         actions
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use image::{DynamicImage, RgbaImage};
 
 use crate::cli::prompt::Part;
+use crate::language::t;
 
 /// Longest side of a picture as shown.
 const THUMBNAIL: u32 = 384;
@@ -32,19 +33,28 @@ impl Attachment {
         let shown = path.display();
         let thumbnail = match extension.as_str() {
             "png" | "jpg" | "jpeg" | "webp" => {
-                let picture = image::open(path).map_err(|e| format!("{shown} cannot be shown: {e}."))?;
+                let picture = image::open(path)
+                    .map_err(|e| t!("%{file} cannot be shown: %{error}.", file = shown, error = e))?;
                 Some(fit(picture, THUMBNAIL))
             }
             "wav" | "flac" | "mp3" | "ogg" if path.is_file() => None,
-            "wav" | "flac" | "mp3" | "ogg" => return Err(format!("There is no file {shown}.")),
+            "wav" | "flac" | "mp3" | "ogg" => {
+                return Err(t!("There is no file %{file}.", file = shown).into());
+            }
             _ if path.is_dir() => {
-                return Err(format!("The folder {shown} holds no model: it has no config.json."));
+                return Err(t!(
+                    "The folder %{folder} holds no model: it has no config.json.",
+                    folder = shown
+                )
+                .into());
             }
             _ => {
-                return Err(format!(
-                    "{shown} is neither a picture (PNG, JPEG, WebP) nor a sound (WAV, FLAC, MP3, Ogg) \
-                     nor a model's folder."
-                ));
+                return Err(t!(
+                    "%{file} is neither a picture (PNG, JPEG, WebP) nor a sound (WAV, FLAC, MP3, Ogg) \
+                     nor a model's folder.",
+                    file = shown
+                )
+                .into());
             }
         };
         Ok(Attachment { path: path.to_path_buf(), thumbnail })
@@ -55,7 +65,8 @@ impl Attachment {
     /// # Errors
     /// A sentence: the picture is gone or broken.
     pub(crate) fn enlarge(path: &Path) -> Result<Arc<RgbaImage>, String> {
-        let picture = image::open(path).map_err(|e| format!("{} cannot be shown: {e}.", path.display()))?;
+        let picture = image::open(path)
+            .map_err(|e| t!("%{file} cannot be shown: %{error}.", file = path.display(), error = e))?;
         Ok(fit(picture, LARGE))
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
     /// Whether it is among the kept conversations, with this answer or an earlier one.
     pub(crate) kept: bool,
+    /// Whether its sound is there too, or was not wanted.
+    pub(crate) recorded: bool,
 }
 
 /// How a spoken question looks.

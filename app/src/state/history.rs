@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use engine::Role;
 
-use super::{Action, Answer, Attachment, End, Exchange, Spoken, State};
+use super::{Action, Answer, Attachment, End, Exchange, Side, Spoken, State};
 use crate::cli::prompt::{self, Part};
+use crate::clips::Clip;
+use crate::language::t;
 use crate::preferences::Preferences;
 use crate::store::{Attached, Line, Turn};
 use crate::turn::Input;
@@ -21,9 +23,22 @@ pub(crate) enum Keep {
         place: u64,
         /// The kept conversation that this one goes on with.
         continues: Option<i64>,
+        /// Its number in this window.
+        number: u64,
         /// What was said.
         turn: Box<Turn>,
     },
+    /// How a turn sounded, after the turn itself.
+    Sounds {
+        /// Which of this window's conversations it belongs to.
+        place: u64,
+        /// The turn's number in this window.
+        number: u64,
+        /// Who is heard, and what.
+        sounds: Vec<(Side, Clip)>,
+    },
+    /// Delete all recordings.
+    DeleteSounds,
     /// List conversations that hold these words.
     Search(String),
     /// Look up a conversation.
@@ -60,7 +75,7 @@ impl State {
     /// Opens a kept conversation, once it is looked up.
     pub(super) fn open_kept(&mut self, id: i64, now: Duration) -> Vec<Action> {
         if self.info().is_none() {
-            self.complain("A conversation can be opened when a model is loaded.");
+            self.complain(t!("A conversation can be opened when a model is loaded."));
             return vec![];
         }
         let mut actions = self.step(Input::Stop, now);
@@ -79,10 +94,22 @@ impl State {
         // Numbers that no turn of this window will have.
         let first = u64::MAX - turns.len() as u64;
         for (turn, number) in turns.into_iter().zip(first..) {
-            let exchange = exchange(turn, number);
+            for (side, clip) in turn.sounds() {
+                self.clips.push(number, side, clip.rate_hz, &clip.samples);
+            }
+            let sound = turn.question_sound.clone();
+            let mut exchange = exchange(turn, number);
+            if let (Some(spoken), Some((_, waveform))) =
+                (&mut exchange.spoken, self.clips.outline(number, Side::Question))
+            {
+                spoken.waveform = waveform;
+            }
             let mut parts: Vec<_> = exchange.attachments.iter().map(Attachment::part).collect();
-            let text = exchange.text.clone();
-            parts.push(Part::Text(text.unwrap_or_else(|| SPOKEN.into())));
+            parts.push(match (exchange.text.clone(), sound) {
+                (Some(text), _) => Part::Text(text),
+                (None, Some(sound)) => Part::Sound(sound),
+                (None, None) => Part::Text(SPOKEN.into()),
+            });
             messages.push(prompt::Turn { role: Role::User, parts });
             let parts = vec![Part::Text(exchange.answer.text.clone())];
             messages.push(prompt::Turn { role: Role::Assistant, parts });
@@ -123,9 +150,29 @@ impl State {
                 .filter(|_| is_newest)
                 .map(|time| time.as_millis() as u64),
             again,
+            ..Turn::default()
         };
         let (place, continues) = (self.history.place, self.history.open);
-        Some(Action::Keep(Keep::Turn { place, continues, turn: Box::new(turn) }))
+        Some(Action::Keep(Keep::Turn { place, continues, number, turn: Box::new(turn) }))
+    }
+
+    /// Has a turn's sound kept, where that is wanted. Once, after the turn itself.
+    pub(super) fn record(&mut self, number: u64) -> Option<Action> {
+        let wanted = self.preferences.keeping.recordings;
+        let clips = self.clips.clone();
+        let place = self.history.place;
+        let exchange = self.exchange(number).filter(|exchange| exchange.kept && !exchange.recorded)?;
+        exchange.recorded = true;
+        let sides = [Side::Question, Side::Answer].into_iter();
+        let sounds: Vec<_> = sides.filter_map(|side| Some((side, clips.get(number, side)?))).collect();
+        let any = wanted && !sounds.is_empty();
+        any.then_some(Action::Keep(Keep::Sounds { place, number, sounds }))
+    }
+
+    /// Deletes every recording; the words stay.
+    pub(super) fn delete_sounds(&mut self) -> Vec<Action> {
+        self.hint(t!("All recordings are deleted."));
+        vec![Action::Keep(Keep::DeleteSounds)]
     }
 
     /// Deletes every kept conversation, and what the window shows.
@@ -150,6 +197,7 @@ fn exchange(turn: Turn, number: u64) -> Exchange {
         text: turn.question,
         answer: Answer { text: turn.answer, end: Some(end(&turn.ending)), ..Answer::default() },
         kept: true,
+        recorded: true,
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use engine::Settings;
 
 use super::{Action, Keep, State};
-use crate::preferences::{self, Preferences};
+use crate::audio::Order;
+use crate::preferences::{self, Deed, Preferences};
 
 impl State {
     /// Whether the loaded model was placed in another way than is wanted now.
@@ -21,14 +22,25 @@ impl State {
         }
         let mut actions = vec![Action::Keep(Keep::Preferences(Box::new(self.preferences.clone())))];
         if old.look != self.preferences.look {
-            actions.push(Action::Look(self.preferences.look));
+            actions.push(Action::Look(self.preferences.look.clone()));
+        }
+        if old.memory != self.preferences.memory {
+            actions.push(Action::FreeAfter(self.preferences.memory.free_after()));
+        }
+        let talk_key = self.preferences.keys.of(Deed::TalkAnywhere);
+        if old.keys.of(Deed::TalkAnywhere) != talk_key {
+            self.no_talk_key = None;
+            actions.push(Action::TalkKey(talk_key));
         }
         if old.talking != self.preferences.talking && self.turn.ear.is_wanted() {
-            actions.push(Action::TuneEar(self.preferences.talking));
+            actions.push(Action::Order(Order::TuneEar(self.preferences.talking)));
         }
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));
+        }
+        if old.sound != self.preferences.sound {
+            actions.push(Action::Order(Order::Use(self.preferences.sound.clone())));
         }
         actions
     }

@@ -58,6 +58,7 @@ impl State {
         self.clips.ask_again(exchange.turn, turn);
         exchange.turn = turn;
         exchange.answer = Answer::default();
+        exchange.recorded = false;
         self.notice = None;
         self.asked_at = Some(now);
         self.figures = Figures::default();

@@ -6,8 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, ErrorCode};
 
+use crate::language::t;
+
 /// Steps from each version to the next; `user_version` counts those that were done.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE conversations (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         title TEXT NOT NULL,
@@ -34,7 +37,19 @@ const STEPS: [&str; 1] = ["
     CREATE INDEX messages_of ON messages (conversation);
     CREATE INDEX attachments_of ON attachments (message);
     CREATE INDEX changed ON conversations (changed);
-"];
+",
+    "
+    CREATE TABLE sounds (
+        id INTEGER PRIMARY KEY,
+        message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+        rate_hz INTEGER NOT NULL,
+        samples BLOB NOT NULL,    -- mono, 16 bits, little end first
+        at INTEGER NOT NULL
+    );
+    CREATE INDEX sounds_of ON sounds (message);
+    CREATE INDEX sounds_at ON sounds (at);
+",
+];
 
 /// How long another program that writes is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -57,7 +72,10 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     let steps = database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: u32 = steps.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let Some(due) = STEPS.get(version as usize..) else {
-        bail!("{shown} was written by a newer Colloquy; use that one, or move the file away");
+        bail!(
+            "{}",
+            t!("%{file} was written by a newer Colloquy; use that one, or move the file away", file = shown)
+        );
     };
     for step in due {
         steps.execute_batch(step)?;

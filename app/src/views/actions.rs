@@ -6,6 +6,7 @@ use eframe::egui::{Align, Id, Layout, Rect, Ui};
 use super::composer::DRAFT_ID;
 use super::{send, small_button};
 use crate::command::Command;
+use crate::language::t;
 use crate::state::{Exchange, Side, State};
 
 /// How well buttons are seen that nobody points at.
@@ -21,11 +22,11 @@ pub(super) fn question_ui(
 ) {
     let turn = exchange.turn;
     row_ui(ui, "question", rect, Layout::right_to_left(Align::Center), |ui| {
-        if exchange.text.is_some() && small_button(ui, "Edit").clicked() {
+        if exchange.text.is_some() && small_button(ui, &t!("Edit")).clicked() {
             send(commands, Command::Edit(turn));
             ui.memory_mut(|memory| memory.request_focus(*DRAFT_ID));
         }
-        if state.can_replay(turn, Side::Question) && small_button(ui, "Play question").clicked() {
+        if state.can_replay(turn, Side::Question) && small_button(ui, &t!("Play question")).clicked() {
             send(commands, Command::Replay { turn, side: Side::Question });
         }
     });
@@ -41,19 +42,19 @@ pub(super) fn answer_ui(
 ) {
     let turn = exchange.turn;
     row_ui(ui, "answer", rect, Layout::left_to_right(Align::Center), |ui| {
-        if !exchange.answer.text.is_empty() && small_button(ui, "Copy").clicked() {
+        if !exchange.answer.text.is_empty() && small_button(ui, &t!("Copy")).clicked() {
             ui.copy_text(exchange.answer.text.clone());
         }
-        if state.can_replay(turn, Side::Answer) && small_button(ui, "Speak again").clicked() {
+        if state.can_replay(turn, Side::Answer) && small_button(ui, &t!("Speak again")).clicked() {
             send(commands, Command::Replay { turn, side: Side::Answer });
         }
         if exchange.answer.end.is_some()
             && state.clips.has(turn, Side::Answer)
-            && small_button(ui, "Save as WAV…").clicked()
+            && small_button(ui, &t!("Save as WAV…")).clicked()
         {
             send(commands, Command::SaveSpeech(turn));
         }
-        if state.can_regenerate(exchange) && small_button(ui, "Regenerate").clicked() {
+        if state.can_regenerate(exchange) && small_button(ui, &t!("Regenerate")).clicked() {
             send(commands, Command::Regenerate);
         }
     });

@@ -7,6 +7,7 @@ use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, R
 
 use super::{hands_free, meter, picture, send, status, talk_button, theme};
 use crate::command::Command;
+use crate::language::t;
 use crate::state::{Notice, State};
 use crate::turn::Stage;
 
@@ -23,31 +24,32 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     }
     let palette = theme::palette(ui);
     let (level, label) = match state.turn.stage {
-        Stage::Listening { .. } | Stage::Attending => (state.level.get(), "Microphone level"),
-        Stage::Speaking => (state.level.get(), "Speaker level"),
-        Stage::Idle if state.is_waiting() => (state.level.get(), "Microphone level"),
-        _ => (0.0, "Level"),
+        Stage::Listening { .. } | Stage::Attending => (state.level.get(), t!("Microphone level")),
+        Stage::Speaking => (state.level.get(), t!("Speaker level")),
+        Stage::Idle if state.is_waiting() => (state.level.get(), t!("Microphone level")),
+        _ => (0.0, t!("Level")),
     };
     let is_live = state.is_waiting()
         || matches!(state.turn.stage, Stage::Listening { .. } | Stage::Attending | Stage::Speaking);
     let color = if is_live { palette.stage(state) } else { palette.weak.gamma_multiply(0.35) };
-    meter::level_ui(ui, level, is_live, label, color);
+    meter::level_ui(ui, level, is_live, &label, color);
     ui.horizontal(|ui| {
         talk_button::talk_button_ui(ui, state, commands);
         hands_free::button_ui(ui, state, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if state.turn.stage.is_locked() {
-                if ui.button("Cancel").on_hover_text("Forget what was said (Escape)").clicked() {
+                if ui.button(t!("Cancel")).on_hover_text(t!("Forget what was said (Escape)")).clicked() {
                     send(commands, Command::Stop);
                 }
             } else if state.is_answering() {
-                if ui.button("Stop").on_hover_text("Stop the answer (Escape)").clicked() {
+                if ui.button(t!("Stop")).on_hover_text(t!("Stop the answer (Escape)")).clicked() {
                     send(commands, Command::Stop);
                 }
-            } else if ui.add_enabled(state.can_submit(), eframe::egui::Button::new("Send")).clicked() {
+            } else if ui.add_enabled(state.can_submit(), eframe::egui::Button::new(t!("Send"))).clicked() {
                 send(commands, Command::Submit);
             }
-            if ui.button("File…").on_hover_text("Add a picture or a sound to the question").clicked() {
+            if ui.button(t!("File…")).on_hover_text(t!("Add a picture or a sound to the question")).clicked()
+            {
                 send(commands, Command::PickFile);
             }
             draft_ui(ui, state, commands);
@@ -60,12 +62,12 @@ fn draft_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let mut draft = state.draft.clone();
     let field = TextEdit::singleline(&mut draft)
         .id(*DRAFT_ID)
-        .hint_text("Type a question")
+        .hint_text(t!("Type a question"))
         .desired_width(f32::INFINITY)
         .margin(Margin::symmetric(14, 10));
     let response = ui.add(field);
     // The field has no visible label: its hint is its name.
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Question"));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(t!("Question")));
     if response.changed() {
         send(commands, Command::Draft(draft));
     }
@@ -79,13 +81,13 @@ fn notice_ui(ui: &mut Ui, notice: &Notice, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     let color = if notice.is_error { palette.error } else { palette.text };
     let frame = Frame::new()
-        .fill(color.gamma_multiply(0.1))
+        .fill(palette.tint(color))
         .corner_radius(CornerRadius::same(theme::ROUND))
         .inner_margin(Margin::symmetric(12, 8));
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if ui.button("OK").on_hover_text("Close this message").clicked() {
+                if ui.button(t!("OK")).on_hover_text(t!("Close this message")).clicked() {
                     send(commands, Command::Dismiss);
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -100,8 +102,8 @@ fn attachments_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     ui.horizontal_wrapped(|ui| {
         for (i, attachment) in state.attachments.iter().enumerate() {
             picture::attachment_ui(ui, attachment, 64.0, commands);
-            let remove = ui.add_enabled(!state.is_holding(), eframe::egui::Button::new("Remove").small());
-            if remove.on_hover_text(format!("Do not send {}", attachment.name())).clicked() {
+            let remove = ui.add_enabled(!state.is_holding(), eframe::egui::Button::new(t!("Remove")).small());
+            if remove.on_hover_text(t!("Do not send %{name}", name = attachment.name())).clicked() {
                 send(commands, Command::Detach(i));
             }
         }

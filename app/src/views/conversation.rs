@@ -1,16 +1,22 @@
 //! The list of questions and answers.
 
+use std::borrow::Cow;
+
 use crossbeam_channel::Sender;
 use eframe::egui::{
     Align, CornerRadius, Frame, Label, Layout, Margin, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
 
-use super::{READING_WIDTH, actions, markdown, meter, picture, theme};
+use super::{READING_WIDTH, actions, markdown, meter, picture, theme, welcome};
 use crate::command::Command;
+use crate::language::t;
 use crate::state::{Answer, End, Exchange, Model, Side, State};
 
 /// The list, scrolled to its end; a greeting where it is empty.
 pub(super) fn conversation_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    if state.welcome.shown {
+        return welcome::welcome_ui(ui, state, commands);
+    }
     if state.exchanges.is_empty() {
         return greeting_ui(ui, state);
     }
@@ -21,34 +27,40 @@ pub(super) fn conversation_ui(ui: &mut Ui, state: &State, commands: &Sender<Comm
             for exchange in &state.exchanges {
                 ui.push_id(exchange.turn, |ui| exchange_ui(ui, state, exchange, commands));
             }
+            welcome::offer_ui(ui, state, commands);
         });
     });
 }
 
 fn exchange_ui(ui: &mut Ui, state: &State, exchange: &Exchange, commands: &Sender<Command>) {
+    ui.spacing_mut().item_spacing.y = theme::space::TIGHT;
     let question = ui.scope(|ui| question_ui(ui, exchange, commands)).response.rect;
     actions::question_ui(ui, question, state, exchange, commands);
     let is_coming = exchange.turn == state.turn.number && state.is_answering();
     let answer = ui.scope(|ui| answer_ui(ui, state, exchange, is_coming)).response.rect;
     actions::answer_ui(ui, answer, state, exchange, commands);
+    ui.add_space(theme::space::SMALL);
 }
 
 fn greeting_ui(ui: &mut Ui, state: &State) {
     let palette = theme::palette(ui);
     let (title, text) = match &state.model {
+        Model::Ready(_) if state.turn.stage.is_locked() => {
+            (t!("I am listening"), t!("Ask your question aloud; then tap the button, or press Enter."))
+        }
         Model::Ready(info) if info.hears => (
-            "What would you like to know?",
-            "Hold Space, ask, and let go; or tap it, ask, and tap again. Or type below.",
+            t!("What would you like to know?"),
+            t!("Hold Space, ask, and let go; or tap it, ask, and tap again. Or type below."),
         ),
-        Model::Ready(_) => ("What would you like to know?", "Type your question below."),
-        Model::Loading(..) => ("One moment", "The model is being loaded."),
+        Model::Ready(_) => (t!("What would you like to know?"), t!("Type your question below.")),
+        Model::Loading(..) => (t!("One moment"), t!("The model is being loaded.")),
         Model::Absent => {
-            ("There is no model yet", "Choose its folder with “Model…”, or drop the folder here.")
+            (t!("There is no model yet"), t!("Choose its folder with “Model…”, or drop the folder here."))
         }
     };
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.38);
-        ui.label(RichText::new(title).size(24.0).color(palette.text));
+        ui.label(RichText::new(title).size(theme::size::GREETING).color(palette.text));
         ui.label(RichText::new(text).color(palette.weak));
     });
 }
@@ -59,7 +71,7 @@ fn question_ui(ui: &mut Ui, exchange: &Exchange, commands: &Sender<Command>) {
     ui.with_layout(Layout::top_down(Align::RIGHT), |ui| {
         let bubble = Frame::new()
             .fill(palette.bubble)
-            .corner_radius(CornerRadius::same(theme::ROUND + 4))
+            .corner_radius(CornerRadius::same(theme::ROUNDER))
             .inner_margin(Margin::symmetric(14, 10));
         bubble.show(ui, |ui| {
             ui.set_max_width(ui.available_width() * 0.8);
@@ -70,8 +82,8 @@ fn question_ui(ui: &mut Ui, exchange: &Exchange, commands: &Sender<Command>) {
                 // From right to left, as the column is.
                 ui.horizontal(|ui| {
                     let text = match spoken.seconds {
-                        0.0 => "spoken question".to_owned(),
-                        seconds => format!("spoken question, {seconds:.1} s"),
+                        0.0 => t!("spoken question"),
+                        seconds => t!("spoken question, %{seconds} s", seconds = format!("{seconds:.1}")),
                     };
                     ui.label(RichText::new(text).small().color(palette.weak));
                     meter::waveform_ui(ui, &spoken.waveform, palette.accent);
@@ -88,19 +100,19 @@ fn answer_ui(ui: &mut Ui, state: &State, exchange: &Exchange, is_coming: bool) {
     let palette = theme::palette(ui);
     let answer = &exchange.answer;
     if !answer.reasoning.is_empty() {
-        ui.collapsing(RichText::new("Reasoning").small(), |ui| {
+        ui.collapsing(RichText::new(t!("Reasoning")).small(), |ui| {
             ui.label(RichText::new(&answer.reasoning).small().color(palette.weak));
         });
     }
     if !answer.text.is_empty() {
         markdown::markdown_ui(ui, &answer.text);
     } else if is_coming {
-        ui.label(RichText::new("…").size(18.0).color(palette.weak));
+        ui.label(RichText::new("…").size(theme::size::HEADING).color(palette.weak));
     }
     if !answer.calls.is_empty() {
         let title = match answer.calls.len() {
-            1 => "A function call".to_owned(),
-            n => format!("{n} function calls"),
+            1 => t!("A function call"),
+            n => t!("%{n} function calls", n = n),
         };
         ui.collapsing(RichText::new(title).small(), |ui| {
             for call in &answer.calls {
@@ -111,7 +123,8 @@ fn answer_ui(ui: &mut Ui, state: &State, exchange: &Exchange, is_coming: bool) {
     if let Some((seconds, waveform)) = state.clips.outline(exchange.turn, Side::Answer) {
         ui.horizontal(|ui| {
             meter::waveform_ui(ui, &waveform, palette.accent);
-            ui.label(RichText::new(format!("spoken, {seconds:.1} s")).small().color(palette.weak));
+            let text = t!("spoken, %{seconds} s", seconds = format!("{seconds:.1}"));
+            ui.label(RichText::new(text).small().color(palette.weak));
         });
     }
     if let Some(note) = note(answer) {
@@ -120,14 +133,14 @@ fn answer_ui(ui: &mut Ui, state: &State, exchange: &Exchange, is_coming: bool) {
 }
 
 /// What is said beneath an answer that is not simply complete.
-fn note(answer: &Answer) -> Option<&'static str> {
+fn note(answer: &Answer) -> Option<Cow<'static, str>> {
     match answer.end? {
         End::Complete if answer.text.is_empty() && answer.calls.is_empty() => {
-            Some("The model had nothing to say.")
+            Some(t!("The model had nothing to say."))
         }
         End::Complete => None,
-        End::Stopped => Some("stopped"),
-        End::Limit => Some("cut off at the limit of the answer's length"),
-        End::Failed => Some("failed"),
+        End::Stopped => Some(t!("stopped")),
+        End::Limit => Some(t!("cut off at the limit of the answer's length")),
+        End::Failed => Some(t!("failed")),
     }
 }

@@ -48,4 +48,4 @@ pub(super) fn words(state: &State) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

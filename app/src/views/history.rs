@@ -7,6 +7,7 @@ use eframe::egui::{
 
 use super::{send, theme};
 use crate::command::Command;
+use crate::language::t;
 use crate::state::State;
 use crate::store::Line;
 
@@ -20,8 +21,8 @@ pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
         let middle = button.rect.center() + vec2(0.0, row);
         ui.painter().hline(middle.x - 7.0..=middle.x + 7.0, middle.y, Stroke::new(1.5, color));
     }
-    ui.ctx().accesskit_node_builder(button.id, |node| node.set_label("Conversations"));
-    if button.on_hover_text("Show the conversations that are kept").clicked() {
+    ui.ctx().accesskit_node_builder(button.id, |node| node.set_label(t!("Conversations")));
+    if button.on_hover_text(t!("Show the conversations that are kept")).clicked() {
         send(commands, Command::ShowHistory(!state.history.shown));
     }
 }
@@ -36,7 +37,7 @@ pub(super) fn panel_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let panel = Panel::left("history").frame(frame).default_size(250.0).size_range(200.0..=400.0);
     panel.show(ui, |ui| {
         if state.history.off {
-            weak_ui(ui, "Nothing is kept in this run: it was started with --no-history.");
+            weak_ui(ui, &t!("Nothing is kept in this run: it was started with --no-history."));
             return;
         }
         search_ui(ui, state, commands);
@@ -45,14 +46,15 @@ pub(super) fn panel_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
             .show_separator_line(false)
             .show(ui, |ui| forget_ui(ui, state, commands));
         if !state.preferences.keeping.conversations {
-            weak_ui(ui, "New conversations are not kept: the settings say so.");
+            weak_ui(ui, &t!("New conversations are not kept: the settings say so."));
         }
         if state.history.lines.is_empty() {
             let searched = !state.history.query.trim().is_empty();
-            weak_ui(
-                ui,
-                if searched { "No conversation has these words." } else { "No conversation is kept yet." },
-            );
+            let text = match searched {
+                true => t!("No conversation has these words."),
+                false => t!("No conversation is kept yet."),
+            };
+            weak_ui(ui, &text);
         }
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             for line in &state.history.lines {
@@ -66,10 +68,10 @@ fn search_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let mut query = state.history.query.clone();
     let field = TextEdit::singleline(&mut query)
         .id(Id::unique("search conversations"))
-        .hint_text("Search")
+        .hint_text(t!("Search"))
         .desired_width(f32::INFINITY);
     let response = ui.add(field);
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label("Search the conversations"));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(t!("Search the conversations")));
     if response.changed() {
         send(commands, Command::SearchKept(query));
     }
@@ -82,9 +84,9 @@ fn line_ui(ui: &mut Ui, state: &State, line: &Line, commands: &Sender<Command>) 
         ui.horizontal(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let delete = ui.add(Button::new("×").frame_when_inactive(false));
-                let name = format!("Delete {}", line.title);
+                let name = t!("Delete %{title}", title = line.title);
                 ui.ctx().accesskit_node_builder(delete.id, |node| node.set_label(name));
-                if delete.on_hover_text("Delete this conversation for good").clicked() {
+                if delete.on_hover_text(t!("Delete this conversation for good")).clicked() {
                     send(commands, Command::DeleteKept(line.id));
                 }
                 ui.with_layout(Layout::top_down_justified(Align::LEFT), |ui| {
@@ -107,20 +109,20 @@ fn line_ui(ui: &mut Ui, state: &State, line: &Line, commands: &Sender<Command>) 
 /// Deletes everything, when it was said twice.
 fn forget_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
-    ui.add_space(8.0);
+    ui.add_space(theme::space::MEDIUM);
     if !state.history.confirms {
-        if ui.button("Forget everything…").clicked() {
+        if ui.button(t!("Forget everything…")).clicked() {
             send(commands, Command::AskToForget(true));
         }
         return;
     }
-    let question = "Delete every conversation for good? This cannot be undone.";
+    let question = t!("Delete every conversation for good? This cannot be undone.");
     ui.add(Label::new(RichText::new(question).color(palette.error)).wrap());
     ui.horizontal_wrapped(|ui| {
-        if ui.button(RichText::new("Delete all").color(palette.error)).clicked() {
+        if ui.button(RichText::new(t!("Delete all")).color(palette.error)).clicked() {
             send(commands, Command::ForgetEverything);
         }
-        if ui.button("Keep them").clicked() {
+        if ui.button(t!("Keep them")).clicked() {
             send(commands, Command::AskToForget(false));
         }
     });

@@ -13,6 +13,7 @@ use eframe::egui::{
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
 use super::{small_button, theme};
+use crate::language::t;
 use pieces::{Piece, pieces};
 
 /// What the library remembers from frame to frame.
@@ -66,7 +67,7 @@ fn code_ui(ui: &mut Ui, language: &str, code: &str) {
         ui.horizontal(|ui| {
             ui.label(RichText::new(language).small().color(palette.weak));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if small_button(ui, "Copy code").clicked() {
+                if small_button(ui, &t!("Copy code")).clicked() {
                     ui.copy_text(code.to_owned());
                 }
             });

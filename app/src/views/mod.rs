@@ -12,13 +12,14 @@ mod picture;
 mod settings;
 mod status;
 mod talk_button;
-pub(crate) mod theme;
+mod welcome;
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Button, CentralPanel, Frame, Panel, Response, RichText, Ui, vec2};
+use eframe::egui::{Button, CentralPanel, Context, Frame, Panel, Response, RichText, Ui, vec2};
 
 use crate::command::Command;
 use crate::state::State;
+use crate::theme;
 
 /// Widest that text runs.
 const READING_WIDTH: f32 = 760.0;
@@ -52,6 +53,11 @@ pub(crate) fn window_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
     }
 }
 
+/// Whether the next key that is pressed is to be chosen in the settings, and does nothing else.
+pub(crate) fn is_recording_key(context: &Context) -> bool {
+    settings::is_recording_key(context)
+}
+
 /// A button that is there without asking for attention.
 fn small_button(ui: &mut Ui, label: &str) -> Response {
     let palette = theme::palette(ui);
@@ -65,5 +71,7 @@ fn send(commands: &Sender<Command>, command: Command) {
     let _ = commands.send(command);
 }
 
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod tests;

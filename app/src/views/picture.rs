@@ -9,13 +9,14 @@ use image::RgbaImage;
 
 use super::{send, theme};
 use crate::command::Command;
+use crate::language::t;
 use crate::state::{Attachment, Opened};
 
 /// A picture that opens when it is clicked, or a sound's name; no higher than `height`.
 pub(super) fn attachment_ui(ui: &mut Ui, attachment: &Attachment, height: f32, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     let Some(picture) = &attachment.thumbnail else {
-        ui.label(RichText::new(format!("sound: {}", attachment.name())).small().color(palette.weak));
+        ui.label(RichText::new(t!("sound: %{name}", name = attachment.name())).small().color(palette.weak));
         return;
     };
     let texture = texture(ui, "thumbnail", attachment, picture);
@@ -30,7 +31,7 @@ pub(super) fn attachment_ui(ui: &mut Ui, attachment: &Attachment, height: f32, c
         let stroke = (2.0, palette.accent);
         ui.painter().rect_stroke(response.rect, 6.0, stroke, eframe::egui::StrokeKind::Outside);
     }
-    if response.on_hover_text(format!("{name}: click to see it large")).clicked() {
+    if response.on_hover_text(t!("%{name}: click to see it large", name = name)).clicked() {
         send(commands, Command::OpenPicture(attachment.clone()));
     }
 }
@@ -50,11 +51,11 @@ pub(super) fn opened_ui(ui: &Ui, opened: &Opened, commands: &Sender<Command>) {
         let size = texture.size_vec2();
         let scale = (room.x / size.x).min(room.y / size.y);
         let scale = if key == "large" { scale.min(1.0) } else { scale.min(3.0) };
-        let label = format!("{}, large", attachment.name());
+        let label = t!("%{name}, large", name = attachment.name());
         ui.vertical_centered(|ui| {
             ui.set_max_width(size.x * scale);
             ui.add(Image::from_texture((texture.id(), size * scale)).alt_text(label));
-            if ui.button("Close").clicked() {
+            if ui.button(t!("Close")).clicked() {
                 ui.close();
             }
         });

@@ -2,40 +2,110 @@
 
 mod answers;
 mod keeping;
+mod keys;
+mod log;
 mod look;
+mod memory;
 mod model;
+mod recordings;
+
+use std::borrow::Cow;
+mod sound;
 mod talking;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
-    Align, Button, ComboBox, Id, Key, KeyboardShortcut, Layout, Modifiers, Response, RichText, ScrollArea,
-    Ui, UiBuilder, vec2,
+    Align, Button, ComboBox, Id, Key, Layout, Response, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
+
+pub(super) use keys::is_recording as is_recording_key;
 
 use super::{READING_WIDTH, send, theme};
 use crate::command::Command;
-use crate::preferences::Preferences;
+use crate::language::t;
+use crate::preferences::{Deed, Preferences};
 use crate::state::State;
 
-/// Opens and closes the page.
-const SHORTCUT: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
 /// Room for what stands before a control.
 const LABEL_WIDTH: f32 = 170.0;
 
+/// Width of a list of options.
+const COMBO_WIDTH: f32 = 230.0;
+
 /// The button of the header.
 pub(super) fn button_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
-    let button = ui.add(Button::new("Settings").selected(state.shows_settings));
-    if button.on_hover_text("Show the settings (Ctrl+comma)").clicked() {
+    let button = ui.add(Button::new(t!("Settings")).selected(state.shows_settings));
+    let key = state.preferences.keys.of(Deed::Settings).map(|key| format!(" ({key})")).unwrap_or_default();
+    if button.on_hover_text(format!("{}{key}", t!("Show the settings"))).clicked() {
         send(commands, Command::ShowSettings(!state.shows_settings));
     }
 }
 
-/// The keys that open and close the page, where no control of it took them.
+/// Escape closes the page, where no control of it took the key.
 pub(super) fn keys(ui: &Ui, state: &State, commands: &Sender<Command>) {
-    let shows = state.shows_settings;
-    let toggled = ui.input_mut(|input| input.consume_shortcut(&SHORTCUT));
-    if toggled || shows && ui.input(|input| input.key_pressed(Key::Escape)) {
-        send(commands, Command::ShowSettings(!shows));
+    if !state.shows_settings {
+        keys::stop(ui);
+    } else if ui.input(|input| input.key_pressed(Key::Escape)) {
+        send(commands, Command::ShowSettings(false));
+    }
+}
+
+/// A part of the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Answers,
+    Model,
+    Sound,
+    Talking,
+    Look,
+    Keeping,
+    Keys,
+    Log,
+}
+
+impl Section {
+    /// All of them, from the top.
+    const ALL: [Section; 8] = [
+        Section::Answers,
+        Section::Model,
+        Section::Sound,
+        Section::Talking,
+        Section::Look,
+        Section::Keeping,
+        Section::Keys,
+        Section::Log,
+    ];
+
+    fn title(self) -> Cow<'static, str> {
+        match self {
+            Section::Answers => t!("Answers"),
+            Section::Model => t!("Model"),
+            Section::Sound => t!("Sound"),
+            Section::Talking => t!("Talking"),
+            Section::Look => t!("Look"),
+            Section::Keeping => t!("Keeping"),
+            Section::Keys => t!("Keys"),
+            Section::Log => t!("Log"),
+        }
+    }
+
+    fn show(self, ui: &mut Ui, state: &State, preferences: &mut Preferences, commands: &Sender<Command>) {
+        match self {
+            Section::Answers => answers::answers_ui(ui, state, &mut preferences.answer, commands),
+            Section::Model => {
+                model::model_ui(ui, state, &mut preferences.model, commands);
+                memory::memory_ui(ui, &mut preferences.memory);
+            }
+            Section::Sound => sound::sound_ui(ui, state, &mut preferences.sound, commands),
+            Section::Talking => talking::talking_ui(ui, &mut preferences.talking),
+            Section::Look => look::look_ui(ui, &mut preferences.look),
+            Section::Keeping => {
+                keeping::keeping_ui(ui, &mut preferences.keeping);
+                recordings::recordings_ui(ui, &mut preferences.keeping, commands);
+            }
+            Section::Keys => keys::keys_ui(ui, state, &mut preferences.keys),
+            Section::Log => log::log_ui(ui, state, commands),
+        }
     }
 }
 
@@ -45,29 +115,24 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     let id = Id::unique("settings being changed");
     let mut preferences: Preferences =
         ui.data_mut(|data| data.remove_temp(id)).unwrap_or_else(|| state.preferences.clone());
+    let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0);
+    let mut wanted = None;
+    ui.horizontal(|ui| {
+        ui.add_space(side);
+        wanted = head_ui(ui, side, commands);
+    });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let side = ((ui.available_width() - READING_WIDTH) / 2.0).max(0.0);
         let column = ui.available_rect_before_wrap().shrink2(vec2(side, 0.0));
         ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
-            ui.horizontal(|ui| {
-                ui.heading("Settings");
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if ui.button("Done").on_hover_text("Back to the conversation (Escape)").clicked() {
-                        send(commands, Command::ShowSettings(false));
-                    }
-                });
-            });
+            ui.spacing_mut().combo_width = COMBO_WIDTH;
             if !state.given.is_empty() {
-                note_ui(
-                    ui,
-                    &format!("The command line wins over these settings: {}.", state.given.join(", ")),
-                );
+                let given = state.given.join(", ");
+                note_ui(ui, &t!("The command line wins over these settings: %{given}.", given = given));
             }
-            answers::answers_ui(ui, state, &mut preferences.answer, commands);
-            model::model_ui(ui, state, &mut preferences.model, commands);
-            look::look_ui(ui, &mut preferences.look);
-            talking::talking_ui(ui, &mut preferences.talking);
-            keeping::keeping_ui(ui, &mut preferences.keeping);
+            for section in Section::ALL {
+                section_ui(ui, &section.title(), wanted == Some(section));
+                section.show(ui, state, &mut preferences, commands);
+            }
         });
     });
     if preferences != state.preferences {
@@ -79,11 +144,35 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     }
 }
 
-/// The title of a section.
-fn section_ui(ui: &mut Ui, title: &str) {
+/// What stays above the page: its sections, one of which may be wanted, and the way back.
+fn head_ui(ui: &mut Ui, side: f32, commands: &Sender<Command>) -> Option<Section> {
+    let mut wanted = None;
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        ui.add_space(side);
+        if ui.button(t!("Done")).on_hover_text(t!("Back to the conversation (Escape)")).clicked() {
+            send(commands, Command::ShowSettings(false));
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(true), |ui| {
+            ui.spacing_mut().item_spacing = vec2(0.0, 0.0);
+            for section in Section::ALL {
+                let to = ui.add(Button::new(section.title()).frame_when_inactive(false));
+                if to.on_hover_text(t!("Go to this part of the settings")).clicked() {
+                    wanted = Some(section);
+                }
+            }
+        });
+    });
+    wanted
+}
+
+/// The title of a section, which is scrolled to where it is wanted.
+fn section_ui(ui: &mut Ui, title: &str, is_wanted: bool) {
     let palette = theme::palette(ui);
-    ui.add_space(14.0);
-    ui.label(RichText::new(title).strong().color(palette.accent));
+    ui.add_space(theme::space::LARGE);
+    let label = ui.label(RichText::new(title).strong().color(palette.accent));
+    if is_wanted {
+        label.scroll_to_me(Some(Align::TOP));
+    }
     ui.separator();
 }
 
@@ -107,7 +196,7 @@ fn choice_ui<T: Copy + PartialEq>(
     name: &str,
     value: &mut T,
     options: impl IntoIterator<Item = T>,
-    named: fn(T) -> &'static str,
+    named: fn(T) -> Cow<'static, str>,
 ) {
     row_ui(ui, name, |ui| {
         let combo = ComboBox::from_id_salt(name).selected_text(named(*value));

@@ -5,7 +5,7 @@ use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
 use super::{hands_free, theme};
 use crate::language::t;
 use crate::progress;
-use crate::state::{Model, State};
+use crate::state::{Model, State, Weights};
 use crate::turn::Stage;
 
 /// The line at the bottom.
@@ -21,7 +21,7 @@ pub(super) fn status_ui(ui: &mut Ui, state: &State) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let figures = ui.label(RichText::new(figures(state)).small().color(palette.weak));
             if let Some(reason) = state.info().and_then(|info| info.fallback.as_ref()) {
-                figures.on_hover_text(format!("No graphics processor is used: {reason}"));
+                figures.on_hover_text(t!("No graphics processor is used: %{reason}", reason = reason));
             }
         });
     });
@@ -31,27 +31,41 @@ pub(super) fn status_ui(ui: &mut Ui, state: &State) {
 fn words(state: &State) -> String {
     match (&state.model, state.turn.stage) {
         (Model::Loading(name, progress), _) => match progress::words(progress) {
-            Some(words) => format!("Loading {name}: {words}"),
+            Some(words) => t!("Loading %{name}: %{words}", name = name, words = words).into(),
             None => t!("Loading %{name}…", name = name).into(),
         },
-        (Model::Absent, _) | (_, Stage::Absent) => "No model is loaded".into(),
+        (Model::Absent, _) | (_, Stage::Absent) => t!("No model is loaded").into(),
         (_, _) if let Some(words) = hands_free::words(state) => words,
-        (_, Stage::Idle) => t!("Ready").into(),
-        (_, Stage::Opening { .. }) => "Opening the microphone…".into(),
-        (_, Stage::Listening { locked: false, .. }) => "Listening: let go to send".into(),
-        (_, Stage::Attending | Stage::Listening { locked: true, .. }) => {
-            "Listening: tap to send, Escape to cancel".into()
+        (_, Stage::Idle) if state.weights == Weights::Freed => {
+            t!("Ready; the model's memory is free until you ask").into()
         }
-        (_, Stage::Thinking) => "Thinking…".into(),
-        (_, Stage::Speaking) => "Speaking…".into(),
+        (_, Stage::Thinking) if let Weights::Coming(progress) = &state.weights => {
+            let name = state.info().map_or("", |info| info.name.as_str());
+            match progress::words(progress) {
+                Some(words) => t!("Loading %{name}: %{words}", name = name, words = words).into(),
+                None => t!("Loading %{name}…", name = name).into(),
+            }
+        }
+        (_, Stage::Idle) => t!("Ready").into(),
+        (_, Stage::Opening { .. }) => t!("Opening the microphone…").into(),
+        (_, Stage::Listening { locked: false, .. }) => t!("Listening: let go to send").into(),
+        (_, Stage::Attending | Stage::Listening { locked: true, .. }) => {
+            t!("Listening: tap to send, Escape to cancel").into()
+        }
+        (_, Stage::Thinking) => t!("Thinking…").into(),
+        (_, Stage::Speaking) => t!("Speaking…").into(),
     }
 }
 
 /// Device, tokens a second, time to the first sound.
 fn figures(state: &State) -> String {
     let device = state.info().map(|info| info.device.clone());
-    let rate = state.figures.tokens_per_second.map(|rate| format!("{rate:.0} tokens/s"));
-    let sound =
-        state.figures.first_sound.map(|time| format!("first sound after {:.1} s", time.as_secs_f32()));
+    let rate = state
+        .figures
+        .tokens_per_second
+        .map(|rate| t!("%{rate} tokens/s", rate = format!("{rate:.0}")).into_owned());
+    let sound = state.figures.first_sound.map(|time| {
+        t!("first sound after %{seconds} s", seconds = format!("{:.1}", time.as_secs_f32())).into_owned()
+    });
     device.into_iter().chain(rate).chain(sound).collect::<Vec<_>>().join("  ·  ")
 }

@@ -17,19 +17,19 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
     let enabled = state.can_talk();
     let is_locked = state.turn.stage.is_locked();
     let label = if is_locked {
-        "Tap to send"
+        t!("Tap to send")
     } else if state.is_holding() {
-        "Let go to send"
+        t!("Let go to send")
     } else if state.is_answering() {
-        "Press to interrupt"
+        t!("Press to interrupt")
     } else if state.is_waiting() {
-        &t!("Just speak")
+        t!("Just speak")
     } else {
-        "Hold or tap to talk"
+        t!("Hold or tap to talk")
     };
     let sense = if enabled { Sense::click_and_drag() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(vec2(180.0, 52.0), sense);
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, label));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &label));
 
     let is_down = response.is_pointer_button_down_on();
     let was_down = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default(response.id), is_down));
@@ -42,7 +42,7 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
     }
 
     let fill = match (enabled, state.is_holding()) {
-        (false, _) => palette.weak.gamma_multiply(0.4),
+        (false, _) => palette.hovered,
         (true, true) => palette.stage(state),
         (true, false) if state.is_waiting() => palette.paper,
         (true, false) if response.hovered() => palette.accent.gamma_multiply(0.88),
@@ -66,9 +66,13 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
         ui.painter().rect_stroke(rect.expand(2.0), round, (2.0, palette.text), StrokeKind::Outside);
     }
     let font = TextStyle::Button.resolve(ui.style());
-    let ink = if state.is_waiting() { palette.text } else { palette.on_accent };
-    ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, ink);
-    response.on_hover_text(
-        "Hold this button or the Space bar while you speak; or tap it, speak hands-free, and tap it again",
-    );
+    let color = match enabled {
+        true if state.is_waiting() => palette.text,
+        true => palette.on_accent,
+        false => palette.weak,
+    };
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, color);
+    response.on_hover_text(t!(
+        "Hold this button or the Space bar while you speak; or tap it, speak hands-free, and tap it again"
+    ));
 }

@@ -10,8 +10,8 @@ use engine::{Cancel, Ending, Info, Settings, Summary, Timing};
 use super::*;
 use crate::audio::Level;
 use crate::event::Event;
+use crate::preferences::Look;
 use crate::state::{Attachment, Side};
-use crate::views::theme::install;
 
 pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -42,7 +42,9 @@ pub(super) fn shown(state: State) -> (Harness<'static, State>, Receiver<Command>
 
 fn shown_in(state: State, width: f32) -> (Harness<'static, State>, Receiver<Command>) {
     let (sender, commands) = unbounded();
-    let builder = Harness::builder().with_size(vec2(width, 640.0)).with_context_setup(install);
+    let builder = Harness::builder()
+        .with_size(vec2(width, 640.0))
+        .with_context_setup(|context| theme::dress(context, &Look::default()));
     let harness = builder.build_ui_state(move |ui, state: &mut State| window_ui(ui, state, &sender), state);
     (harness, commands)
 }

@@ -13,15 +13,16 @@ use super::UNSEEN;
 use crate::clips::{Clips, Side};
 use crate::command::Command;
 use crate::export;
+use crate::language::t;
 use crate::state::{Attachment, Exchange};
 use crate::wav;
 
 /// Asks for a file and writes the answer of `turn` to it.
 pub(super) fn save_speech(clips: &Clips, turn: u64) -> Command {
     let Some(clip) = clips.get(turn, Side::Answer) else {
-        return Command::Wrote(Err("This sound is not kept any more: newer ones took its place.".into()));
+        return Command::Wrote(Err(t!("This sound is not kept any more: newer ones took its place.").into()));
     };
-    let dialog = rfd::FileDialog::new().set_title("Save what was said").set_file_name("answer.wav");
+    let dialog = rfd::FileDialog::new().set_title(t!("Save what was said")).set_file_name(t!("answer.wav"));
     choose(
         || dialog.add_filter("WAV", &["wav"]).save_file(),
         |path| wav::write_i16(path, &clip.samples, clip.rate_hz).map(|()| path.to_path_buf()),
@@ -30,7 +31,7 @@ pub(super) fn save_speech(clips: &Clips, turn: u64) -> Command {
 
 /// Asks for a folder and writes the conversation to a new folder in it.
 pub(super) fn export(model: &str, exchanges: &[Exchange], clips: &Clips) -> Command {
-    let dialog = rfd::FileDialog::new().set_title("Choose where the conversation is written to");
+    let dialog = rfd::FileDialog::new().set_title(t!("Choose where the conversation is written to"));
     choose(|| dialog.pick_folder(), |path| export::write(path, model, exchanges, clips))
 }
 
@@ -43,8 +44,8 @@ fn choose(
         return Command::PickedNothing { at_once: shown.elapsed() < UNSEEN };
     };
     Command::Wrote(match write(&path) {
-        Ok(written) => Ok(format!("Written to {}.", written.display())),
-        Err(error) => Err(format!("{error:#}. Choose another place.")),
+        Ok(written) => Ok(t!("Written to %{file}.", file = written.display()).into()),
+        Err(error) => Err(t!("%{error}. Choose another place.", error = format!("{error:#}")).into()),
     })
 }
 
@@ -62,9 +63,11 @@ pub(super) fn paste(picture: &ColorImage, path: &Path) -> Command {
     let [width, height] = picture.size.map(|side| side as u32);
     let pixels = picture.pixels.iter().flat_map(|pixel| pixel.to_srgba_unmultiplied()).collect();
     let saved = RgbaImage::from_raw(width, height, pixels)
-        .ok_or_else(|| "The picture on the clipboard is broken. Copy it again.".to_owned())
+        .ok_or_else(|| t!("The picture on the clipboard is broken. Copy it again.").into_owned())
         .and_then(|picture| {
-            picture.save(path).map_err(|e| format!("The picture on the clipboard cannot be kept: {e}."))
+            picture.save(path).map_err(|e| {
+                t!("The picture on the clipboard cannot be kept: %{error}.", error = e).into_owned()
+            })
         });
     Command::Attach(saved.and_then(|()| Attachment::open(path)))
 }
@@ -84,10 +87,9 @@ impl Pasted {
     pub(super) fn next(&mut self) -> Result<PathBuf, String> {
         let folder = match self.folder.take() {
             Some(folder) => folder,
-            None => tempfile::Builder::new()
-                .prefix("colloquy-")
-                .tempdir()
-                .map_err(|e| format!("There is no room for the picture on the clipboard: {e}."))?,
+            None => tempfile::Builder::new().prefix("colloquy-").tempdir().map_err(|e| {
+                t!("There is no room for the picture on the clipboard: %{error}.", error = e).into_owned()
+            })?,
         };
         self.pictures += 1;
         let path = folder.path().join(format!("pasted-{}.png", self.pictures));

@@ -42,8 +42,9 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
         anyhow!("the window cannot be opened: {error}. Without a display, use: colloquy talk")
     })?;
     let stored = Stored::find();
-    language::choose(None);
-    let may_use_gpu = stored.preferences.model.options(options).device != Device::Cpu;
+    language::choose(stored.preferences.look.language.as_deref());
+    let placing = stored.preferences.model.options(options);
+    let may_use_gpu = placing.device != Device::Cpu;
     let mut window = None;
     let mut short_lives = 0;
     loop {
@@ -57,7 +58,8 @@ pub(crate) fn run(options: &WindowOptions) -> Result<()> {
             let shown = shown.inspect_err(|reason| *refusal = Some(reason.to_string()))?;
             Ok(Box::new(shown))
         });
-        let app = eframe::create_native("Colloquy", native(may_use_gpu)?, create, &event_loop);
+        let app =
+            eframe::create_native("Colloquy", native(may_use_gpu, placing.gpu.clone())?, create, &event_loop);
         let mut guarded = Guarded { app, lost: lost.clone(), fault: None };
         let ended = event_loop.run_app_on_demand(&mut guarded);
         let fault = guarded.fault.take();
@@ -95,7 +97,7 @@ pub(crate) fn is_loss(message: &str) -> bool {
         .any(|known| message.contains(known))
 }
 
-fn native(may_use_gpu: bool) -> Result<NativeOptions> {
+fn native(may_use_gpu: bool, gpu: Option<String>) -> Result<NativeOptions> {
     let icon = eframe::icon_data::from_png_bytes(include_bytes!("../../../assets/icons/colloquy.png"))?;
     Ok(NativeOptions {
         viewport: ViewportBuilder::default()
@@ -105,7 +107,7 @@ fn native(may_use_gpu: bool) -> Result<NativeOptions> {
             .with_inner_size([820.0, 720.0])
             .with_min_inner_size([520.0, 440.0])
             .with_drag_and_drop(true),
-        wgpu_options: device::configuration(may_use_gpu),
+        wgpu_options: device::configuration(may_use_gpu, gpu),
         ..NativeOptions::default()
     })
 }

@@ -8,6 +8,8 @@ use global_hotkey::{GlobalHotKeyEvent, GlobalHotKeyManager, HotKeyState};
 
 use super::Window;
 use crate::command::Command;
+use crate::language::t;
+use crate::preferences::Chord;
 
 /// Whether there is such a key.
 pub(super) enum TalkKey {
@@ -16,7 +18,15 @@ pub(super) enum TalkKey {
     /// It is to be taken when there is a model to talk to.
     Wanted(HotKey),
     /// It is given back with the value.
-    Taken { _manager: GlobalHotKeyManager },
+    Taken { manager: GlobalHotKeyManager, key: HotKey },
+}
+
+impl TalkKey {
+    /// The key to take: that of the command line, or the one that was chosen for good.
+    pub(super) fn wanted(given: Option<HotKey>, chosen: Option<Chord>) -> TalkKey {
+        let chosen = || chosen.and_then(|chord| chord.hot_key().ok());
+        given.or_else(chosen).map_or(TalkKey::Absent, TalkKey::Wanted)
+    }
 }
 
 impl Window {
@@ -26,22 +36,37 @@ impl Window {
         self.talk_key = match self.taken(key) {
             Ok(manager) => {
                 tracing::info!(%key, "the talk key works everywhere");
-                TalkKey::Taken { _manager: manager }
+                TalkKey::Taken { manager, key }
             }
             Err(why) => {
-                self.wish(Command::NoTalkKey(format!(
-                    "{why} Bind a key in the desktop's own settings to: colloquy remote toggle"
-                )));
+                let advice = t!("Bind a key in the desktop's own settings to: colloquy remote toggle");
+                self.wish(Command::NoTalkKey(format!("{why} {advice}")));
                 TalkKey::Absent
             }
         };
+    }
+
+    /// Takes another key at once, unless the command line gave one.
+    pub(super) fn change_talk_key(&mut self, chosen: Option<Chord>) {
+        if self.options.talk_key.is_some() {
+            return;
+        }
+        if let TalkKey::Taken { manager, key } = &self.talk_key
+            && let Err(error) = manager.unregister(*key)
+        {
+            tracing::warn!(%key, %error, "the talk key cannot be given back");
+        }
+        self.talk_key = TalkKey::wanted(None, chosen);
+        if self.state.info().is_some() {
+            self.take_talk_key();
+        }
     }
 
     fn taken(&self, key: HotKey) -> Result<GlobalHotKeyManager, String> {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         // A key would seem to be taken there, and never be heard of.
         if cfg!(target_os = "linux") && (is_set("WAYLAND_DISPLAY") || !is_set("DISPLAY")) {
-            return Err("Programs cannot take a talk key on a Wayland desktop.".into());
+            return Err(t!("Programs cannot take a talk key on a Wayland desktop.").into());
         }
         let (commands, awake) = (self.commands_out.clone(), self.awake.clone());
         GlobalHotKeyEvent::set_event_handler(Some(move |event: GlobalHotKeyEvent| {
@@ -61,8 +86,8 @@ impl Window {
 fn refusal(key: HotKey, error: &global_hotkey::Error) -> String {
     match error {
         global_hotkey::Error::AlreadyRegistered(_) => {
-            format!("The talk key {key} is taken by another program.")
+            t!("The talk key %{key} is taken by another program.", key = key).into()
         }
-        error => format!("The talk key {key} cannot be had: {error}."),
+        error => t!("The talk key %{key} cannot be had: %{error}.", key = key, error = error).into(),
     }
 }

@@ -20,6 +20,10 @@ struct Bench {
 
 impl Bench {
     fn start(folder: &Path) -> Bench {
+        Bench::start_freeing(folder, None)
+    }
+
+    fn start_freeing(folder: &Path, free_after: Option<Duration>) -> Bench {
         let (reports, events) = unbounded();
         let (hearing_out, hearing) = bounded(64);
         let (speech, speech_in) = bounded(64);
@@ -33,6 +37,7 @@ impl Bench {
             host: Host::default(),
             settings: Settings::default().greedy(),
             recorder: None,
+            free_after,
             lose_device_after: None,
         };
         let jobs = super::start(start).unwrap();
@@ -208,4 +213,29 @@ fn the_last_answer_is_given_anew_and_leaves_no_trace() {
     assert!(message.starts_with("There is no answer to give anew"), "{message}");
     bench.ask(4, "seven plus eight");
     assert_eq!(bench.written(4).text, first.text);
+}
+
+#[test]
+fn memory_that_was_given_back_costs_no_word_of_the_conversation() {
+    let bench = Bench::start_freeing(&pocket(), Some(Duration::from_millis(200)));
+    let freed = |event| matches!(event, Event::Freed).then_some(());
+    let ask = |turn, text: &str| {
+        bench.live.set(turn);
+        let parts = vec![Part::Text(text.into())];
+        bench.jobs.send(Job::Ask { turn, parts }).unwrap();
+        bench.speech.try_iter().for_each(drop);
+        bench.written(turn).text
+    };
+    let silent = Settings { speech: false, ..Settings::default().greedy() };
+    bench.jobs.send(Job::Settings(Box::new(silent))).unwrap();
+    bench.wait(freed);
+    let answer = ask(1, "seven plus eight");
+    assert_eq!(answer, "Seven plus eight is fifteen.");
+    bench.wait(freed);
+    bench.jobs.send(Job::FreeAfter(None)).unwrap();
+    bench.live.set(2);
+    bench.jobs.send(Job::Again { turn: 2 }).unwrap();
+    bench.wait(|event| matches!(event, Event::Waking).then_some(()));
+    bench.wait(|event| matches!(event, Event::Rebuilt(_)).then_some(()));
+    assert_eq!(bench.written(2).text, answer, "the question is not forgotten");
 }

@@ -17,7 +17,7 @@ mod outline;
 mod plan;
 mod room;
 
-pub use gpu::SharedDevice;
+pub use gpu::{SharedDevice, graphics_processors};
 pub(crate) use meter::Meter;
 pub(crate) use outline::Outline;
 pub(crate) use room::{Room, available_bytes, field};

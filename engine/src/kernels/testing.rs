@@ -87,7 +87,7 @@ pub(crate) fn on_matrix_cores(test: &str) -> Option<Executor> {
 }
 
 fn open() -> Context {
-    Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe")
+    Context::open(true, None).expect("a Vulkan driver, such as Mesa's lavapipe")
 }
 
 /// Asserts that the mean squared error is at most `bound` times the mean square of `want`.

@@ -252,7 +252,8 @@ impl Session {
 
     /// Makes the samplers follow the settings, with the random sequence at its start, unless they do.
     fn set_samplers(&mut self) -> Result<()> {
-        if !std::mem::take(&mut self.samplers_due) {
+        // Without a model in place they stay due.
+        if self.engine.fault().is_some() || !std::mem::take(&mut self.samplers_due) {
             return Ok(());
         }
         let (text, speech) = sampling(&self.settings, &self.engine.generation, &self.engine.config)?;
@@ -274,16 +275,7 @@ impl Session {
         if self.engine.fault().is_none() {
             return Ok(());
         }
-        self.answer = None;
-        self.listener = None;
-        self.before = None;
-        self.parts.clear();
-        self.conversation.read = Read::default();
-        self.in_user = false;
-        self.samplers_due = true;
-        // Programs hold the old device's memory.
-        self.reader.forget_programs();
-        self.speaker.iter_mut().for_each(Speaker::forget_programs);
+        self.leave_device();
         self.engine.rebuild()?;
         let (text, speech) = sampling(&self.settings, &self.engine.generation, &self.engine.config)?;
         let Engine { executor, model, .. } = &mut self.engine;
@@ -295,6 +287,30 @@ impl Session {
         };
         self.timing.load_ms = self.engine.info().load_ms;
         Ok(())
+    }
+
+    /// Gives the memory of weights and caches back until the next message or [`Session::rebuild`], which loads the model anew and has
+    /// everything that was said read again. A message that is being built or answered is dropped.
+    ///
+    /// # Errors
+    /// `Error::Device` where the system gives no thread; the memory is given back at the next try.
+    pub fn release(&mut self) -> Result<()> {
+        self.leave_device();
+        self.engine.release()
+    }
+
+    /// Holds nothing of the device any more; all of the conversation is to be read again.
+    fn leave_device(&mut self) {
+        self.answer = None;
+        self.listener = None;
+        self.before = None;
+        self.parts.clear();
+        self.conversation.read = Read::default();
+        self.in_user = false;
+        self.samplers_due = true;
+        // Programs hold the device's memory.
+        self.reader.forget_programs();
+        self.speaker.iter_mut().for_each(Speaker::forget_programs);
     }
 
     /// Notes where the message begins, unless it has begun.
@@ -329,7 +345,7 @@ impl Session {
     fn rewind(&mut self, mark: Mark) {
         self.reader.rewind(mark.reader);
         self.in_user = mark.in_user;
-        if let Some(speaker) = &mut self.speaker {
+        if let Some(speaker) = self.speaker.as_mut().filter(|_| self.engine.fault().is_none()) {
             let mut device = Device { executor: &mut self.engine.executor, cancel: &self.work };
             speaker.rewind(&mut device, mark.speaker);
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Tools, and Debian's packages that hold them.
 const TOOLS: [(&str, &str); 9] = [
+    ("espeak-ng", "espeak-ng"),
     ("Xvfb", "xvfb"),
     ("openbox", "openbox"),
     ("xdotool", "xdotool"),
@@ -20,7 +21,6 @@ const TOOLS: [(&str, &str); 9] = [
     ("pactl", "pulseaudio-utils"),
     ("paplay", "pulseaudio-utils"),
     ("parec", "pulseaudio-utils"),
-    ("espeak-ng", "espeak-ng"),
 ];
 
 /// A process that ends with the value.
@@ -42,6 +42,11 @@ impl Process {
     /// Waits for its end and says whether it was a success.
     pub fn wait(mut self) -> bool {
         self.0.wait().unwrap().success()
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Whether it still runs.
@@ -87,33 +92,52 @@ impl Desktop {
         let manager = desktop.spawn("openbox", [""; 0]);
         desktop._processes.push(manager);
         if sound {
-            let server = desktop.spawn(
-                "pulseaudio",
-                [
-                    "-n",
-                    "--daemonize=no",
-                    "--exit-idle-time=-1",
-                    "-L",
-                    "module-native-protocol-unix",
-                    "-L",
-                    "module-null-sink sink_name=speaker rate=48000 format=float32le channels=2",
-                    "-L",
-                    "module-null-sink sink_name=mouth rate=48000 format=float32le channels=1",
-                    "-L",
-                    "module-remap-source master=mouth.monitor source_name=microphone",
-                ],
-            );
-            desktop._processes.push(server);
-            wait_for("the sound server", 20, || {
-                desktop.command("pactl").arg("info").output().unwrap().status.success()
-            });
-            desktop.run("pactl", ["set-default-sink", "speaker"]);
-            desktop.run("pactl", ["set-default-source", "microphone"]);
-            // A null sink that nobody listens to closely works in blocks of two seconds.
-            let listener = desktop.record("mouth.monitor", &desktop.path("mouth.f32"));
-            desktop._processes.push(listener);
+            desktop.start_sound();
         }
         desktop
+    }
+
+    /// Starts a sound server, which has the speaker and the microphone.
+    fn start_sound(&mut self) {
+        let server = self.spawn(
+            "pulseaudio",
+            [
+                "-n",
+                "--daemonize=no",
+                "--exit-idle-time=-1",
+                "-L",
+                "module-native-protocol-unix",
+                "-L",
+                "module-null-sink sink_name=speaker rate=48000 format=float32le channels=2",
+                "-L",
+                "module-null-sink sink_name=mouth rate=48000 format=float32le channels=1",
+                "-L",
+                "module-remap-source master=mouth.monitor source_name=microphone",
+            ],
+        );
+        self._processes.push(server);
+        wait_for("the sound server", 20, || {
+            self.command("pactl").arg("info").output().unwrap().status.success()
+        });
+        self.run("pactl", ["set-default-sink", "speaker"]);
+        self.run("pactl", ["set-default-source", "microphone"]);
+        // A null sink that nobody listens to closely works in blocks of two seconds.
+        let listener = self.record("mouth.monitor", &self.path("mouth.f32"));
+        self._processes.push(listener);
+    }
+
+    /// Ends the sound server, at once, and starts another one.
+    pub fn restart_sound(&mut self) {
+        self.run("pactl", ["exit"]);
+        wait_for("the sound server to end", 10, || {
+            !self.command("pactl").arg("info").output().unwrap().status.success()
+        });
+        self.start_sound();
+    }
+
+    /// Name of the X server.
+    pub fn display(&self) -> &str {
+        &self.display
     }
 
     /// A file in the desktop's own folder.
@@ -141,6 +165,8 @@ impl Desktop {
             // No sound card of the machine either.
             command.env("ALSA_CONFIG_PATH", "/dev/null");
         }
+        // The tests read what is answered.
+        command.env("COLLOQUY_LOG", "conversation=debug");
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }

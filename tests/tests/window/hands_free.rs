@@ -1,14 +1,6 @@
 //! Taps instead of a held key, and other programs that talk to the window.
 
-use std::process::{Output, Stdio};
-
 use super::*;
-
-/// `colloquy ARGUMENTS` beside the window.
-fn colloquy(desktop: &Desktop, arguments: &[&str]) -> Output {
-    let mut command = desktop.command(binary());
-    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
-}
 
 fn remote(desktop: &Desktop, word: &str) {
     let output = colloquy(desktop, &["remote", word]);

@@ -3,14 +3,18 @@
 //! Needs a Linux machine with the tools that `desktop` names; without them the tests fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
+mod barge_in;
 mod conversation;
 mod desktop;
+mod devices;
+mod drop;
+mod everyday;
 mod hands_free;
 mod sound;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::thread::sleep;
 use std::time::Duration;
@@ -40,6 +44,12 @@ fn binary() -> &'static Path {
         assert!(cargo.status().unwrap().success(), "colloquy cannot be built");
         folder.join("colloquy")
     })
+}
+
+/// `colloquy ARGUMENTS` beside the window.
+fn colloquy(desktop: &Desktop, arguments: &[&str]) -> Output {
+    let mut command = desktop.command(binary());
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
 fn root() -> PathBuf {

@@ -1,7 +1,7 @@
 use engine::{Cancel, Settings};
 
 use super::*;
-use crate::audio::Level;
+use crate::audio::{Level, Order};
 use crate::command::Command;
 use crate::event::Event;
 use crate::preferences::{Preferences, Talking};
@@ -20,7 +20,7 @@ fn waiting() -> State {
     let (mut state, actions) = ready(Talking::default());
     assert!(actions.is_empty(), "no microphone is opened that nobody asked for: {actions:?}");
     let actions = state.handle(Command::HandsFree(true), NOW);
-    assert!(matches!(actions[..], [Action::OpenEar(1, _)]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Order(Order::OpenEar(1, _))]), "{actions:?}");
     state.apply(Event::Ear(1, EarReport::Opened), NOW);
     assert!(state.is_waiting());
     state
@@ -42,11 +42,11 @@ fn a_voice_is_a_question_with_what_is_attached() {
 #[test]
 fn it_begins_with_the_model_where_that_is_preferred_and_ends_with_it() {
     let (mut state, actions) = ready(Talking { hands_free: true, ..Talking::default() });
-    assert!(matches!(actions[..], [Action::OpenEar(1, _)]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Order(Order::OpenEar(1, _))]), "{actions:?}");
     let actions = state.apply(Event::Rebuilding, NOW);
-    assert!(matches!(actions[..], [Action::CloseEar]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Order(Order::CloseEar)]), "{actions:?}");
     let actions = state.apply(Event::Rebuilt(info(true)), NOW);
-    assert!(matches!(actions[..], [Action::OpenEar(2, _)]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Order(Order::OpenEar(2, _))]), "{actions:?}");
     let (mut deaf, _) = ready(Talking::default());
     deaf.apply(Event::Loaded(info(false), Cancel::new()), NOW);
     assert!(deaf.handle(Command::HandsFree(true), NOW).is_empty());
@@ -57,7 +57,7 @@ fn it_begins_with_the_model_where_that_is_preferred_and_ends_with_it() {
 fn a_microphone_that_is_lost_is_told_and_ends_it() {
     let mut state = waiting();
     let actions = state.apply(Event::Ear(1, EarReport::Failed("Unplugged.".into())), NOW);
-    assert!(matches!(actions[..], [Action::CloseEar]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Order(Order::CloseEar)]), "{actions:?}");
     assert_eq!(state.notice.as_ref().map(|notice| notice.text.as_str()), Some("Unplugged."));
     assert!(!state.turn.ear.is_wanted());
 }
@@ -68,7 +68,11 @@ fn other_settings_reach_an_open_microphone() {
     let talking = Talking { pause_ms: 1500, ..Talking::default() };
     let preferences = Preferences { talking, ..state.preferences.clone() };
     let actions = state.handle(Command::Prefer(Box::new(preferences)), NOW);
-    assert!(actions.iter().any(|action| matches!(action, Action::TuneEar(tuned) if *tuned == talking)));
+    assert!(
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Order(Order::TuneEar(tuned)) if *tuned == talking))
+    );
 }
 
 #[test]

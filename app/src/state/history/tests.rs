@@ -35,7 +35,7 @@ fn answered(state: &mut State, answer: &str) -> Option<(u64, Option<i64>, Turn)>
     };
     let actions = state.apply(Event::Written { turn, summary: Box::new(summary) }, NOW);
     actions.into_iter().find_map(|action| match action {
-        Action::Keep(Keep::Turn { place, continues, turn }) => Some((place, continues, *turn)),
+        Action::Keep(Keep::Turn { place, continues, turn, .. }) => Some((place, continues, *turn)),
         _ => None,
     })
 }
@@ -126,4 +126,75 @@ fn forgetting_everything_empties_the_window_too() {
     let actions = state.handle(Command::ForgetEverything, NOW);
     assert!(matches!(actions[..], [Action::Keep(Keep::Forget), Action::Reset]), "{actions:?}");
     assert!(state.exchanges.is_empty() && !state.history.confirms);
+}
+
+/// Who is heard in what a report has kept.
+fn recorded(actions: &[Action]) -> Option<(u64, Vec<Side>)> {
+    actions.iter().find_map(|action| match action {
+        Action::Keep(Keep::Sounds { number, sounds, .. }) => {
+            Some((*number, sounds.iter().map(|(side, _)| *side).collect()))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn sound_is_kept_once_and_only_where_that_is_wanted() {
+    let mut state = ready();
+    let hear = |state: &mut State| {
+        let turn = state.turn.number + 1;
+        state.clips.push(turn, Side::Answer, 24_000, &[0.5; 100]);
+        talk(state, "two plus two", "Four.").unwrap();
+        turn
+    };
+    let turn = hear(&mut state);
+    assert_eq!(recorded(&state.apply(Event::SpeechEnded { turn }, NOW)), None, "off unless it was turned on");
+    state.preferences.keeping.recordings = true;
+    assert_eq!(recorded(&state.apply(Event::SpeechEnded { turn }, NOW)), None, "not for what was before");
+
+    state.clips.push(2, Side::Question, 16_000, &[0.5; 100]);
+    state.clips.push(2, Side::Answer, 24_000, &[0.5; 100]);
+    state.handle(Command::Draft("two plus two".into()), NOW);
+    state.handle(Command::Submit, NOW);
+    state.apply(Event::SpeechStarted { turn: 2 }, NOW);
+    let summary = |samples| {
+        let timing = Timing::default();
+        let ending = Ending::Stop;
+        Box::new(Summary {
+            text: "Four.".into(),
+            text_tokens: vec![1],
+            codes: vec![],
+            samples,
+            ending,
+            timing,
+        })
+    };
+    let actions = state.apply(Event::Written { turn: 2, summary: summary(100) }, NOW);
+    assert_eq!(recorded(&actions), None, "it is still heard");
+    let both = vec![Side::Question, Side::Answer];
+    assert_eq!(
+        recorded(&state.handle(Command::Stop, NOW)),
+        Some((2, both)),
+        "what was heard until it was stopped"
+    );
+    assert_eq!(recorded(&state.apply(Event::SpeechEnded { turn: 2 }, NOW)), None, "once");
+}
+
+#[test]
+fn a_recalled_recording_can_be_heard_and_is_read_by_the_model() {
+    let mut state = ready();
+    let clip = |rate_hz| Some(Clip { rate_hz, samples: vec![0.5; 1600] }.into());
+    let turn = Turn {
+        spoken_seconds: Some(0.1),
+        answer: "Paris.".into(),
+        question_sound: clip(16_000),
+        answer_sound: clip(24_000),
+        ..Turn::default()
+    };
+    let actions = state.apply(Event::Recalled(1, vec![turn]), NOW);
+    let exchange = &state.exchanges[0];
+    assert!(state.can_replay(exchange.turn, Side::Question) && state.can_replay(exchange.turn, Side::Answer));
+    assert_eq!(exchange.spoken.as_ref().unwrap().waveform.len(), 2);
+    let Some(Action::Resume(turns)) = actions.last() else { panic!("{actions:?}") };
+    assert!(matches!(&turns[0].parts[..], [Part::Sound(clip)] if clip.samples.len() == 1600), "{turns:?}");
 }

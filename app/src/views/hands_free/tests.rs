@@ -5,10 +5,16 @@ use super::*;
 use crate::event::{EarReport, Event};
 use crate::views::tests::{ms, ready, shown};
 
-fn waiting() -> State {
+pub(in crate::views) fn waiting() -> State {
     let mut state = ready();
     state.handle(Command::HandsFree(true), ms(0));
     state.apply(Event::Ear(1, EarReport::Opened), ms(10));
+    state
+}
+
+pub(in crate::views) fn listening() -> State {
+    let mut state = waiting();
+    state.apply(Event::Ear(1, EarReport::Began), ms(20));
     state
 }
 

@@ -2,13 +2,12 @@
 
 use eframe::egui::{Slider, Ui};
 
-use super::{note_ui, row_ui, section_ui};
+use super::{note_ui, row_ui};
 use crate::language::t;
 use crate::preferences::{PAUSES_MS, Talking};
 
 /// The section.
 pub(super) fn talking_ui(ui: &mut Ui, talking: &mut Talking) {
-    section_ui(ui, &t!("Talking"));
     ui.checkbox(&mut talking.hands_free, t!("Begin hands-free when a model is ready"));
     note_ui(
         ui,

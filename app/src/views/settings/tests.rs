@@ -8,6 +8,7 @@ use super::*;
 use crate::preferences::{self, DeviceOption, Theme};
 use crate::state::{Action, Keep};
 use crate::views::tests::{ms, ready, shown};
+use eframe::egui::Modifiers;
 
 fn open() -> State {
     let mut state = ready();
@@ -30,7 +31,7 @@ fn follow(harness: &mut Harness<'static, State>, command: Command, path: &Path) 
     for action in &actions {
         match action {
             Action::Keep(Keep::Preferences(preferences)) => preferences::write(path, preferences).unwrap(),
-            Action::Look(look) => theme::dress(&harness.ctx, *look),
+            Action::Look(look) => theme::dress(&harness.ctx, look),
             _ => {}
         }
     }
@@ -41,7 +42,7 @@ fn follow(harness: &mut Harness<'static, State>, command: Command, path: &Path) 
 /// The page in a window that is high enough for all of it.
 fn page(state: State) -> (Harness<'static, State>, Receiver<Command>) {
     let (mut harness, commands) = shown(state);
-    harness.set_size(vec2(800.0, 1400.0));
+    harness.set_size(vec2(800.0, 2600.0));
     harness.run_steps(2);
     (harness, commands)
 }
@@ -73,6 +74,20 @@ fn the_size_of_the_text_is_chosen_at_once() {
     larger.look.text_size = 1.5;
     follow(&mut harness, Command::Prefer(Box::new(larger)), &folder.path().join("settings.toml"));
     assert_eq!(harness.ctx.zoom_factor(), 1.5);
+}
+
+#[test]
+fn a_language_is_chosen_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    harness.get_by_label("Language").click();
+    harness.run_steps(2);
+    let command = click(&mut harness, &commands, "Deutsch");
+    let actions = follow(&mut harness, command, &path);
+    let [Action::Keep(_), Action::Look(look)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(look.language.as_deref(), Some("de"));
+    assert_eq!(preferences::read(&path).0.look.language.as_deref(), Some("de"));
 }
 
 #[test]
@@ -140,10 +155,6 @@ fn keys_and_buttons_open_and_close_the_page() {
     harness.run_steps(2);
     let command = click(&mut harness, &commands, "Settings");
     assert!(matches!(command, Command::ShowSettings(true)));
-    harness.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
-    harness.run_steps(2);
-    let sent: Vec<_> = commands.try_iter().collect();
-    assert!(matches!(sent[..], [Command::ShowSettings(true)]), "{sent:?}");
     harness.state_mut().handle(Command::ShowSettings(true), ms(0));
     harness.run_steps(2);
     harness.check_accessibility();
@@ -161,4 +172,91 @@ fn what_the_command_line_gave_is_said() {
     state.given = vec!["--device"];
     let (harness, _commands) = page(state);
     harness.get_by_label("The command line wins over these settings: --device.");
+}
+
+#[test]
+fn what_is_kept_and_when_memory_is_given_back_is_chosen() {
+    let mut state = open();
+    state.handle(Command::Gpus(vec!["Radeon 8060S".into(), "llvmpipe".into()]), ms(0));
+    let (mut harness, commands) = page(state);
+    assert!(harness.query_by_label("Delete all recordings").is_none());
+    let Command::Prefer(preferences) = click(&mut harness, &commands, "Keep recordings of what is said too")
+    else {
+        panic!()
+    };
+    assert!(preferences.keeping.recordings && preferences.keeping.recording_days == Some(30));
+    harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    harness.run_steps(3);
+    let command = click(&mut harness, &commands, "Delete all recordings");
+    let actions = harness.state_mut().handle(command, ms(1));
+    assert!(matches!(actions[..], [Action::Keep(Keep::DeleteSounds)]), "{actions:?}");
+
+    let Command::Prefer(preferences) =
+        click(&mut harness, &commands, "Give the model's memory back when it is not used")
+    else {
+        panic!()
+    };
+    let actions = harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    assert!(
+        matches!(actions[..], [Action::Keep(_), Action::FreeAfter(Some(time))] if time.as_secs() == 15 * 60),
+        "{actions:?}"
+    );
+    harness.get_by_label("Graphics processor").click();
+    harness.run_steps(3);
+    let Command::Prefer(preferences) = click(&mut harness, &commands, "Radeon 8060S") else { panic!() };
+    assert_eq!(preferences.model.gpu.as_deref(), Some("Radeon 8060S"));
+    harness.state_mut().handle(Command::Prefer(preferences), ms(1));
+    assert!(harness.state().needs_reload());
+}
+
+/// Shows the section of the keys and clicks what stands beside this name.
+fn record(harness: &mut Harness<'static, State>, deed: &str) {
+    harness.get_by_role_and_label(Role::Button, deed).click();
+    harness.run_steps(2);
+    harness.get_by_role_and_label(Role::Button, deed);
+    assert!(crate::views::is_recording_key(&harness.ctx));
+}
+
+#[test]
+fn a_key_is_recorded_refused_and_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (mut harness, commands) = page(open());
+    harness.run_steps(2);
+    // Another key for talking.
+    record(&mut harness, "Talk");
+    harness.key_press(Key::F5);
+    harness.run_steps(3);
+    let command = commands.try_iter().last().unwrap();
+    let actions = follow(&mut harness, command, &path);
+    assert!(matches!(actions[..], [Action::Keep(_)]), "{actions:?}");
+    assert!(!crate::views::is_recording_key(&harness.ctx));
+    assert_eq!(preferences::read(&path).0.keys.of(Deed::Talk).unwrap().to_string(), "F5");
+    // One that is taken stays where it is.
+    record(&mut harness, "Conversation list");
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::N);
+    harness.run_steps(3);
+    harness.get_by_label("Ctrl+N is taken: New conversation.");
+    assert!(commands.is_empty());
+    // Escape leaves all as it is, and the page open.
+    record(&mut harness, "Conversation list");
+    harness.key_press(Key::Escape);
+    harness.run_steps(3);
+    assert!(commands.is_empty() && !crate::views::is_recording_key(&harness.ctx));
+    // The key for everywhere is taken at once.
+    record(&mut harness, "Talk, from anywhere");
+    harness.key_press(Key::F9);
+    harness.run_steps(3);
+    let command = commands.try_iter().last().unwrap();
+    let actions = follow(&mut harness, command, &path);
+    assert!(matches!(actions[..], [Action::Keep(_), Action::TalkKey(Some(_))]), "{actions:?}");
+    harness.state_mut().handle(Command::NoTalkKey("It is taken.".into()), ms(1));
+    harness.run_steps(2);
+    harness.get_by_label("colloquy remote toggle");
+    harness.get_all_by_label("Reset").next().unwrap().click();
+    harness.run_steps(3);
+    let command = commands.try_iter().last().unwrap();
+    follow(&mut harness, command, &path);
+    assert_eq!(preferences::read(&path).0.keys.of(Deed::Talk).unwrap().to_string(), "Space");
+    harness.check_accessibility();
 }

@@ -23,21 +23,36 @@ const PARAMETER_BYTES: u32 = 128;
 /// Storage buffers that a shader may bind.
 const BINDINGS: u32 = 12;
 
-/// Opens the best adapter. `software` allows one that is a program of the processor.
-///
-/// # Errors
-/// `Error::Device` where there is none, or none with what is needed.
-pub(super) fn open(software: bool) -> Result<Context> {
+/// Names of the graphics processors that the model can run on, the best first; for [`crate::Options::gpu`]. Blocks while drivers
+/// are asked, up to some seconds.
+pub fn graphics_processors() -> Vec<String> {
+    let usable = adapters().into_iter().filter(|adapter| refusal(adapter).is_none());
+    let mut names: Vec<_> = usable.map(|adapter| adapter.get_info().name).collect();
+    names.dedup();
+    names
+}
+
+/// Every adapter of this machine, the best first.
+fn adapters() -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     descriptor.flags = wgpu::InstanceFlags::empty().with_env();
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     adapters.sort_by_key(rank);
+    adapters
+}
+
+/// Opens the best adapter, or the best of those whose names hold `wanted`. `software` allows one that is a program of the processor.
+///
+/// # Errors
+/// `Error::Device` where there is none, or none with what is needed.
+pub(super) fn open(software: bool, wanted: Option<&str>) -> Result<Context> {
     let mut reasons = Vec::new();
-    for adapter in adapters {
+    for adapter in adapters() {
         let info = adapter.get_info();
         match refusal(&adapter) {
+            _ if !is_called(&info, wanted) => reasons.push(format!("{} is not the one asked for", info.name)),
             Some(reason) => reasons.push(format!("{}: {reason}", info.name)),
             None if is_software(&info) && !software => {
                 reasons.push(format!("{} is a program of the processor", info.name));
@@ -49,6 +64,11 @@ pub(super) fn open(software: bool) -> Result<Context> {
         [] => "no graphics processor was found".into(),
         reasons => format!("no graphics processor can run the model ({})", reasons.join("; ")),
     }))
+}
+
+/// Whether the adapter's name holds `wanted`, where that is given.
+pub(super) fn is_called(info: &wgpu::AdapterInfo, wanted: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| info.name.to_lowercase().contains(&wanted.to_lowercase()))
 }
 
 /// How welcome an adapter is, 0 most.

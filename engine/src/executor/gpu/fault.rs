@@ -173,7 +173,7 @@ mod tests {
 
     /// A device of its own, since it is going to be lost, and a counter that a program advances.
     fn counting() -> (Arc<Context>, Executor, Buffer, Program) {
-        let context = Arc::new(Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe"));
+        let context = Arc::new(Context::open(true, None).expect("a Vulkan driver, such as Mesa's lavapipe"));
         let mut executor = Executor::Gpu(Box::new(Gpu::over(context.clone())));
         let counter = executor.memory().allocate([4].into(), Element::F32).unwrap();
         let mut rec = Recording::new();
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_shader_that_does_not_compile_is_an_error_with_the_reason() {
-        let context = Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe");
+        let context = Context::open(true, None).expect("a Vulkan driver, such as Mesa's lavapipe");
         let refused = context.accepted("it", || {
             context.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: None,

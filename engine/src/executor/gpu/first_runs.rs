@@ -27,7 +27,7 @@ impl FirstRuns {
         let stopped = stop.clone();
         let work = move || {
             let begun = Instant::now();
-            match Context::open(true).and_then(|twin| run(&twin, &info, &wanted, &stopped)) {
+            match Context::open(true, None).and_then(|twin| run(&twin, &info, &wanted, &stopped)) {
                 Ok(count) => {
                     let ms = begun.elapsed().as_secs_f64() * 1e3;
                     tracing::info!(count, of = wanted.len(), ms, "pipelines have run");
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn pipelines_run_over_nothing_until_they_are_to_stop() {
-        let context = Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe");
+        let context = Context::open(true, None).expect("a Vulkan driver, such as Mesa's lavapipe");
         let wanted = two(&context);
         assert_eq!(wanted.len(), 2);
         let run_as = |info, stop: bool| run(&context, info, &wanted, &stop.into()).unwrap();

@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_bind_group_is_made_once_until_its_buffer_goes() {
-        let context = Context::open(true).unwrap();
+        let context = Context::open(true, None).unwrap();
         let [a, b] = [256, 512].map(|size| context.buffer("test", size).unwrap());
         let entry = wgpu::BindGroupLayoutEntry {
             binding: 0,

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use adapter::graphics_processors;
 pub(crate) use context::Context;
 use first_runs::FirstRuns;
 pub(crate) use frames::Frames;
@@ -66,13 +67,19 @@ impl Gpu {
     /// # Errors
     /// `Error::Device` where no adapter can be used.
     pub(crate) fn open(software: bool, options: &Options, shared: Option<&SharedDevice>) -> Result<Gpu> {
-        let usable =
-            |c: &Arc<Context>| c.faults.loss().is_none() && (software || !adapter::is_software(&c.info));
+        let wanted = options.gpu.as_deref();
+        let usable = |c: &Arc<Context>| {
+            c.faults.loss().is_none()
+                && (software || !adapter::is_software(&c.info))
+                && adapter::is_called(&c.info, wanted)
+        };
         let shared = shared.filter(|_| !options.exact).map(SharedDevice::context).filter(usable);
         let context = match shared {
             Some(context) => context,
-            None if options.exact => Arc::new(Context::open(software)?.without_matrix_cores().without_int8()),
-            None => Arc::new(Context::open(software)?),
+            None if options.exact => {
+                Arc::new(Context::open(software, wanted)?.without_matrix_cores().without_int8())
+            }
+            None => Arc::new(Context::open(software, wanted)?),
         };
         if let Some(folder) = &options.pipelines {
             context.keep_pipelines(folder);
@@ -286,8 +293,8 @@ impl Context {
     ///
     /// # Errors
     /// `Error::Device` where no adapter can be used.
-    pub(crate) fn open(software: bool) -> Result<Context> {
-        adapter::open(software)
+    pub(crate) fn open(software: bool, wanted: Option<&str>) -> Result<Context> {
+        adapter::open(software, wanted)
     }
 
     /// Bytes of the largest buffer that shaders can read.

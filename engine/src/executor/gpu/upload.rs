@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn rows_and_planes_lie_where_shaders_look_for_them_whichever_way_they_are_written() {
-        let open = || Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe");
+        let open = || Context::open(true, None).expect("a Vulkan driver, such as Mesa's lavapipe");
         for context in [Arc::new(open()), Arc::new(open().without_mapping())] {
             let align = context.device.limits().min_storage_buffer_offset_alignment as usize;
             for element in [Element::F32, Element::Bf16, Element::F16, Element::Q8_0, Element::Q4] {

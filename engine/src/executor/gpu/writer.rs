@@ -111,7 +111,7 @@ mod tests {
 
     /// Both ways, or the one that there is where processor and adapter have memories of their own.
     fn contexts() -> Vec<Arc<Context>> {
-        let open = || Context::open(true).expect("a Vulkan driver, such as Mesa's lavapipe");
+        let open = || Context::open(true, None).expect("a Vulkan driver, such as Mesa's lavapipe");
         let (mapped, staged) = (open(), Arc::new(open().without_mapping()));
         if !adapter::is_unified(&mapped.info) {
             // Past the test harness, which keeps the words of tests that pass to itself.

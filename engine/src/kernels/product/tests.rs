@@ -25,7 +25,7 @@ fn gpu() -> Executor {
 
 /// The graphics processor with all `cases`, and the same without subgroups with the first of them.
 fn gpus<T>(cases: &[T]) -> [(Executor, &[T]); 2] {
-    let plain = Arc::new(Context::open(true).unwrap().without_subgroups());
+    let plain = Arc::new(Context::open(true, None).unwrap().without_subgroups());
     [(gpu(), cases), (Executor::Gpu(Box::new(Gpu::guarded(plain))), &cases[..1])]
 }
 
