@@ -120,4 +120,6 @@ pub(crate) enum Command {
     Quit,
     /// Whether the desktop has a tray with the program's icon.
     TrayIs(bool),
+    /// Begin a hands-free conversation, or end it.
+    HandsFree(bool),
 }

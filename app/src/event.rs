@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use engine::{Cancel, Info, Progress, Summary};
@@ -120,6 +121,28 @@ pub(crate) enum Event {
     Recalled(i64, Vec<Turn>),
     /// About the sound devices.
     Sound(Report),
+    /// What the microphone of a hands-free conversation tells, with the conversation's number.
+    Ear(u64, EarReport),
+    /// A question that goes on without a key held ends by itself after this time.
+    Limit {
+        /// Turn.
+        turn: u64,
+        /// Zero when it is over.
+        left: Duration,
+    },
+}
+
+/// What the microphone of a hands-free conversation tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum EarReport {
+    /// The first sound came in.
+    Opened,
+    /// It cannot be opened or was lost: a sentence.
+    Failed(String),
+    /// Somebody began to speak.
+    Began,
+    /// And made a pause that ends what was said.
+    Ended,
 }
 
 /// Sends events and wakes the window. Never blocks.

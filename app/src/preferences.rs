@@ -8,6 +8,7 @@ mod keys;
 mod language;
 mod memory;
 mod sound;
+mod talking;
 mod welcome;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ pub(crate) use keys::{Chord, Conflict, Deed, Keys};
 pub(crate) use language::SpokenLanguage;
 pub(crate) use memory::{MINUTES, Memory};
 pub(crate) use sound::{Sound, VOLUMES};
+pub(crate) use talking::{PAUSES_MS, Talking};
 pub(crate) use welcome::Welcome;
 
 /// All of it. What a file leaves out is as at the first start.
@@ -51,6 +53,8 @@ pub(crate) struct Preferences {
     pub(crate) sound: Sound,
     /// How the program lives on the desktop.
     pub(crate) desktop: Desktop,
+    /// How one talks hands-free.
+    pub(crate) talking: Talking,
 }
 
 /// How answers are made.
@@ -226,6 +230,7 @@ impl Preferences {
         self.keeping.recording_days = self.keeping.recording_days.map(|days| days.max(1));
         self.memory = self.memory.sensible();
         self.sound.sensible();
+        self.talking = self.talking.sensible();
         self.model.context_tokens = self.model.context_tokens.map(|n| n.max(FEWEST_CONTEXT_TOKENS));
         self
     }

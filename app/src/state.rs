@@ -6,6 +6,7 @@ mod applying;
 mod attachment;
 mod diagnosing;
 mod entry;
+mod hands_free;
 mod history;
 mod living;
 mod preferring;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use engine::{Info, Progress, Settings};
 
-use crate::audio::Level;
+use crate::audio::{Level, Order};
 use crate::cli::prompt::Part;
 use crate::clips::Clips;
 pub(crate) use crate::clips::Side;
@@ -137,7 +138,7 @@ impl State {
     pub(crate) fn new(settings: Settings, level: Level) -> State {
         State {
             model: Model::Absent,
-            turn: Turn { number: 0, stage: Stage::Absent },
+            turn: Turn::FIRST,
             exchanges: vec![],
             draft: String::new(),
             attachments: vec![],
@@ -195,7 +196,7 @@ impl State {
 
     /// Whether the person is being listened to, or is about to be.
     pub(crate) fn is_holding(&self) -> bool {
-        matches!(self.turn.stage, Stage::Opening { .. } | Stage::Listening { .. })
+        matches!(self.turn.stage, Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending)
     }
 
     /// Does what the person wants at `now`.
@@ -280,6 +281,7 @@ impl State {
             Command::Hide => return self.hide(),
             Command::Quit => return self.quit(now),
             Command::TrayIs(there) => return self.tray_is(there),
+            Command::HandsFree(wanted) => return self.hands_free(wanted, now),
         }
         vec![]
     }
@@ -304,6 +306,9 @@ impl State {
         let (turn, effects) = turn::step(self.turn, input);
         if turn.stage != self.turn.stage {
             tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
+        }
+        if turn.ear != self.turn.ear {
+            tracing::info!(ear = ?turn.ear, "hands-free");
         }
         self.turn = turn;
         let mut actions = vec![];
@@ -358,6 +363,8 @@ impl State {
             }
             Effect::Again(turn) => self.again(turn, now),
             Effect::Replay(turn) => self.replayed.map(|(of, side)| Action::Replay { turn, of, side }),
+            Effect::OpenEar(ear) => Some(Action::Order(Order::OpenEar(ear, self.preferences.talking))),
+            Effect::CloseEar => Some(Action::Order(Order::CloseEar)),
         }
     }
 
@@ -408,4 +415,4 @@ fn name(folder: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

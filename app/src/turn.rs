@@ -1,7 +1,9 @@
-//! Hold to talk, or tap to talk hands-free, as a pure function: what a press, a release or a report does to the turn, and
+//! Hold to talk, tap to talk, or only talk, as a pure function: what a press, a release or a report does to the turn, and
 //! what is to be done then.
 //!
 //! This is not where anything is done: it knows no device, no model and no clock.
+
+mod hands_free;
 
 use std::time::Duration;
 
@@ -33,12 +35,41 @@ pub(crate) enum Stage {
     Thinking,
     /// The answer is heard.
     Speaking,
+    /// In a hands-free conversation somebody speaks; a pause ends the question.
+    Attending,
+}
+
+/// The microphone of a hands-free conversation, which stays open between questions. Each opening has a number; reports that carry
+/// another one are about one that is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ear {
+    /// There is no hands-free conversation; the number of the last one.
+    Closed(u64),
+    /// The microphone was asked for.
+    Opening(u64),
+    /// It waits for a voice, or follows one.
+    Open(u64),
+}
+
+impl Ear {
+    /// Whether there is a hands-free conversation.
+    pub(crate) fn is_wanted(self) -> bool {
+        !matches!(self, Ear::Closed(_))
+    }
+
+    fn number(self) -> u64 {
+        let (Ear::Closed(number) | Ear::Opening(number) | Ear::Open(number)) = self;
+        number
+    }
 }
 
 impl Stage {
     /// Whether it records without a key held.
     pub(crate) fn is_locked(self) -> bool {
-        matches!(self, Stage::Opening { locked: true, .. } | Stage::Listening { locked: true, .. })
+        matches!(
+            self,
+            Stage::Opening { locked: true, .. } | Stage::Listening { locked: true, .. } | Stage::Attending
+        )
     }
 }
 
@@ -49,6 +80,13 @@ pub(crate) struct Turn {
     pub(crate) number: u64,
     /// Where it stands.
     pub(crate) stage: Stage,
+    /// Whether the conversation is hands-free.
+    pub(crate) ear: Ear,
+}
+
+impl Turn {
+    /// Nothing was asked yet, and there is no model.
+    pub(crate) const FIRST: Turn = Turn { number: 0, stage: Stage::Absent, ear: Ear::Closed(0) };
 }
 
 /// What happened. Times are on any one clock.
@@ -93,6 +131,23 @@ pub(crate) enum Input {
     Again,
     /// A kept sound is to be played again.
     Replay,
+    /// A hands-free conversation is to begin or to end.
+    HandsFree(bool),
+    /// Its microphone gives sound.
+    EarOpened(u64),
+    /// Its microphone cannot be opened or was lost.
+    EarFailed(u64),
+    /// Somebody began to speak to it.
+    VoiceBegan {
+        /// Number of the ear.
+        ear: u64,
+        /// Whether that may interrupt an answer.
+        interrupts: bool,
+    },
+    /// And made a pause that ends what was said.
+    VoiceEnded(u64),
+    /// A question that nobody holds a key for is as long as it may be.
+    Full(u64),
 }
 
 /// What is to be done. Each names its turn.
@@ -117,13 +172,22 @@ pub(crate) enum Effect {
     Again(u64),
     /// Play a kept sound.
     Replay(u64),
+    /// Open the microphone of a hands-free conversation.
+    OpenEar(u64),
+    /// Close it.
+    CloseEar,
 }
 
 /// The turn after `input`, and what is to be done, in order.
 pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
-    let Turn { number, stage } = turn;
-    let to = |stage| Turn { number, stage };
-    let next = |stage| Turn { number: number + 1, stage };
+    hands_free::step(turn, input).unwrap_or_else(|| by_key(turn, input))
+}
+
+/// The same where it is nothing special that the conversation is hands-free, if it is.
+fn by_key(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
+    let Turn { number, stage, ear } = turn;
+    let to = |stage| Turn { number, stage, ear };
+    let next = |stage| Turn { number: number + 1, stage, ear };
     let close = |keep| Effect::Close { number, keep };
     let locked = matches!(input, Input::Start(_));
     match (stage, input) {
@@ -164,6 +228,10 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
             }
         }
 
+        (Stage::Listening { locked: true, .. } | Stage::Attending, Input::Full(n)) if n == number => {
+            (to(Stage::Thinking), vec![close(true)])
+        }
+
         (Stage::Idle, Input::Submit) => (next(Stage::Thinking), vec![Effect::Ask(number + 1)]),
         (Stage::Thinking | Stage::Speaking, Input::Submit) => {
             (next(Stage::Thinking), vec![Effect::Silence(number), Effect::Ask(number + 1)])
@@ -178,16 +246,15 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
             (next(Stage::Speaking), vec![Effect::Silence(number), Effect::Replay(number + 1)])
         }
 
-        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Stop) => {
+        (Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending, Input::Stop) => {
             (to(Stage::Idle), vec![close(false)])
         }
         (Stage::Thinking | Stage::Speaking, Input::Stop) => (to(Stage::Idle), vec![Effect::Silence(number)]),
 
-        (Stage::Opening { .. } | Stage::Listening { .. }, Input::CaptureFailed(n) | Input::Failed(n))
-            if n == number =>
-        {
-            (to(Stage::Idle), vec![close(false)])
-        }
+        (
+            Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending,
+            Input::CaptureFailed(n) | Input::Failed(n),
+        ) if n == number => (to(Stage::Idle), vec![close(false)]),
         (Stage::Thinking | Stage::Speaking, Input::CaptureFailed(n) | Input::Failed(n)) if n == number => {
             (to(Stage::Idle), vec![Effect::Silence(number)])
         }
@@ -200,7 +267,7 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
             (to(Stage::Idle), vec![])
         }
 
-        (Stage::Opening { .. } | Stage::Listening { .. }, Input::Unloaded) => {
+        (Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending, Input::Unloaded) => {
             (to(Stage::Absent), vec![close(false)])
         }
         (Stage::Thinking | Stage::Speaking, Input::Unloaded) => {

@@ -76,6 +76,8 @@ struct Window {
     /// What the window is drawn with, in words.
     drawing: String,
     living: living::Living,
+    /// What other programs are told.
+    deafness: remote::Deafness,
 }
 
 /// The interface of the window that is open now.
@@ -204,6 +206,7 @@ impl Window {
             pasted: files::Pasted::default(),
             drawing: String::new(),
             living: living::Living::default(),
+            deafness: remote::Deafness::default(),
         };
         let given = options.model.model.clone();
         window.state.living.is_hidden = options.hidden || preferences.desktop.start_hidden;
@@ -418,8 +421,10 @@ impl eframe::App for Shown<'_> {
         window.close_or_hide(context);
         window.drain(context);
         window.show_face();
+        window.deafness.follow(&window.state);
         let is_tested = window.state.sounding.trial.is_some();
-        if window.state.is_holding() || window.state.is_answering() || is_tested {
+        let is_heard = window.state.is_holding() || window.state.is_waiting() || is_tested;
+        if is_heard || window.state.is_answering() {
             context.request_repaint_after(METER_FRAME);
         }
     }

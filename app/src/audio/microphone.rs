@@ -30,6 +30,8 @@ pub(super) struct Microphone {
 
 enum Source {
     Open(Capture),
+    /// The ear of a hands-free conversation.
+    Ear,
     Lost(Search),
     /// Given up; what was heard waits for the end of the question.
     Gone,
@@ -39,10 +41,16 @@ impl Desk {
     /// Opens the microphone for a turn.
     pub(super) fn listen(&mut self, turn: u64) {
         self.level.clear();
-        match self.open_microphone() {
-            Ok((capture, _)) => {
+        let source = match &mut self.ear {
+            Some(ear) => {
+                self.overheard = ear.before();
+                Ok(Source::Ear)
+            }
+            None => self.open_microphone().map(|(capture, _)| Source::Open(capture)),
+        };
+        match source {
+            Ok(source) => {
                 let question = Question::new(turn);
-                let source = Source::Open(capture);
                 self.microphone =
                     Some(Microphone { source, question, started: false, again: false, closing: None });
             }
@@ -66,7 +74,9 @@ impl Desk {
 
     /// Another microphone was chosen: what is said from now on comes from there.
     pub(super) fn change_microphone(&mut self) {
-        if let Some(microphone) = &mut self.microphone {
+        if let Some(microphone) = &mut self.microphone
+            && !matches!(microphone.source, Source::Ear)
+        {
             let old = std::mem::replace(&mut microphone.source, Source::Lost(Search::new(None)));
             if let Source::Open(capture) = old {
                 self.take_rest(capture);
@@ -106,7 +116,7 @@ impl Desk {
     pub(super) fn poll_microphone(&mut self) {
         let Some(microphone) = &mut self.microphone else { return };
         match &mut microphone.source {
-            Source::Open(_) => self.hear(),
+            Source::Open(_) | Source::Ear => self.hear(),
             Source::Lost(_) => self.look_for_microphone(),
             Source::Gone => {}
         }
@@ -120,11 +130,19 @@ impl Desk {
 
     fn hear(&mut self) {
         let Some(microphone) = &mut self.microphone else { return };
-        let Source::Open(capture) = &mut microphone.source else { return };
         let turn = microphone.question.turn();
         let mut new = Vec::new();
-        match capture.poll(&mut new) {
+        let polled = match &mut microphone.source {
+            Source::Open(capture) => capture.poll(&mut new),
+            Source::Ear => {
+                new.append(&mut self.overheard);
+                Ok(!new.is_empty())
+            }
+            _ => return,
+        };
+        match polled {
             Err(error) => {
+                let Source::Open(capture) = &microphone.source else { return };
                 // One that gives nothing is opened once more, as after a sleep of the machine, and then given up.
                 let hopeless = microphone.again && !capture.has_given();
                 let search = Source::Lost(Search::new(Some(error.to_string())));
@@ -150,6 +168,9 @@ impl Desk {
         }
         self.clips.push(turn, Side::Question, Audio::SAMPLE_RATE_HZ, &new);
         microphone.question.take(&new, &self.hearing);
+        if let Some(left) = microphone.question.limit() {
+            self.events.send(Event::Limit { turn, left });
+        }
     }
 
     fn look_for_microphone(&mut self) {

@@ -5,6 +5,8 @@
 mod capture;
 mod chime;
 mod device;
+mod ear;
+mod echo;
 mod host;
 mod level;
 mod microphone;
@@ -15,6 +17,7 @@ mod search;
 mod speaker;
 mod trial;
 mod unheard;
+mod voice;
 mod volume;
 
 use std::time::Duration;
@@ -27,8 +30,9 @@ use crate::clips::{Clips, Side};
 use crate::event::{Event, Events};
 use crate::language::t;
 use crate::live::Live;
-use crate::preferences::Sound;
+use crate::preferences::{Sound, Talking};
 use device::Direction;
+use ear::Ear;
 pub(crate) use host::{Device, Devices};
 pub(crate) use level::{Level, loudness};
 use microphone::Microphone;
@@ -69,6 +73,12 @@ pub(crate) enum Order {
     Try(Trial),
     /// End the test, if there is one.
     EndTrial,
+    /// Open the microphone for the hands-free conversation of this number.
+    OpenEar(u64, Talking),
+    /// Other settings for it.
+    TuneEar(Talking),
+    /// Close it.
+    CloseEar,
 }
 
 /// What the devices' thread tells about the devices themselves.
@@ -145,7 +155,8 @@ pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips, soun
     let (orders, orders_in) = bounded(64);
     let (hearing_out, hearing) = bounded(256);
     let (speech, speech_in) = bounded(64);
-    let mut desk = Desk {
+    // The canceller of the echo cannot be handed to another thread, so that all of it is made in its own.
+    let desk = move || Desk {
         host: host::Host::default(),
         events,
         live,
@@ -159,10 +170,12 @@ pub(crate) fn start(events: Events, live: Live, level: Level, clips: Clips, soun
         sound,
         missed: [None, None],
         trying: None,
+        ear: None,
+        overheard: Vec::new(),
     };
     std::thread::Builder::new()
         .name("audio".into())
-        .spawn(move || desk.run(&orders_in, &speech_in))
+        .spawn(move || desk().run(&orders_in, &speech_in))
         .context("cannot start the sound devices' thread")?;
     Ok(Ends { orders, hearing, speech })
 }
@@ -184,13 +197,20 @@ struct Desk {
     /// The chosen microphone and speaker of which it was told that they are gone.
     missed: [Option<String>; 2],
     trying: Option<Trying>,
+    /// The microphone of a hands-free conversation.
+    ear: Option<Ear>,
+    /// What it heard for the question.
+    overheard: Vec<f32>,
 }
 
 impl Desk {
     fn run(&mut self, orders: &Receiver<Order>, speech: &Receiver<Speech>) {
         let nothing = never();
         loop {
-            let busy = self.microphone.is_some() || self.speaker.is_some() || self.trying.is_some();
+            let busy = self.microphone.is_some()
+                || self.speaker.is_some()
+                || self.trying.is_some()
+                || self.ear.is_some();
             let full = self.speaker.as_ref().is_some_and(Speaker::is_full);
             let speech = if full { &nothing } else { speech };
             select! {
@@ -201,8 +221,9 @@ impl Desk {
                 recv(speech) -> speech => if let Ok(speech) = speech { self.speak(speech) } else { return },
                 default(if busy { POLL } else { Duration::from_secs(3600) }) => {}
             }
-            self.poll_microphone();
             self.poll_speaker();
+            self.poll_ear();
+            self.poll_microphone();
             self.poll_trial();
         }
     }
@@ -227,6 +248,9 @@ impl Desk {
             }
             Order::Try(trial) => self.begin_trial(trial),
             Order::EndTrial => self.end_trial(None),
+            Order::OpenEar(number, talking) => self.open_ear(number, talking),
+            Order::TuneEar(talking) => self.tune_ear(talking),
+            Order::CloseEar => self.close_ear(),
         }
     }
 
@@ -236,6 +260,7 @@ impl Desk {
         self.volume.set(self.sound.volume);
         if old.microphone != self.sound.microphone {
             self.change_microphone();
+            self.change_ear();
         }
         if old.speaker != self.sound.speaker {
             self.change_speaker();

@@ -59,6 +59,9 @@ pub(super) struct Playback {
     head_start: usize,
     shared: Arc<Shared>,
     failures: Receiver<cpal::Error>,
+    /// What the callback gave to the device, mono, for the canceller of its echo.
+    played: Consumer<f32>,
+    rate_hz: u32,
     ended: bool,
     /// When the ring was seen empty after the end.
     empty_since: Option<Instant>,
@@ -113,20 +116,23 @@ impl Playback {
         let stream = device::open(config, BLOCK_MS, Direction::Out, |config| {
             let (ring, mut out_of_ring) = RingBuffer::new((config.sample_rate * RING_MS / 1000) as usize);
             let (failed, failures) = bounded(4);
-            parts = Some((ring, failures));
+            let (mut into_played, played) = RingBuffer::new((config.sample_rate * RING_MS / 1000) as usize);
+            parts = Some((ring, failures, played));
             let (shared, live) = (shared.clone(), live.clone());
             let mut glide = Glide::new(volume, config.sample_rate);
             device.build_output_stream::<T, _, _>(
                 config,
                 move |block: &mut [T], _| {
-                    fill(block, channels, &mut out_of_ring, &shared, &mut glide, live.is(turn));
+                    let alive = live.is(turn);
+                    fill(block, channels, &mut out_of_ring, &shared, &mut glide, alive, &mut into_played);
                 },
                 report_to(failed),
                 Some(OPEN_TIMEOUT),
             )
         })?;
         stream.play().map_err(|e| device::explain(&e, Direction::Out))?;
-        let (ring, failures) = parts.ok_or_else(|| anyhow!("{}", t!("The speaker was not opened.")))?;
+        let (ring, failures, played) =
+            parts.ok_or_else(|| anyhow!("{}", t!("The speaker was not opened.")))?;
         Ok(Playback {
             _stream: stream,
             ring,
@@ -139,6 +145,8 @@ impl Playback {
             head_start: (config.sample_rate * HEAD_START_MS / 1000) as usize,
             shared,
             failures,
+            played,
+            rate_hz: config.sample_rate,
             ended: false,
             empty_since: None,
         })
@@ -223,6 +231,14 @@ impl Playback {
         self.taken > 0
     }
 
+    /// What went to the device since the last call, silence included, and its rate.
+    pub(super) fn played(&mut self) -> (Vec<f32>, u32) {
+        let ready = self.played.slots();
+        let samples =
+            self.played.read_chunk(ready).map_or_else(|_| vec![], |chunk| chunk.into_iter().collect());
+        (samples, self.rate_hz)
+    }
+
     /// Whether the first speech went to the device.
     pub(super) fn has_started(&self) -> bool {
         self.shared.started.load(Ordering::Acquire)
@@ -252,6 +268,7 @@ fn fill<T>(
     shared: &Shared,
     glide: &mut Glide,
     alive: bool,
+    played: &mut Producer<f32>,
 ) where
     T: SizedSample + FromSample<f32>,
 {
@@ -261,10 +278,16 @@ fn fill<T>(
     let (speech, silence) = block.split_at_mut(ready * channels);
     if let Ok(chunk) = ring.read_chunk(ready) {
         for (frame, sample) in speech.chunks_exact_mut(channels).zip(chunk) {
-            frame.fill(T::from_sample_(glide.apply(sample)));
+            let sample = glide.apply(sample);
+            frame.fill(T::from_sample_(sample));
+            // An owner who is too late to take it does not keep the device waiting.
+            let _ = played.push(sample);
         }
     }
     silence.fill(T::EQUILIBRIUM);
+    for _ in ready..frames {
+        let _ = played.push(0.0);
+    }
     if ready > 0 {
         shared.started.store(true, Ordering::Release);
     }
@@ -288,10 +311,10 @@ mod tests {
         ring.push_entire_slice(&[0.5, -0.5]).unwrap();
         let shared = Shared::default();
         let mut block = [9.0_f32; 6];
-        fill(&mut block, 2, &mut out, &shared, &mut glide(), true);
+        fill(&mut block, 2, &mut out, &shared, &mut glide(), true, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0.0; 6], "nothing flows before the head start");
         shared.flowing.store(true, Ordering::Release);
-        fill(&mut block, 2, &mut out, &shared, &mut glide(), true);
+        fill(&mut block, 2, &mut out, &shared, &mut glide(), true, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0.5, 0.5, -0.5, -0.5, 0.0, 0.0]);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 1);
         assert!(!shared.flowing.load(Ordering::Relaxed), "a head start is gathered again after a gap");
@@ -303,7 +326,7 @@ mod tests {
         ring.push_entire_slice(&[0.5; 4]).unwrap();
         let shared = Shared { flowing: true.into(), ..Shared::default() };
         let mut block = [9_i16; 4];
-        fill(&mut block, 1, &mut out, &shared, &mut glide(), false);
+        fill(&mut block, 1, &mut out, &shared, &mut glide(), false, &mut RingBuffer::new(8).0);
         assert_eq!(block, [0; 4]);
     }
 
@@ -311,7 +334,7 @@ mod tests {
     fn running_dry_at_the_end_is_no_gap() {
         let (_ring, mut out) = RingBuffer::new(8);
         let shared = Shared { flowing: true.into(), complete: true.into(), ..Shared::default() };
-        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, &mut glide(), true);
+        fill(&mut [0.0_f32; 4], 1, &mut out, &shared, &mut glide(), true, &mut RingBuffer::new(8).0);
         assert_eq!(shared.gaps.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! A spoken question while it comes in: its waveform for the window, and what the worker has no room for yet.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 use engine::{Audio, Trimmer};
@@ -12,6 +13,10 @@ use crate::language::t;
 const BAR_SAMPLES: usize = Audio::SAMPLE_RATE_HZ as usize / 20;
 /// A question quieter than this everywhere is silence: a muted microphone.
 const SILENCE: f32 = 1e-4;
+
+/// Longest question that goes on by itself, and when that is told, in samples.
+const LONGEST: usize = 300 * Audio::SAMPLE_RATE_HZ as usize;
+const LIMIT_IS_NEAR: usize = LONGEST - 30 * Audio::SAMPLE_RATE_HZ as usize;
 
 /// A question of one turn.
 pub(super) struct Question {
@@ -25,6 +30,8 @@ pub(super) struct Question {
     /// Samples handed on.
     speech: usize,
     waiting: Vec<f32>,
+    /// The length at which something is to be told next.
+    next_limit: Option<usize>,
 }
 
 impl Question {
@@ -39,6 +46,7 @@ impl Question {
             trimmer: Trimmer::new(),
             speech: 0,
             waiting: Vec::new(),
+            next_limit: Some(LIMIT_IS_NEAR),
         }
     }
 
@@ -94,6 +102,14 @@ impl Question {
         }
     }
 
+    /// The time that is left for a question that goes on by itself, when it is to be told: once when it gets short, once when it
+    /// is over.
+    pub(super) fn limit(&mut self) -> Option<Duration> {
+        let limit = self.next_limit.filter(|limit| self.samples >= *limit)?;
+        self.next_limit = (limit < LONGEST).then_some(LONGEST);
+        Some(Duration::from_secs(((LONGEST - limit) / Audio::SAMPLE_RATE_HZ as usize) as u64))
+    }
+
     /// Length so far.
     pub(super) fn seconds(&self) -> f32 {
         self.samples as f32 / Audio::SAMPLE_RATE_HZ as f32
@@ -129,6 +145,18 @@ mod tests {
         assert_eq!(heard.len(), 20_000);
         assert!(heard.is_sorted());
         assert!((question.seconds() - 1.25).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_long_question_tells_twice_how_long_it_may_be() {
+        let (hearing, _worker) = bounded(1);
+        let mut question = Question::new(1);
+        let mut told = Vec::new();
+        for second in 1..400 {
+            question.take(&[0.0; 16_000], &hearing);
+            told.extend(question.limit().map(|left| (second, left.as_secs())));
+        }
+        assert_eq!(told, [(270, 30), (300, 0)]);
     }
 
     #[test]

@@ -210,6 +210,10 @@ impl Desk {
                 }
             }
             Ok(moved) => {
+                let (played, rate_hz) = playback.played();
+                if let Some(ear) = &mut self.ear {
+                    ear.played(&played, rate_hz);
+                }
                 if !moved.is_empty() {
                     self.level.take(&moved);
                 }

@@ -38,6 +38,7 @@ fn chosen() -> Preferences {
         sound: Sound { microphone: Some("pulseaudio:a.b".into()), speaker: None, volume: 70 },
         memory: Memory { free_after_minutes: Some(20) },
         desktop: Desktop { tray: false, close_to_tray: true, start_hidden: true, notify: false },
+        talking: Talking { hands_free: true, pause_ms: 500, interrupt: false, cancel_echo: false },
     }
 }
 

@@ -36,7 +36,10 @@ impl Seat {
     ///
     /// # Errors
     /// None.
-    pub(crate) fn serve(&self, _deliver: impl Fn(Command) -> bool + Send + 'static) -> Result<()> {
+    pub(crate) fn serve(
+        &self,
+        _deliver: impl Fn(Command) -> Result<(), &'static str> + Send + 'static,
+    ) -> Result<()> {
         match self.0 {}
     }
 }

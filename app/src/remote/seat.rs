@@ -68,11 +68,14 @@ impl Seat {
         Ok(Some(Seat { place: place.clone(), listener, _lock: lock }))
     }
 
-    /// Answers on a thread of its own, to the program's end. `deliver` hands a command on and says whether it was taken.
+    /// Answers on a thread of its own, to the program's end. `deliver` hands a command on, or says why it is not taken.
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn serve(&self, deliver: impl Fn(Command) -> bool + Send + 'static) -> Result<()> {
+    pub(crate) fn serve(
+        &self,
+        deliver: impl Fn(Command) -> Result<(), &'static str> + Send + 'static,
+    ) -> Result<()> {
         let listener = self.listener.try_clone().context("cannot share the socket")?;
         std::thread::Builder::new()
             .name("remote".into())
@@ -91,7 +94,7 @@ impl Seat {
 }
 
 /// Reads one line, does it, says what came of it.
-fn answer(mut stream: UnixStream, deliver: &impl Fn(Command) -> bool) -> io::Result<()> {
+fn answer(mut stream: UnixStream, deliver: &impl Fn(Command) -> Result<(), &'static str>) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let reply = match line(&mut stream)?.map(|line| Word::from_str(&line, false)) {
         None => format!("error: a line has at most {LONGEST_LINE} bytes, is text, and comes at once\n"),
@@ -103,7 +106,10 @@ fn answer(mut stream: UnixStream, deliver: &impl Fn(Command) -> bool) -> io::Res
         }
         Some(Ok(word)) => {
             tracing::info!(?word, "asked by another program");
-            if deliver(word.command()) { "ok\n".into() } else { "error: the window is closing\n".into() }
+            match deliver(word.command()) {
+                Ok(()) => "ok\n".into(),
+                Err(reason) => format!("error: {reason}\n"),
+            }
         }
     };
     stream.write_all(reply.as_bytes())

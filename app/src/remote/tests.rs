@@ -14,7 +14,7 @@ fn served() -> (TempDir, Place, Seat, Receiver<Command>) {
     let place = Place::within(folder.path());
     let seat = Seat::take(&place).unwrap().unwrap();
     let (sender, commands) = unbounded();
-    seat.serve(move |command| sender.send(command).is_ok()).unwrap();
+    seat.serve(move |command| sender.send(command).map_err(|_| "the window is closing")).unwrap();
     (folder, place, seat, commands)
 }
 
@@ -89,7 +89,7 @@ fn a_window_that_is_about_to_open_is_waited_for() {
         std::thread::sleep(Duration::from_millis(200));
         let seat = Seat::take(&later).unwrap().unwrap();
         let (sender, commands) = unbounded();
-        seat.serve(move |command| sender.send(command).is_ok()).unwrap();
+        seat.serve(move |command| sender.send(command).map_err(|_| "the window is closing")).unwrap();
         commands.recv_timeout(Duration::from_secs(5)).unwrap()
     });
     send(&place, Word::Show, true).unwrap();

@@ -38,6 +38,7 @@ impl State {
                 }
                 let mut actions = self.settle();
                 actions.extend(self.step(Input::Loaded, now));
+                actions.extend(self.begin_hands_free(now));
                 actions.extend(self.stop_waiting(now));
                 return actions;
             }
@@ -51,7 +52,9 @@ impl State {
             Event::Rebuilt(info) => {
                 self.model = Model::Ready(info);
                 self.weights = Weights::There;
-                return self.step(Input::Loaded, now);
+                let mut actions = self.step(Input::Loaded, now);
+                actions.extend(self.begin_hands_free(now));
+                return actions;
             }
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
@@ -114,6 +117,8 @@ impl State {
             Event::Listed(lines) => self.history.lines = lines,
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
             Event::Sound(report) => self.sound_told(report),
+            Event::Ear(ear, report) => return self.ear(ear, report, now),
+            Event::Limit { turn, left } => return self.limit(turn, left, now),
         }
         vec![]
     }

@@ -35,6 +35,9 @@ impl State {
         if old.desktop.tray != self.preferences.desktop.tray {
             actions.push(Action::Tray(self.preferences.desktop.tray));
         }
+        if old.talking != self.preferences.talking && self.turn.ear.is_wanted() {
+            actions.push(Action::Order(Order::TuneEar(self.preferences.talking)));
+        }
         if old.answer != self.preferences.answer {
             let settings = self.preferences.answer.renew(&old.answer, self.settings.clone());
             actions.extend(self.set(settings));

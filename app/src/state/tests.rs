@@ -7,7 +7,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-pub(super) fn info(hears: bool) -> Box<Info> {
+pub(crate) fn info(hears: bool) -> Box<Info> {
     Box::new(Info {
         name: "pocket".into(),
         device: "cpu".into(),
@@ -94,7 +94,7 @@ fn a_stopped_answer_says_so_and_late_pieces_stay_in_their_own_answer() {
     let answers: Vec<_> =
         state.exchanges.iter().map(|e| (e.turn, e.answer.text.as_str(), e.answer.end)).collect();
     assert_eq!(answers, [(1, "ab", Some(End::Stopped)), (2, "c", None)]);
-    assert_eq!(state.turn, Turn { number: 2, stage: Stage::Thinking });
+    assert_eq!(state.turn, Turn { number: 2, stage: Stage::Thinking, ..Turn::FIRST });
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl Palette {
             Stage::Absent => self.weak,
             Stage::Idle => self.ready,
             stage if stage.is_locked() => self.locked,
-            Stage::Opening { .. } | Stage::Listening { .. } => self.listening,
+            Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending => self.listening,
             Stage::Thinking => self.thinking,
             Stage::Speaking => self.accent,
         }

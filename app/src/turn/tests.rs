@@ -8,7 +8,7 @@ fn ms(ms: u64) -> Duration {
 
 /// Runs a burst from an idle start and returns the stage at its end with all effects.
 fn burst(inputs: &[Input]) -> (Turn, Vec<Effect>) {
-    let mut turn = Turn { number: 0, stage: Stage::Idle };
+    let mut turn = Turn { number: 0, stage: Stage::Idle, ..Turn::FIRST };
     let mut effects = Vec::new();
     for &input in inputs {
         let (after, new) = step(turn, input);
@@ -27,7 +27,7 @@ fn a_held_key_records_and_asks() {
         Input::SpeechStarted(1),
         Input::Written { number: 1, spoken: true },
     ]);
-    assert_eq!(turn, Turn { number: 1, stage: Stage::Speaking });
+    assert_eq!(turn, Turn { number: 1, stage: Stage::Speaking, ..Turn::FIRST });
     assert_eq!(effects, [Effect::Listen(1), Effect::Close { number: 1, keep: true }]);
     assert_eq!(step(turn, Input::SpeechEnded(1)).0.stage, Stage::Idle);
 }
@@ -37,7 +37,7 @@ fn key_repeat_neither_restarts_nor_stops() {
     let mut inputs = vec![Input::Press(ms(0)), Input::CaptureStarted(1)];
     inputs.extend((1..40).map(|i| Input::Press(ms(i * 30))));
     let (turn, effects) = burst(&inputs);
-    assert_eq!(turn, Turn { number: 1, stage: LISTENING });
+    assert_eq!(turn, Turn { number: 1, stage: LISTENING, ..Turn::FIRST });
     assert_eq!(effects, [Effect::Listen(1)]);
 }
 
@@ -93,7 +93,10 @@ fn a_key_held_when_the_window_is_left_never_locks() {
 #[test]
 fn a_start_from_afar_is_hands_free_and_interrupts() {
     let (turn, effects) = burst(&[Input::Submit, Input::Start(ms(10))]);
-    assert_eq!(turn, Turn { number: 2, stage: Stage::Opening { since: ms(10), locked: true } });
+    assert_eq!(
+        turn,
+        Turn { number: 2, stage: Stage::Opening { since: ms(10), locked: true }, ..Turn::FIRST }
+    );
     assert_eq!(effects, [Effect::Ask(1), Effect::Silence(1), Effect::Listen(2)]);
 }
 
@@ -111,7 +114,10 @@ fn a_press_while_it_thinks_or_speaks_stops_it_first() {
         inputs.extend(speaking.then_some(Input::SpeechStarted(1)));
         inputs.push(Input::Press(ms(5000)));
         let (turn, effects) = burst(&inputs);
-        assert_eq!(turn, Turn { number: 2, stage: Stage::Opening { since: ms(5000), locked: false } });
+        assert_eq!(
+            turn,
+            Turn { number: 2, stage: Stage::Opening { since: ms(5000), locked: false }, ..Turn::FIRST }
+        );
         assert_eq!(effects, [Effect::Ask(1), Effect::Silence(1), Effect::Listen(2)]);
     }
 }
@@ -120,7 +126,7 @@ fn a_press_while_it_thinks_or_speaks_stops_it_first() {
 fn reports_of_a_turn_that_is_over_change_nothing() {
     let (turn, _) =
         burst(&[Input::Submit, Input::Press(ms(0)), Input::CaptureStarted(2), Input::Release(ms(999))]);
-    assert_eq!(turn, Turn { number: 2, stage: Stage::Thinking });
+    assert_eq!(turn, Turn { number: 2, stage: Stage::Thinking, ..Turn::FIRST });
     for stale in [
         Input::SpeechStarted(1),
         Input::Written { number: 1, spoken: false },
@@ -175,7 +181,7 @@ fn a_sound_heard_again_is_interrupted_as_an_answer_is() {
 
 #[test]
 fn nothing_starts_without_a_model() {
-    let absent = Turn { number: 3, stage: Stage::Absent };
+    let absent = Turn { number: 3, stage: Stage::Absent, ..Turn::FIRST };
     for input in [Input::Press(ms(0)), Input::Release(ms(900)), Input::Submit, Input::Stop, Input::Again] {
         assert_eq!(step(absent, input), (absent, vec![]));
     }

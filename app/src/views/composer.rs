@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crossbeam_channel::Sender;
 use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui};
 
-use super::{meter, picture, send, status, talk_button, theme};
+use super::{hands_free, meter, picture, send, status, talk_button, theme};
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{Notice, State};
@@ -24,15 +24,18 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     }
     let palette = theme::palette(ui);
     let (level, label) = match state.turn.stage {
-        Stage::Listening { .. } => (state.level.get(), t!("Microphone level")),
+        Stage::Listening { .. } | Stage::Attending => (state.level.get(), t!("Microphone level")),
         Stage::Speaking => (state.level.get(), t!("Speaker level")),
+        Stage::Idle if state.is_waiting() => (state.level.get(), t!("Microphone level")),
         _ => (0.0, t!("Level")),
     };
-    let is_live = matches!(state.turn.stage, Stage::Listening { .. } | Stage::Speaking);
+    let is_live = state.is_waiting()
+        || matches!(state.turn.stage, Stage::Listening { .. } | Stage::Attending | Stage::Speaking);
     let color = if is_live { palette.stage(state) } else { palette.weak.gamma_multiply(0.35) };
     meter::level_ui(ui, level, is_live, &label, color);
     ui.horizontal(|ui| {
         talk_button::talk_button_ui(ui, state, commands);
+        hands_free::button_ui(ui, state, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if state.turn.stage.is_locked() {
                 if ui.button(t!("Cancel")).on_hover_text(t!("Forget what was said (Escape)")).clicked() {

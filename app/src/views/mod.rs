@@ -3,6 +3,7 @@
 mod actions;
 mod composer;
 mod conversation;
+mod hands_free;
 mod header;
 mod history;
 mod markdown;

@@ -12,6 +12,7 @@ mod recordings;
 
 use std::borrow::Cow;
 mod sound;
+mod talking;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
@@ -56,6 +57,7 @@ enum Section {
     Answers,
     Model,
     Sound,
+    Talking,
     Look,
     Keeping,
     Keys,
@@ -65,10 +67,11 @@ enum Section {
 
 impl Section {
     /// All of them, from the top.
-    const ALL: [Section; 8] = [
+    const ALL: [Section; 9] = [
         Section::Answers,
         Section::Model,
         Section::Sound,
+        Section::Talking,
         Section::Look,
         Section::Keeping,
         Section::Keys,
@@ -81,6 +84,7 @@ impl Section {
             Section::Answers => t!("Answers"),
             Section::Model => t!("Model"),
             Section::Sound => t!("Sound"),
+            Section::Talking => t!("Talking"),
             Section::Look => t!("Look"),
             Section::Keeping => t!("Keeping"),
             Section::Keys => t!("Keys"),
@@ -97,6 +101,7 @@ impl Section {
                 memory::memory_ui(ui, &mut preferences.memory);
             }
             Section::Sound => sound::sound_ui(ui, state, &mut preferences.sound, commands),
+            Section::Talking => talking::talking_ui(ui, &mut preferences.talking),
             Section::Look => look::look_ui(ui, &mut preferences.look),
             Section::Keeping => {
                 keeping::keeping_ui(ui, &mut preferences.keeping);

@@ -144,6 +144,12 @@ fn listening_without_a_key_held() {
 }
 
 #[test]
+fn a_hands_free_conversation() {
+    both("hands-free", hands_free::tests::waiting);
+    twice("hands-free", hands_free::tests::listening);
+}
+
+#[test]
 fn thinking() {
     both("thinking", scenes::thinking);
 }

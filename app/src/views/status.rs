@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Layout, RichText, Sense, Ui, vec2};
 
-use super::theme;
+use super::{hands_free, theme};
 use crate::language::t;
 use crate::progress;
 use crate::state::{Model, State, Weights};
@@ -35,6 +35,7 @@ fn words(state: &State) -> String {
             None => t!("Loading %{name}…", name = name).into(),
         },
         (Model::Absent, _) | (_, Stage::Absent) => t!("No model is loaded").into(),
+        (_, _) if let Some(words) = hands_free::words(state) => words,
         (_, Stage::Idle) if state.weights == Weights::Freed => {
             t!("Ready; the model's memory is free until you ask").into()
         }
@@ -48,7 +49,9 @@ fn words(state: &State) -> String {
         (_, Stage::Idle) => t!("Ready").into(),
         (_, Stage::Opening { .. }) => t!("Opening the microphone…").into(),
         (_, Stage::Listening { locked: false, .. }) => t!("Listening: let go to send").into(),
-        (_, Stage::Listening { locked: true, .. }) => t!("Listening: tap to send, Escape to cancel").into(),
+        (_, Stage::Attending | Stage::Listening { locked: true, .. }) => {
+            t!("Listening: tap to send, Escape to cancel").into()
+        }
         (_, Stage::Thinking) => t!("Thinking…").into(),
         (_, Stage::Speaking) => t!("Speaking…").into(),
     }

@@ -22,6 +22,8 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
         t!("Let go to send")
     } else if state.is_answering() {
         t!("Press to interrupt")
+    } else if state.is_waiting() {
+        t!("Just speak")
     } else {
         t!("Hold or tap to talk")
     };
@@ -42,13 +44,18 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
     let fill = match (enabled, state.is_holding()) {
         (false, _) => palette.hovered,
         (true, true) => palette.stage(state),
+        (true, false) if state.is_waiting() => palette.paper,
         (true, false) if response.hovered() => palette.accent.gamma_multiply(0.88),
         (true, false) => palette.accent,
     };
     // Hands-free looks like the button that ends a recording: corners, a square, and a line around it.
     let round = CornerRadius::same(if is_locked { theme::ROUND } else { 26 });
     ui.painter().rect_filled(rect, round, fill);
-    if is_locked {
+    if state.is_waiting() {
+        // An open ring: nothing is recorded yet.
+        ui.painter().rect_stroke(rect, round, (2.0, palette.stage(state)), StrokeKind::Inside);
+        ui.painter().circle_stroke(rect.left_center() + vec2(26.0, 0.0), 7.0, (2.0, palette.stage(state)));
+    } else if is_locked {
         ui.painter().rect_stroke(rect.shrink(4.0), round, (1.5, palette.on_accent), StrokeKind::Inside);
         let square = Rect::from_center_size(rect.left_center() + vec2(26.0, 0.0), vec2(14.0, 14.0));
         ui.painter().rect_filled(square, CornerRadius::same(2), palette.on_accent);
@@ -59,7 +66,11 @@ pub(super) fn talk_button_ui(ui: &mut Ui, state: &State, commands: &Sender<Comma
         ui.painter().rect_stroke(rect.expand(2.0), round, (2.0, palette.text), StrokeKind::Outside);
     }
     let font = TextStyle::Button.resolve(ui.style());
-    let color = if enabled { palette.on_accent } else { palette.weak };
+    let color = match enabled {
+        true if state.is_waiting() => palette.text,
+        true => palette.on_accent,
+        false => palette.weak,
+    };
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, label, font, color);
     response.on_hover_text(t!(
         "Hold this button or the Space bar while you speak; or tap it, speak hands-free, and tap it again"

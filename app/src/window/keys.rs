@@ -44,7 +44,9 @@ impl Window {
             // On the settings' page the talk key works the control that has the keyboard.
             is_typing: self.state.shows_settings || context.text_edit_focused(),
             has_focus: context.memory(|memory| memory.focused()).is_some(),
-            can_cancel: self.state.is_answering() || self.state.is_holding(),
+            can_cancel: self.state.is_answering()
+                || self.state.is_holding()
+                || self.state.turn.ear.is_wanted(),
             is_locked: self.state.turn.stage.is_locked(),
             shows_settings: self.state.shows_settings,
             shows_history: self.state.history.shown,

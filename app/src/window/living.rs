@@ -55,7 +55,7 @@ impl Window {
         let state = &self.state;
         let sign = match state.turn.stage {
             Stage::Absent | Stage::Idle => Sign::Idle,
-            Stage::Opening { .. } | Stage::Listening { .. } => Sign::Listening,
+            Stage::Attending | Stage::Opening { .. } | Stage::Listening { .. } => Sign::Listening,
             Stage::Thinking => Sign::Thinking,
             Stage::Speaking => Sign::Speaking,
         };

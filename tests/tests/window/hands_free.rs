@@ -14,6 +14,26 @@ fn say_the_question(desktop: &Desktop) {
 }
 
 #[test]
+fn without_a_model_other_programs_are_told_why_nothing_begins() {
+    let _turn = ONE_AT_A_TIME.lock();
+    let desktop = Desktop::start("no-model", false);
+    let log = kept("no-model.log");
+    let nowhere = desktop.path("nowhere");
+    let mut command = desktop.command(binary());
+    command.arg("--model").arg(&nowhere).stderr(std::fs::File::create(&log).unwrap());
+    let _window = desktop::Process::of(&mut command);
+    wait_for_log(&log, "the model cannot be loaded", 0, 60);
+    for word in ["start", "toggle"] {
+        wait_for("the refusal", 10, || {
+            let output = colloquy(&desktop, &["remote", word]);
+            assert!(!output.status.success(), "{word} was taken");
+            String::from_utf8_lossy(&output.stderr).contains("no model is loaded")
+        });
+    }
+    remote(&desktop, "show");
+}
+
+#[test]
 fn a_tap_begins_a_question_and_other_programs_can_do_the_same() {
     let _turn = ONE_AT_A_TIME.lock();
     let desktop = Desktop::start("hands-free", true);

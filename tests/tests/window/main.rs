@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
 mod barge_in;
+mod conversation;
 mod desktop;
 mod devices;
 mod drop;

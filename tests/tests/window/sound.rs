@@ -25,6 +25,23 @@ pub fn wav(file: &Path) -> Vec<f32> {
     out
 }
 
+/// Writes white noise whose root mean square is `level`.
+pub fn write_noise(file: &Path, seconds: u32, level: f32) {
+    let format = hound::SampleFormat::Int;
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE_HZ, bits_per_sample: 16, sample_format: format };
+    let mut writer = hound::WavWriter::create(file, spec).unwrap();
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    for _ in 0..seconds * RATE_HZ {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let sample = (state >> 40) as f32 / (1 << 23) as f32 - 1.0;
+        writer.write_sample((sample * level * 3.0_f32.sqrt() * 32767.0) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
 /// The largest normalised cross-correlation of `wanted` with any stretch of `recorded`.
 pub fn correlation(wanted: &[f32], recorded: &[f32]) -> f64 {
     // Coarse first: sums of 8 samples, all lags. Then each sample near the best.
