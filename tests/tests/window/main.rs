@@ -8,6 +8,7 @@ mod desktop;
 mod devices;
 mod drop;
 mod everyday;
+mod first_run;
 mod hands_free;
 mod sound;
 
