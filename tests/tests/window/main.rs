@@ -9,6 +9,7 @@ mod desktop;
 mod devices;
 mod drop;
 mod everyday;
+mod first_run;
 mod hands_free;
 mod sound;
 
