@@ -205,7 +205,8 @@ fn losing_the_sound_system_is_told_and_text_still_works(desktop: &Desktop, log: 
     desktop.run("xdotool", ["mousemove", "500", "300", "click", "1", "keydown", "space"]);
     wait_for_log(log, "stage=Listening", before, 10);
     desktop.run("pactl", ["exit"]);
-    let told = wait_for_log(log, "The microphone", before, 10);
+    // It is looked for again for a while before it is given up.
+    let told = wait_for_log(log, "colloquy::state: The microphone", before, 20);
     assert!(told.contains("WARN"), "{told}");
     desktop.run("xdotool", ["keyup", "space"]);
     let before = log_length(log);
