@@ -11,6 +11,9 @@ use crate::language::t;
 use crate::state::{Notice, State};
 use crate::turn::Stage;
 
+/// Where there is less room, the text field gets a line of its own.
+const NARROW: f32 = 620.0;
+
 /// The text field.
 pub(super) static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
 
@@ -33,6 +36,7 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
         || matches!(state.turn.stage, Stage::Listening { .. } | Stage::Attending | Stage::Speaking);
     let color = if is_live { palette.stage(state) } else { palette.weak.gamma_multiply(0.35) };
     meter::level_ui(ui, level, is_live, &label, color);
+    let is_narrow = ui.available_width() < NARROW;
     ui.horizontal(|ui| {
         talk_button::talk_button_ui(ui, state, commands);
         hands_free::button_ui(ui, state, commands);
@@ -48,14 +52,25 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             } else if ui.add_enabled(state.can_submit(), eframe::egui::Button::new(t!("Send"))).clicked() {
                 send(commands, Command::Submit);
             }
-            if ui.button(t!("File…")).on_hover_text(t!("Add a picture or a sound to the question")).clicked()
-            {
-                send(commands, Command::PickFile);
+            if !is_narrow {
+                typing_ui(ui, state, commands);
             }
-            draft_ui(ui, state, commands);
         });
     });
+    if is_narrow {
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| typing_ui(ui, state, commands));
+        });
+    }
     status::status_ui(ui, state);
+}
+
+/// The text field and what can go with it, from the right.
+fn typing_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    if ui.button(t!("File…")).on_hover_text(t!("Add a picture or a sound to the question")).clicked() {
+        send(commands, Command::PickFile);
+    }
+    draft_ui(ui, state, commands);
 }
 
 fn draft_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
