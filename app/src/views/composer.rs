@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui};
+use eframe::egui::{
+    Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui, vec2,
+};
 
 use super::{hands_free, meter, picture, send, status, talk_button, theme};
 use crate::command::Command;
@@ -13,6 +15,9 @@ use crate::turn::Stage;
 
 /// Where there is less room, the text field gets a line of its own.
 const NARROW: f32 = 620.0;
+
+/// Height of the text field.
+const FIELD_HEIGHT: f32 = 40.0;
 
 /// The text field.
 pub(super) static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
@@ -25,6 +30,15 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     if !state.attachments.is_empty() {
         attachments_ui(ui, state, commands);
     }
+    // The settings need the room, unless something goes on.
+    if !state.shows_settings || state.is_holding() || state.is_answering() || state.is_waiting() {
+        controls_ui(ui, state, commands);
+    }
+    status::status_ui(ui, state);
+}
+
+/// Meter, talk button and text field.
+fn controls_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     let (level, label) = match state.turn.stage {
         Stage::Listening { .. } | Stage::Attending => (state.level.get(), t!("Microphone level")),
@@ -58,11 +72,10 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
         });
     });
     if is_narrow {
-        ui.horizontal(|ui| {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| typing_ui(ui, state, commands));
-        });
+        let row = vec2(ui.available_width(), FIELD_HEIGHT);
+        let layout = Layout::right_to_left(Align::Center);
+        ui.allocate_ui_with_layout(row, layout, |ui| typing_ui(ui, state, commands));
     }
-    status::status_ui(ui, state);
 }
 
 /// The text field and what can go with it, from the right.
