@@ -7,7 +7,7 @@ use eframe::egui::{
     Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui, vec2,
 };
 
-use super::{hands_free, meter, picture, send, status, talk_button, theme};
+use super::{hands_free, meter, picture, send, small_button, status, talk_button, theme};
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{Notice, State};
@@ -130,7 +130,7 @@ fn attachments_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     ui.horizontal_wrapped(|ui| {
         for (i, attachment) in state.attachments.iter().enumerate() {
             picture::attachment_ui(ui, attachment, 64.0, commands);
-            let remove = ui.add_enabled(!state.is_holding(), eframe::egui::Button::new(t!("Remove")).small());
+            let remove = ui.add_enabled_ui(!state.is_holding(), |ui| small_button(ui, &t!("Remove"))).inner;
             if remove.on_hover_text(t!("Do not send %{name}", name = attachment.name())).clicked() {
                 send(commands, Command::Detach(i));
             }
