@@ -5,6 +5,7 @@ mod cli;
 mod clips;
 mod command;
 mod diagnosis;
+mod doctor;
 mod event;
 mod export;
 mod folders;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Some(Command::Talk(options)) => cli::talk::run(&options),
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
+        Some(Command::Doctor(options)) => cli::doctor::run(&options),
         Some(Command::Remote(options)) => cli::remote::run(&options),
         None => window::run(&cli.window),
     };

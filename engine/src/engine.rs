@@ -3,7 +3,7 @@
 mod loading;
 mod room;
 
-pub(crate) use room::ROWS_AT_ONCE;
+pub(crate) use room::{Needs, ROWS_AT_ONCE};
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

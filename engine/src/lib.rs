@@ -28,12 +28,15 @@ mod verify;
 mod weights;
 
 pub use audio::{Audio, Resampler, Trimmer};
-pub use bench::{Bench, BenchOptions, Figures, FrameGaps, Pipeline, Stage, Weights, pipelines};
+pub use bench::{
+    Bench, BenchOptions, Demand, Figures, FrameGaps, Pipeline, Speed, Stage, Weights, Work, demand,
+    instruction_sets, pipelines, speed,
+};
 pub use cancel::Cancel;
 pub use engine::{Engine, Host, Info, Progress};
 pub use error::{Error, Result};
 pub use event::{Ending, Event, Summary, Timing};
-pub use executor::{SharedDevice, graphics_processors};
+pub use executor::{Adapter, AdapterKind, Heap, SharedDevice, adapters, graphics_processors};
 pub use image::{Image, Video};
 pub use message::{Content, Message, Role};
 pub use session::Session;

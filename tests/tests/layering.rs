@@ -274,6 +274,14 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "subcommands run without a window or a sound device",
     ),
     (
+        "doctor",
+        &[
+            "cli", "clips", "event", "keeper", "live", "record", "state", "store", "turn", "views", "window",
+            "worker",
+        ],
+        "what holds a machine back follows from facts alone",
+    ),
+    (
         "theme",
         &["audio", "cli", "command", "event", "keeper", "language", "store", "views", "window", "worker"],
         "the look is tokens, and the widgets' style made of them",

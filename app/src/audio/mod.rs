@@ -41,6 +41,11 @@ pub(crate) use trial::Trial;
 use trial::Trying;
 use volume::Volume;
 
+/// All devices that there are now. Takes a few milliseconds where a sound server runs.
+pub(crate) fn devices() -> Devices {
+    host::Host::default().devices()
+}
+
 /// How often open devices are looked after.
 const POLL: Duration = Duration::from_millis(8);
 

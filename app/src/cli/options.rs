@@ -46,6 +46,18 @@ pub(crate) enum FormatOption {
     Q4,
 }
 
+impl FormatOption {
+    /// The engine's format.
+    pub(crate) fn engine(self) -> Format {
+        match self {
+            FormatOption::Bf16 => Format::Bf16,
+            FormatOption::F32 => Format::F32,
+            FormatOption::Q8_0 => Format::Q8_0,
+            FormatOption::Q4 => Format::Q4,
+        }
+    }
+}
+
 /// Where the model runs.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,12 +79,7 @@ impl ModelOptions {
             DeviceOption::Cpu => Device::Cpu,
             DeviceOption::Gpu => Device::Gpu,
         };
-        let format = self.format.map(|format| match format {
-            FormatOption::Bf16 => Format::Bf16,
-            FormatOption::F32 => Format::F32,
-            FormatOption::Q8_0 => Format::Q8_0,
-            FormatOption::Q4 => Format::Q4,
-        });
+        let format = self.format.map(FormatOption::engine);
         let pipelines = folders::cache().map(|folder| folder.join("pipelines"));
         let gpu = self.gpu.clone();
         Options { device, gpu, threads: self.threads, format, pipelines, ..Options::default() }

@@ -4,10 +4,12 @@
 //! together read memory. Not here: whether results are right, and how a user's whole turn feels.
 
 mod bandwidth;
+mod demand;
 mod parts;
 mod pipelines;
 mod process;
 mod shape;
+mod speed;
 mod spoken;
 mod stages;
 mod window;
@@ -22,8 +24,10 @@ use crate::model::config::Config;
 use crate::settings::{Format, Options};
 use crate::shape::Element;
 use crate::weights::{Checkpoint, Loader};
+pub use demand::{Demand, Work, demand};
 use parts::{Needs, Parts};
 pub use pipelines::{Pipeline, pipelines};
+pub use speed::{Speed, instruction_sets, speed};
 
 /// A part of the work that is measured by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -20,7 +20,7 @@ const FORMATS: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];
 
 /// Bytes that a checkpoint needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     /// Of matrices alone, which is what loading them counts.
     pub(super) matrices: u64,
     weights: u64,
@@ -30,7 +30,7 @@ pub(super) struct Needs {
 
 impl Needs {
     /// Those of a model in `format`, with the caches of `context_tokens` or of a usual conversation.
-    pub(super) fn of(
+    pub(crate) fn of(
         config: &Config,
         format: Format,
         exact_caches: bool,
@@ -58,7 +58,8 @@ impl Needs {
         Ok(Needs { matrices, weights, caches, scratch: executor.scratch_bytes(&rec)? })
     }
 
-    fn all(&self) -> u64 {
+    /// Of weights, caches and scratch memory.
+    pub(crate) fn all(&self) -> u64 {
         self.weights + self.caches + self.scratch
     }
 

@@ -17,7 +17,7 @@ mod outline;
 mod plan;
 mod room;
 
-pub use gpu::{SharedDevice, graphics_processors};
+pub use gpu::{Adapter, AdapterKind, Heap, SharedDevice, adapters, graphics_processors};
 pub(crate) use meter::Meter;
 pub(crate) use outline::Outline;
 pub(crate) use room::{Room, available_bytes, field};
@@ -38,7 +38,7 @@ pub(crate) struct Program {
 enum Prepared {
     Cpu(plan::Plan),
     Gpu(gpu::Program),
-    Outline,
+    Outline(outline::Cost),
 }
 
 /// Small values on their way to the host.
@@ -176,10 +176,7 @@ impl Executor {
         let prepared = match self {
             Executor::Cpu(_) => Prepared::Cpu(cpu::Cpu::plan(&recording)),
             Executor::Gpu(gpu) => Prepared::Gpu(gpu.prepare(&recording)?),
-            Executor::Outline(outline) => {
-                outline.prepare(&recording)?;
-                Prepared::Outline
-            }
+            Executor::Outline(outline) => Prepared::Outline(outline.prepare(&recording)?),
         };
         Ok(Program { recording, prepared })
     }
@@ -212,7 +209,8 @@ impl Executor {
             (Executor::Gpu(gpu), Prepared::Gpu(program)) => {
                 Ok(gpu.run(program, cancel, wanted)?.map_or(Fetch::There(Vec::new()), Fetch::Pending))
             }
-            (Executor::Outline(_), Prepared::Outline) => {
+            (Executor::Outline(outline), Prepared::Outline(cost)) => {
+                outline.note(cost);
                 Ok(Fetch::There(vec![0; wanted.iter().map(|b| b.shape.len()).sum()]))
             }
             _ => Err(Error::Device("a program made for one device was given to another".into())),
@@ -263,7 +261,7 @@ impl Executor {
         match self {
             Executor::Cpu(cpu) => std::mem::replace(&mut cpu.meter, meter),
             Executor::Gpu(gpu) => std::mem::replace(&mut gpu.meter, meter),
-            Executor::Outline(_) => None,
+            Executor::Outline(outline) => std::mem::replace(&mut outline.meter, meter),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Executor;
 use super::lowered::Lowered;
+use super::meter::{Meter, expected_bytes};
 use crate::error::Result;
 use crate::memory::Memory;
 use crate::recording::{Buffer, Place, Recording};
@@ -13,17 +14,26 @@ use crate::shape::{Bytes, Element, Shape};
 /// The first place that it gives out: far above those of executors whose weights may be used together with its states.
 const FIRST_PLACE: u32 = 1 << 31;
 
+/// What one run of a recording takes.
+pub(crate) struct Cost {
+    weight_bytes: u64,
+    dispatches: u64,
+}
+
 /// What was given to it so far. Its memory takes no room, and every value read from it is zero.
 pub(crate) struct Outline {
     target: Target,
     next_place: u32,
     pipelines: Vec<Blueprint>,
     noted: HashSet<Blueprint>,
+    /// Sums over what would run, where somebody wants them.
+    pub(super) meter: Option<Meter>,
 }
 
 impl Outline {
-    fn new(target: Target) -> Outline {
-        Outline { target, next_place: FIRST_PLACE, pipelines: Vec::new(), noted: HashSet::new() }
+    /// For an adapter that can do so much.
+    pub(crate) fn new(target: Target) -> Outline {
+        Outline { target, next_place: FIRST_PLACE, pipelines: Vec::new(), noted: HashSet::new(), meter: None }
     }
 
     /// The pipelines that `work` takes on an adapter that can do so much, in the order of their first use.
@@ -42,18 +52,31 @@ impl Outline {
         }
     }
 
-    /// Notes what running `recording` takes.
+    /// Notes what running `recording` takes; returns what a run of it would add to a meter.
     ///
     /// # Errors
     /// `Error::Shape` where sizes are beyond what the shaders take.
-    pub(crate) fn prepare(&mut self, recording: &Recording) -> Result<()> {
-        for dispatch in Lowered::new(&self.target, recording)?.dispatches {
+    pub(crate) fn prepare(&mut self, recording: &Recording) -> Result<Cost> {
+        let dispatches = Lowered::new(&self.target, recording)?.dispatches;
+        let cost = Cost {
+            weight_bytes: recording.commands.iter().map(expected_bytes).sum(),
+            dispatches: dispatches.len() as u64,
+        };
+        for dispatch in dispatches {
             let pipeline = dispatch.blueprint();
             if self.noted.insert(pipeline.clone()) {
                 self.pipelines.push(pipeline);
             }
         }
-        Ok(())
+        Ok(cost)
+    }
+
+    /// Adds a run to the meter, if there is one.
+    pub(super) fn note(&mut self, cost: &Cost) {
+        if let Some(meter) = &mut self.meter {
+            meter.weight_bytes += cost.weight_bytes;
+            meter.dispatches += cost.dispatches;
+        }
     }
 
     fn place(&mut self, shape: Shape, element: Element) -> Buffer {

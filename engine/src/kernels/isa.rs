@@ -30,7 +30,7 @@ impl Isa {
     }
 
     /// All that this processor has, the widest last.
-    pub(super) fn available() -> Vec<Isa> {
+    pub(crate) fn available() -> Vec<Isa> {
         let mut all = vec![Isa(Set::Portable)];
         #[cfg(target_arch = "x86_64")]
         {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::shader::{CoopShape, Target};
 
 /// Features without which no shader runs.
-const NEEDED: Features = Features::IMMEDIATES;
+pub(super) const NEEDED: Features = Features::IMMEDIATES;
 
 /// Features that make shaders faster or loading leaner, taken where there are.
 const WELCOME: Features = Features::SUBGROUP
@@ -26,14 +26,14 @@ const BINDINGS: u32 = 12;
 /// Names of the graphics processors that the model can run on, the best first; for [`crate::Options::gpu`]. Blocks while drivers
 /// are asked, up to some seconds.
 pub fn graphics_processors() -> Vec<String> {
-    let usable = adapters().into_iter().filter(|adapter| refusal(adapter).is_none());
+    let usable = all().into_iter().filter(|adapter| refusal(adapter).is_none());
     let mut names: Vec<_> = usable.map(|adapter| adapter.get_info().name).collect();
     names.dedup();
     names
 }
 
 /// Every adapter of this machine, the best first.
-fn adapters() -> Vec<wgpu::Adapter> {
+pub(super) fn all() -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     descriptor.flags = wgpu::InstanceFlags::empty().with_env();
@@ -49,7 +49,7 @@ fn adapters() -> Vec<wgpu::Adapter> {
 /// `Error::Device` where there is none, or none with what is needed.
 pub(super) fn open(software: bool, wanted: Option<&str>) -> Result<Context> {
     let mut reasons = Vec::new();
-    for adapter in adapters() {
+    for adapter in all() {
         let info = adapter.get_info();
         match refusal(&adapter) {
             _ if !is_called(&info, wanted) => reasons.push(format!("{} is not the one asked for", info.name)),

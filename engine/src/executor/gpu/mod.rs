@@ -14,6 +14,7 @@ mod program;
 mod readback;
 mod scratch;
 mod shared;
+mod survey;
 mod timer;
 mod upload;
 mod writer;
@@ -32,6 +33,7 @@ pub(crate) use program::Program;
 pub(crate) use readback::Pending;
 use scratch::Scratch;
 pub use shared::SharedDevice;
+pub use survey::{Adapter, AdapterKind, Heap, adapters};
 use timer::Timer;
 use wgpu::BufferUsages as Usage;
 

@@ -1,0 +1,83 @@
+//! Looks at this machine: what it has, what holds it back, and how fast the large model would be. It changes nothing.
+
+pub(crate) mod facts;
+mod findings;
+mod fixes;
+mod forecast;
+mod report;
+mod session;
+mod strix_halo;
+mod system;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use engine::{Device, Format, Options};
+use serde::Serialize;
+
+use facts::Facts;
+use findings::{Finding, examine};
+use forecast::{Ask, Choice, Forecast, forecast, recommend};
+pub(crate) use report::text;
+
+/// Everything there is to tell.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// What was found.
+    pub(crate) facts: Facts,
+    /// What holds the machine back, the worst first.
+    pub(crate) findings: Vec<Finding>,
+    /// How fast the large model would be.
+    pub(crate) forecast: Vec<Forecast>,
+    /// What to take of that.
+    pub(crate) recommendation: Option<Choice>,
+}
+
+/// Finds out what this machine is. Blocks, with `measure` for some ten seconds at most. `models` is where models are to be kept.
+///
+/// # Errors
+/// A device that was found cannot be measured.
+pub(crate) fn look(measure: bool, models: Option<PathBuf>) -> engine::Result<Facts> {
+    let mut facts = Facts {
+        system: system::read(Path::new("/")),
+        adapters: engine::adapters(),
+        instruction_sets: engine::instruction_sets(),
+        threads: std::thread::available_parallelism().map_or(0, usize::from),
+        session: session::find(models),
+        ..Facts::default()
+    };
+    if measure {
+        let speed = |device| engine::speed(&Options { device, ..Options::default() });
+        facts.processor_speed = Some(speed(Device::Cpu)?);
+        if facts.graphics().is_some() {
+            facts.graphics_speed = Some(speed(Device::Auto)?);
+        }
+    }
+    Ok(facts)
+}
+
+/// What follows from the facts, for the format that is wanted or else the one that is recommended.
+pub(crate) fn report(facts: Facts, asks: &[Ask], wanted: Option<Format>) -> Report {
+    let forecast = forecast(&facts, asks);
+    let recommendation = recommend(&forecast);
+    let aim = aim(&forecast, recommendation, wanted);
+    let findings = examine(&facts, aim);
+    Report { facts, findings, forecast, recommendation }
+}
+
+/// What each format of the large model asks of a machine.
+///
+/// # Errors
+/// None for the model that this program knows.
+pub(crate) fn asks() -> engine::Result<Vec<Ask>> {
+    Ask::all()
+}
+
+/// The forecast that the findings are to make true: of the wanted format at the place that has most room for it.
+fn aim(forecasts: &[Forecast], choice: Option<Choice>, wanted: Option<Format>) -> Option<&Forecast> {
+    let place = choice.map(|choice| choice.place);
+    let format = wanted.map(Format::name).or(choice.map(|choice| choice.format))?;
+    let of_format = || forecasts.iter().filter(|f| f.format == format);
+    of_format().find(|f| Some(f.place) == place).or_else(|| of_format().next())
+}
