@@ -13,6 +13,7 @@ mod keeper;
 mod language;
 mod live;
 mod logbook;
+mod models;
 mod notices;
 #[cfg(target_os = "linux")]
 mod portal;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Some(Command::Talk(options)) => cli::talk::run(&options),
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
+        Some(Command::Models(options)) => cli::models::run(&options),
         Some(Command::Remote(options)) => cli::remote::run(&options),
         None => window::run(&cli.window),
     };
