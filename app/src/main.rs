@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Some(Command::Talk(options)) => cli::talk::run(&options),
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
+        Some(Command::Import(options)) => cli::import::run(&options),
         Some(Command::Remote(options)) => cli::remote::run(&options),
         None => window::run(&cli.window),
     };

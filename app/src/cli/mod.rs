@@ -1,6 +1,7 @@
 //! The command line: what is common to the window and the subcommands. One file for each subcommand.
 
 pub(crate) mod bench;
+pub(crate) mod import;
 mod options;
 pub(crate) mod prompt;
 pub(crate) mod remote;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Bench(bench::BenchOptions),
     /// Compare every stage of a checkpoint with golden tensors.
     Verify(verify::VerifyOptions),
+    /// Bring a published checkpoint to files that load as they are, in the format of their weights.
+    Import(import::ImportOptions),
     /// Talk to the window that is open, for instance from a key of the desktop.
     Remote(remote::RemoteOptions),
 }
