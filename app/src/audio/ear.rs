@@ -36,7 +36,7 @@ pub(super) struct Ear {
 }
 
 enum Source {
-    Open(Capture),
+    Open(Box<Capture>),
     Lost(Search),
 }
 
@@ -50,7 +50,7 @@ struct Past {
 
 impl Ear {
     fn new(number: u64, capture: Capture, talking: Talking) -> Ear {
-        let (source, voice) = (Source::Open(capture), Voice::new(pause(talking)));
+        let (source, voice) = (Source::Open(Box::new(capture)), Voice::new(pause(talking)));
         let mut ear =
             Ear { number, source, again: false, voice, echo: None, opened: false, past: Past::default() };
         ear.tune(talking);
@@ -178,7 +178,7 @@ impl Desk {
         let (number, is_loss, is_over) = (*number, search.is_loss(), search.is_over());
         match (self.open_microphone(), &mut self.ear) {
             (Ok((capture, name)), Some(ear)) => {
-                ear.source = Source::Open(capture);
+                ear.source = Source::Open(Box::new(capture));
                 ear.again = is_loss;
                 if is_loss {
                     let told = t!("The microphone went away. It goes on with %{name}.", name = name);

@@ -29,7 +29,7 @@ pub(super) struct Microphone {
 }
 
 enum Source {
-    Open(Capture),
+    Open(Box<Capture>),
     /// The ear of a hands-free conversation.
     Ear,
     Lost(Search),
@@ -46,7 +46,7 @@ impl Desk {
                 self.overheard = ear.before();
                 Ok(Source::Ear)
             }
-            None => self.open_microphone().map(|(capture, _)| Source::Open(capture)),
+            None => self.open_microphone().map(|(capture, _)| Source::Open(Box::new(capture))),
         };
         match source {
             Ok(source) => {
@@ -79,7 +79,7 @@ impl Desk {
         {
             let old = std::mem::replace(&mut microphone.source, Source::Lost(Search::new(None)));
             if let Source::Open(capture) = old {
-                self.take_rest(capture);
+                self.take_rest(*capture);
             }
         }
     }
@@ -150,7 +150,7 @@ impl Desk {
                 self.level.clear();
                 let old = std::mem::replace(&mut microphone.source, search);
                 if let Source::Open(capture) = old {
-                    self.take_rest(capture);
+                    self.take_rest(*capture);
                 }
                 if hopeless {
                     self.give_up_microphone(error.to_string());
@@ -183,7 +183,7 @@ impl Desk {
         match self.open_microphone() {
             Ok((capture, name)) => {
                 if let Some(microphone) = &mut self.microphone {
-                    microphone.source = Source::Open(capture);
+                    microphone.source = Source::Open(Box::new(capture));
                     microphone.again = is_loss;
                 }
                 if is_loss {
@@ -218,7 +218,7 @@ impl Desk {
     fn close(&mut self, keep: bool) {
         let Some(microphone) = &mut self.microphone else { return };
         if let Source::Open(capture) = std::mem::replace(&mut microphone.source, Source::Gone) {
-            self.take_rest(capture);
+            self.take_rest(*capture);
         }
         let Some(Microphone { mut question, .. }) = self.microphone.take() else { return };
         let turn = question.turn();

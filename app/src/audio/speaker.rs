@@ -30,7 +30,7 @@ pub(super) struct Speaker {
 }
 
 enum Out {
-    Open(Playback),
+    Open(Box<Playback>),
     Lost {
         search: Search,
         /// Speech that was not heard yet.
@@ -40,7 +40,7 @@ enum Out {
 
 impl Speaker {
     fn new(turn: u64, rate_hz: u32, playback: Playback, replay: Option<Replay>) -> Speaker {
-        let out = Out::Open(playback);
+        let out = Out::Open(Box::new(playback));
         Speaker { turn, rate_hz, out, replay, announced: false, ended: false, again: false, gaps: 0 }
     }
 
@@ -75,7 +75,7 @@ impl Speaker {
         if self.ended {
             playback.end()?;
         }
-        self.out = Out::Open(playback);
+        self.out = Out::Open(Box::new(playback));
         Ok(())
     }
 }

@@ -3,13 +3,21 @@
 use std::sync::LazyLock;
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui};
+use eframe::egui::{
+    Align, CornerRadius, Frame, Id, Key, Label, Layout, Margin, RichText, TextEdit, Ui, vec2,
+};
 
-use super::{hands_free, meter, picture, send, status, talk_button, theme};
+use super::{hands_free, meter, picture, send, small_button, status, talk_button, theme};
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{Notice, State};
 use crate::turn::Stage;
+
+/// Where there is less room, the text field gets a line of its own.
+const NARROW: f32 = 620.0;
+
+/// Height of the text field.
+const FIELD_HEIGHT: f32 = 40.0;
 
 /// The text field.
 pub(super) static DRAFT_ID: LazyLock<Id> = LazyLock::new(|| Id::unique("draft"));
@@ -22,6 +30,15 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     if !state.attachments.is_empty() {
         attachments_ui(ui, state, commands);
     }
+    // The settings need the room, unless something goes on.
+    if !state.shows_settings || state.is_holding() || state.is_answering() || state.is_waiting() {
+        controls_ui(ui, state, commands);
+    }
+    status::status_ui(ui, state);
+}
+
+/// Meter, talk button and text field.
+fn controls_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     let (level, label) = match state.turn.stage {
         Stage::Listening { .. } | Stage::Attending => (state.level.get(), t!("Microphone level")),
@@ -33,6 +50,7 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
         || matches!(state.turn.stage, Stage::Listening { .. } | Stage::Attending | Stage::Speaking);
     let color = if is_live { palette.stage(state) } else { palette.weak.gamma_multiply(0.35) };
     meter::level_ui(ui, level, is_live, &label, color);
+    let is_narrow = ui.available_width() < NARROW;
     ui.horizontal(|ui| {
         talk_button::talk_button_ui(ui, state, commands);
         hands_free::button_ui(ui, state, commands);
@@ -48,14 +66,24 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
             } else if ui.add_enabled(state.can_submit(), eframe::egui::Button::new(t!("Send"))).clicked() {
                 send(commands, Command::Submit);
             }
-            if ui.button(t!("File…")).on_hover_text(t!("Add a picture or a sound to the question")).clicked()
-            {
-                send(commands, Command::PickFile);
+            if !is_narrow {
+                typing_ui(ui, state, commands);
             }
-            draft_ui(ui, state, commands);
         });
     });
-    status::status_ui(ui, state);
+    if is_narrow {
+        let row = vec2(ui.available_width(), FIELD_HEIGHT);
+        let layout = Layout::right_to_left(Align::Center);
+        ui.allocate_ui_with_layout(row, layout, |ui| typing_ui(ui, state, commands));
+    }
+}
+
+/// The text field and what can go with it, from the right.
+fn typing_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    if ui.button(t!("File…")).on_hover_text(t!("Add a picture or a sound to the question")).clicked() {
+        send(commands, Command::PickFile);
+    }
+    draft_ui(ui, state, commands);
 }
 
 fn draft_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
@@ -102,7 +130,7 @@ fn attachments_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     ui.horizontal_wrapped(|ui| {
         for (i, attachment) in state.attachments.iter().enumerate() {
             picture::attachment_ui(ui, attachment, 64.0, commands);
-            let remove = ui.add_enabled(!state.is_holding(), eframe::egui::Button::new(t!("Remove")).small());
+            let remove = ui.add_enabled_ui(!state.is_holding(), |ui| small_button(ui, &t!("Remove"))).inner;
             if remove.on_hover_text(t!("Do not send %{name}", name = attachment.name())).clicked() {
                 send(commands, Command::Detach(i));
             }

@@ -11,6 +11,7 @@ use super::{READING_WIDTH, actions, markdown, meter, picture, right_to_left, the
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{Answer, End, Exchange, Model, Side, State};
+use crate::turn::Stage;
 
 /// The list, scrolled to its end; a greeting where it is empty.
 pub(super) fn conversation_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
@@ -45,6 +46,12 @@ fn exchange_ui(ui: &mut Ui, state: &State, exchange: &Exchange, commands: &Sende
 fn greeting_ui(ui: &mut Ui, state: &State) {
     let palette = theme::palette(ui);
     let (title, text) = match &state.model {
+        Model::Ready(_) if state.is_waiting() => {
+            (t!("I am listening"), t!("Ask your question aloud; a pause sends it. Or type below."))
+        }
+        Model::Ready(_) if state.turn.stage == Stage::Attending => {
+            (t!("I hear you"), t!("A pause sends what you say."))
+        }
         Model::Ready(_) if state.turn.stage.is_locked() => {
             (t!("I am listening"), t!("Ask your question aloud; then tap the button, or press Enter."))
         }

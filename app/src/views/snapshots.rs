@@ -162,11 +162,17 @@ fn speaking() {
 #[test]
 fn the_list_of_conversations() {
     both("history", scenes::history);
+    both("forget", || {
+        let mut state = scenes::history();
+        state.history.confirms = true;
+        state
+    });
 }
 
 #[test]
 fn a_question_about_a_picture() {
     both("picture-question", scenes::picture_question);
+    twice("picture-question", scenes::picture_question);
 }
 
 #[test]
@@ -177,6 +183,7 @@ fn a_picture_that_is_shown_large() {
 #[test]
 fn an_error() {
     both("error", scenes::error);
+    twice("error", scenes::error);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -12,6 +13,10 @@ use super::*;
 const PRESSES: usize = 20;
 /// Longest time from a press to silence.
 const BOUND: Duration = Duration::from_millis(100);
+/// A machine that is this late to wake a thread has other work: a press meanwhile says nothing, and another one is measured.
+const HICCUP: Duration = Duration::from_millis(20);
+/// Presses that may say nothing.
+const SPARE: usize = 40;
 /// Quieter than this is silence.
 const SILENCE: f32 = 1e-3;
 
@@ -81,6 +86,44 @@ impl Drop for Listener {
     }
 }
 
+/// Wakes every few milliseconds and notes how late it was.
+struct Metronome {
+    late: Arc<Mutex<Vec<(Instant, Duration)>>>,
+    going: Arc<AtomicBool>,
+}
+
+impl Metronome {
+    fn start() -> Metronome {
+        let metronome = Metronome { late: Arc::default(), going: Arc::new(AtomicBool::new(true)) };
+        // One for each core: a core alone may be held up.
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+            let (late, going) = (metronome.late.clone(), metronome.going.clone());
+            std::thread::spawn(move || {
+                let beat = Duration::from_millis(2);
+                while going.load(Ordering::Relaxed) {
+                    let before = Instant::now();
+                    sleep(beat);
+                    late.lock().unwrap().push((before, before.elapsed() - beat));
+                }
+            });
+        }
+        metronome
+    }
+
+    /// The worst in so much time from then on.
+    fn worst_in(&self, from: Instant, time: Duration) -> Duration {
+        let late = self.late.lock().unwrap();
+        let meanwhile = late.iter().filter(|(at, late)| *at < from + time && *at + *late >= from);
+        meanwhile.map(|(_, late)| *late).max().unwrap_or_default()
+    }
+}
+
+impl Drop for Metronome {
+    fn drop(&mut self) {
+        self.going.store(false, Ordering::Relaxed);
+    }
+}
+
 /// The time counts from before the program starts that presses the key, to when the recorder hands over the last sound: all that
 /// the measuring itself takes is in it, so that the true time is shorter.
 #[test]
@@ -93,8 +136,12 @@ fn twenty_presses_silence_the_speech_within_a_tenth_of_a_second() {
     let arguments = [&arguments[..], &[model.as_os_str()]].concat();
     let mut colloquy = desktop.start_colloquy(binary(), &arguments, &log);
     let listener = Listener::start(&desktop);
-    let mut times = vec![];
-    for press in 0..PRESSES {
+    let metronome = Metronome::start();
+    let (mut times, mut spared) = (vec![], vec![]);
+    for press in 0..PRESSES + SPARE {
+        if times.len() == PRESSES {
+            break;
+        }
         let before = log_length(&log);
         write(&desktop, "count to ten");
         wait_for_log(&log, "stage=Speaking", before, 60);
@@ -107,13 +154,20 @@ fn twenty_presses_silence_the_speech_within_a_tenth_of_a_second() {
         desktop.run("xdotool", ["keydown", "space"]);
         wait_for_log(&log, "stage=Listening", before, 10);
         wait_for("silence", 5, || listener.is_silent_for(Duration::from_millis(500)));
-        times.push(listener.last_sound().saturating_duration_since(pressed));
+        let time = listener.last_sound().saturating_duration_since(pressed);
+        let hiccup = metronome.worst_in(pressed, time.max(BOUND));
+        if hiccup < HICCUP {
+            times.push(time)
+        } else {
+            spared.push((time, hiccup))
+        }
         desktop.run("xdotool", ["keyup", "space"]);
         wait_for_log(&log, "stage=Idle", before, 30);
     }
     let ms: Vec<_> = times.iter().map(|time| time.as_millis()).collect();
     // Seen with --nocapture.
-    println!("from press to silence, in ms: {ms:?}");
+    println!("from press to silence, in ms: {ms:?}; while the machine had other work: {spared:?}");
+    assert_eq!(times.len(), PRESSES, "the machine has too much other work to measure on: {spared:?}");
     assert!(colloquy.is_alive());
     let late = times.iter().filter(|time| **time > BOUND).count();
     assert_eq!(late, 0, "{late} of {PRESSES} presses took longer than {BOUND:?}: {ms:?}");
