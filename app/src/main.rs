@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(options)) => cli::verify::run(&options),
         Some(Command::Doctor(options)) => cli::doctor::run(&options),
         Some(Command::Models(options)) => cli::models::run(&options),
+        Some(Command::Import(options)) => cli::import::run(&options),
         Some(Command::Remote(options)) => cli::remote::run(&options),
         None => window::run(&cli.window),
     };

@@ -62,6 +62,8 @@ pub struct Engine {
     folder: PathBuf,
     options: Options,
     host: Host,
+    /// The format that the checkpoint was imported in, where it was.
+    imported: Option<Format>,
     /// What is wrong with the model in place, if its work shows that something is.
     broken: Option<String>,
     pub(crate) executor: Executor,
@@ -129,6 +131,7 @@ impl Engine {
             folder: folder.to_owned(),
             options: options.clone(),
             host: host.clone(),
+            imported: checkpoint.imported(),
             broken: None,
             executor,
             model,
@@ -150,7 +153,12 @@ impl Engine {
 
     /// The format of blocks that its weights are held in, where it is one.
     pub(crate) fn quantised(&self) -> Option<Format> {
-        self.options.format.filter(|format| matches!(format, Format::Q8_0 | Format::Q4))
+        self.options.format.or(self.imported).filter(|format| format.is_quantised())
+    }
+
+    /// Whether nothing more exact than its weights is in its files.
+    pub(crate) fn is_imported(&self) -> bool {
+        self.imported.is_some_and(Format::is_quantised)
     }
 
     /// Why nothing can be run any more until the model is placed anew, if that is so.

@@ -16,6 +16,14 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A file or folder could not be written. Check that there is room and that it may be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
     /// A file of a checkpoint is missing, damaged or does not fit the others. Download the checkpoint again.
     #[error("{}: {reason}", path.display())]
     Checkpoint {

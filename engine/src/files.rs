@@ -108,6 +108,10 @@ pub(crate) fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }
 
+pub(crate) fn write_error(path: &Path, source: io::Error) -> Error {
+    Error::Write { path: path.to_owned(), source }
+}
+
 pub(crate) fn damaged(path: &Path, reason: String) -> Error {
     Error::Checkpoint { path: path.to_owned(), reason }
 }

@@ -12,6 +12,7 @@ mod files;
 #[cfg(test)]
 mod fixtures;
 mod image;
+mod import;
 mod kernels;
 mod layers;
 mod memory;
@@ -38,6 +39,7 @@ pub use error::{Error, Result};
 pub use event::{Ending, Event, Summary, Timing};
 pub use executor::{Adapter, AdapterKind, Heap, SharedDevice, adapters, graphics_processors};
 pub use image::{Image, Video};
+pub use import::{ErrorGroup, ImportOptions, ImportReport, import};
 pub use message::{Content, Message, Role};
 pub use session::Session;
 pub use settings::{Device, Format, Options, Sampling, Settings};

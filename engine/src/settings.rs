@@ -40,6 +40,16 @@ impl Format {
             Format::Q4 => "q4",
         }
     }
+
+    /// The format of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Format> {
+        [Format::Bf16, Format::F32, Format::Q8_0, Format::Q4].into_iter().find(|format| format.name() == name)
+    }
+
+    /// Whether weights are in blocks of few bits.
+    pub(crate) fn is_quantised(self) -> bool {
+        matches!(self, Format::Q8_0 | Format::Q4)
+    }
 }
 
 /// Choices that hold for as long as a checkpoint is loaded.

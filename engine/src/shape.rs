@@ -119,6 +119,18 @@ impl Element {
         }
     }
 
+    /// The name that reports use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Element::F32 => "f32",
+            Element::F16 => "f16",
+            Element::Bf16 => "bf16",
+            Element::U32 => "u32",
+            Element::Q8_0 => Quant::Q8_0.name(),
+            Element::Q4 => Quant::Q4.name(),
+        }
+    }
+
     /// The format of blocks, where it is one.
     pub(crate) fn quant(self) -> Option<Quant> {
         match self {

@@ -74,6 +74,13 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "import",
+        &[
+            "error", "quant", "shape", "settings", "cancel", "files", "text", "memory", "weights", "model",
+            "engine",
+        ],
+    ),
+    (
         "session",
         &[
             "error",

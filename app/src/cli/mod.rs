@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod doctor;
+pub(crate) mod import;
 pub(crate) mod models;
 mod options;
 pub(crate) mod prompt;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorOptions),
     /// List, fetch, check and remove the larger models.
     Models(models::ModelsOptions),
+    /// Bring a published checkpoint to files that load as they are, in the format of their weights.
+    Import(import::ImportOptions),
     /// Talk to the window that is open, for instance from a key of the desktop.
     Remote(remote::RemoteOptions),
 }

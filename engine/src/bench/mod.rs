@@ -223,6 +223,7 @@ impl Bench {
         let (parts, tally) = match &options.weights {
             Weights::Checkpoint(folder) => {
                 let checkpoint = Checkpoint::open(folder)?;
+                checkpoint.check_format(options.options.format)?;
                 let mut tally = Tally::over(executor.memory());
                 let mut loader = Loader::new(checkpoint.scope(""), &mut tally, options.options.format);
                 let parts = Parts::load(&mut loader, &config, needs)?;
@@ -242,9 +243,7 @@ impl Bench {
         };
         let format = match (options.options.format, tally.element) {
             (Some(format), _) => format.name(),
-            (None, Some(Element::Bf16)) => "bf16",
-            (None, Some(Element::F16)) => "f16",
-            _ => "f32",
+            (None, element) => element.unwrap_or(Element::F32).name(),
         };
         let weight_bytes = tally.bytes;
         let cancel = Cancel::new();

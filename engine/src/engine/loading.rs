@@ -65,14 +65,18 @@ pub(super) fn place(
 ) -> Result<Placed> {
     let begun = Instant::now();
     let exact = options.exact || checkpoint.is_f32();
-    let format = options.format.unwrap_or(if checkpoint.is_f32() { Format::F32 } else { Format::Bf16 });
+    checkpoint.check_format(options.format)?;
+    let stored = if checkpoint.is_f32() { Format::F32 } else { Format::Bf16 };
+    let stored = checkpoint.imported().unwrap_or(stored);
+    let format = options.format.unwrap_or(stored);
     let context = options.context_tokens.unwrap_or(usize::MAX).min(config.text().max_positions);
 
     let (mut executor, mut fallback) = Executor::open(options, host.device.as_ref())?;
     let needs = |format| Needs::of(config, format, exact, context, &executor);
     let total_bytes = needs(format)?.matrices;
     // The processor reads weights as they are stored from where they are stored.
-    let copies = matches!(executor, Executor::Gpu(_)) || options.format.is_some();
+    let copies = matches!(executor, Executor::Gpu(_))
+        || options.format.is_some_and(|format| checkpoint.imported() != Some(format));
     if let Some(room) = executor.room().filter(|_| copies)
         && let Err(error) = needs(format)?.fit(name, &executor.description(), &room, needs)
     {

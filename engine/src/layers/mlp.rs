@@ -94,11 +94,10 @@ impl Mlp {
             } => {
                 let gate = Linear::load(&mut loader.kept(), "gate", [num_experts, hidden])?;
                 let mut experts = loader.at("experts");
-                let mut stack =
-                    |name: &str, shape| experts.stack(num_experts, |e| format!("{e}.{name}.weight"), shape);
-                let gate_proj = stack("gate_proj", [width, hidden])?;
-                let up_proj = stack("up_proj", [width, hidden])?;
-                let down_proj = stack("down_proj", [hidden, width])?;
+                let mut stack = |name, shape| experts.stack(num_experts, name, shape);
+                let gate_proj = stack("gate_proj.weight", [width, hidden])?;
+                let up_proj = stack("up_proj.weight", [width, hidden])?;
+                let down_proj = stack("down_proj.weight", [hidden, width])?;
                 let shared = match shared_intermediate_size {
                     Some(width) => Some((
                         GatedMlp::load(&mut loader.at("shared_expert"), hidden, width)?,

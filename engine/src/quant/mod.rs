@@ -2,7 +2,7 @@
 //!
 //! A part (a matrix, or one matrix of a stack) lies in memory as the quants of all its rows, then the scales of all its rows,
 //! little-endian; so both are read many at a time. The last block of a row is filled up with zeros. Not here: products with
-//! such weights, and which weights are held so.
+//! such weights, which weights are held so, and files with them, of which FORMAT.md tells.
 
 pub(crate) mod q4;
 pub(crate) mod q8_0;
@@ -28,6 +28,19 @@ pub(crate) enum Quant {
 }
 
 impl Quant {
+    /// The name that files use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Quant::Q8_0 => "q8_0",
+            Quant::Q4 => "q4",
+        }
+    }
+
+    /// The format of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Quant> {
+        [Quant::Q8_0, Quant::Q4].into_iter().find(|quant| quant.name() == name)
+    }
+
     /// Bytes of the quants of a block.
     pub(crate) fn quant_bytes(self) -> usize {
         match self {

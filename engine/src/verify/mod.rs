@@ -88,6 +88,11 @@ pub fn verify(engine: &mut Engine, folder: &Path, dump: Option<&Path>) -> Result
 /// # Errors
 /// Those of loading the checkpoint once more, and of the engine; `Error::Input` where its format is the checkpoint's own.
 pub fn verify_format(engine: &mut Engine) -> Result<Vec<Case>> {
+    if engine.is_imported() {
+        let reason = "this checkpoint was imported in few bits and holds nothing more exact to compare with: give goldens, or the \
+                      published checkpoint with --format";
+        return Err(Error::Input(reason.into()));
+    }
     let Some(format) = engine.quantised() else {
         let reason =
             "without goldens, only a format of few bits can be compared with the checkpoint: q8_0 or q4";

@@ -10,12 +10,16 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    shard::{Shard, ShardTensor},
-    tensor::Tensor,
+    packed::Packed,
+    shard::{Encoding, Shard, ShardTensor},
+    tensor::{Tensor, blocks},
 };
 use crate::{
     error::{Error, Result},
     files::{damaged, io_error, read_json_optional},
+    quant::Quant,
+    settings::Format,
+    shape::Bytes,
 };
 
 const INDEX: &str = "model.safetensors.index.json";
@@ -29,6 +33,14 @@ pub(crate) struct Checkpoint {
     dir: PathBuf,
     shards: Vec<Shard>,
     tensors: HashMap<String, Entry>,
+}
+
+/// A matrix or a stack of them as the files have it.
+pub(super) enum Stored {
+    /// Elements one by one.
+    Plain(Tensor),
+    /// Blocks that are held as they are, in parts.
+    Blocks(Quant, Vec<Bytes>),
 }
 
 /// Where a tensor lies, and whether a model part has asked for it.
@@ -59,7 +71,55 @@ impl Checkpoint {
             let expected = format!("expected here or {INDEX} beside it");
             checkpoint.add(open_shard(&dir.join(SINGLE), &expected)?)?;
         }
+        checkpoint.check_packed()?;
         Ok(checkpoint)
+    }
+
+    /// Either no shard is imported, or all are from one import.
+    fn check_packed(&self) -> Result<()> {
+        match self.shards.iter().find(|shard| shard.packed != self.shards[0].packed) {
+            None => Ok(()),
+            Some(other) => {
+                let first = self.shards[0].path.file_name().unwrap_or_default().display();
+                Err(damaged(
+                    &other.path,
+                    format!(
+                        "expected a shard of the same import as {first}, found another; import the checkpoint again"
+                    ),
+                ))
+            }
+        }
+    }
+
+    fn packed(&self) -> Option<Packed> {
+        self.shards.first().and_then(|shard| shard.packed)
+    }
+
+    /// The format that it was imported in, where it was imported.
+    pub(crate) fn imported(&self) -> Option<Format> {
+        self.packed().map(|packed| packed.format)
+    }
+
+    /// Refuses a `format` that the weights cannot be brought to any more.
+    ///
+    /// # Errors
+    /// `Error::Input` for another format than that of an imported checkpoint of few bits.
+    pub(crate) fn check_format(&self, format: Option<Format>) -> Result<()> {
+        match (self.imported().filter(|imported| imported.is_quantised()), format) {
+            (Some(imported), Some(wanted)) if imported != wanted => Err(Error::Input(format!(
+                "{} was imported as {imported}, which cannot be held as {}; choose {imported} or as stored, or import the published \
+                 checkpoint again",
+                self.dir.display(),
+                wanted.name(),
+                imported = imported.name(),
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The shards' files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.shards.iter().map(|shard| shard.path.as_path())
     }
 
     /// The tensors whose names start with `prefix` and a dot; all of them where it is empty.
@@ -77,9 +137,13 @@ impl Checkpoint {
         self.shards.iter().flat_map(|shard| &shard.tensors).map(|t| t.range.len()).sum()
     }
 
-    /// Whether all tensors are stored in f32.
+    /// Whether all tensors are stored in f32, or were before they were imported.
     pub(crate) fn is_f32(&self) -> bool {
-        self.shards.iter().flat_map(|shard| &shard.tensors).all(|t| t.dtype == super::DType::F32)
+        let f32 = Encoding::Plain(super::DType::F32);
+        self.packed().map_or_else(
+            || self.shards.iter().flat_map(|shard| &shard.tensors).all(|t| t.encoding == f32),
+            |packed| packed.source_is_f32,
+        )
     }
 
     /// Names of the tensors that nothing has asked for, sorted.
@@ -131,6 +195,19 @@ impl Checkpoint {
     }
 
     fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        match self.stored(name, shape, 1)? {
+            Stored::Plain(tensor) => Ok(tensor),
+            Stored::Blocks(quant, _) => Err(Error::Tensor {
+                name: name.to_owned(),
+                path: self.dir.clone(),
+                expected: "F32, F16 or BF16".into(),
+                found: format!("{} blocks; import the checkpoint again", quant.name()),
+            }),
+        }
+    }
+
+    /// A tensor of this shape as the file has it, in `count` parts.
+    fn stored(&self, name: &str, shape: &[usize], count: usize) -> Result<Stored> {
         let Some(entry) = self.tensors.get(name) else {
             return Err(Error::Tensor {
                 name: name.to_owned(),
@@ -149,7 +226,13 @@ impl Checkpoint {
             });
         }
         entry.asked.store(true, Ordering::Relaxed);
-        Ok(Tensor::from_map(name, shape, stored.dtype, &shard.map, stored.range.clone()))
+        let range = stored.range.clone();
+        Ok(match stored.encoding {
+            Encoding::Plain(dtype) => {
+                Stored::Plain(Tensor::from_map(name, shape, dtype, &shard.map, range, count))
+            }
+            Encoding::Blocks(quant) => Stored::Blocks(quant, blocks(&shard.map, range, count)),
+        })
     }
 }
 
@@ -260,22 +343,31 @@ impl<'a> Scope<'a> {
         self.checkpoint.get(&self.path(name), shape)
     }
 
-    /// `count` tensors of shape `shape_each` as one of shape `[count, ...shape_each]`, without copying them.
+    /// The matrix of this name and shape, in whatever form it is stored.
+    ///
+    /// # Errors
+    /// `Error::Tensor` where it is missing or has another shape.
+    pub(super) fn matrix(&self, name: &str, shape: &[usize]) -> Result<Stored> {
+        self.checkpoint.stored(&self.path(name), shape, 1)
+    }
+
+    /// `count` matrices `{i}.{name}` of shape `shape_each` as one of shape `[count, ...shape_each]`, without copying them. An
+    /// imported checkpoint has them as one, called `name`.
     ///
     /// # Errors
     /// `Error::Tensor` where one is missing or has another shape or type than the others.
-    pub(crate) fn stack(
-        &self,
-        count: usize,
-        name: impl Fn(usize) -> String,
-        shape_each: &[usize],
-    ) -> Result<Tensor> {
-        let tensors = (0..count).map(|i| self.get(&name(i), shape_each)).collect::<Result<Vec<_>>>()?;
-        Tensor::stack(&tensors).ok_or_else(|| Error::Tensor {
-            name: self.path(&name(0)),
+    pub(super) fn stack(&self, count: usize, name: &str, shape_each: &[usize]) -> Result<Stored> {
+        if self.checkpoint.imported().is_some() {
+            return self.checkpoint.stored(&self.path(name), &[&[count], shape_each].concat(), count);
+        }
+        let each = |i| format!("{i}.{name}");
+        let tensors = (0..count).map(|i| self.get(&each(i), shape_each)).collect::<Result<Vec<_>>>()?;
+        let stacked = Tensor::stack(&tensors).ok_or_else(|| Error::Tensor {
+            name: self.path(&each(0)),
             path: self.checkpoint.dir.clone(),
             expected: format!("{count} tensors of one element type to stack"),
             found: format!("{:?}", tensors.iter().map(|t| t.dtype).collect::<Vec<_>>()),
-        })
+        })?;
+        Ok(Stored::Plain(stacked))
     }
 }

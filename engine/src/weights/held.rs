@@ -70,7 +70,7 @@ impl Held {
 }
 
 /// A part in another type.
-fn converted(from: DType, part: &[u8], to: DType) -> OwnedBytes {
+pub(crate) fn converted(from: DType, part: &[u8], to: DType) -> OwnedBytes {
     /// Elements that a thread takes at a time.
     const PIECE: usize = 1 << 16;
     let mut held = OwnedBytes::zeros(part.len() / from.size() * to.size());

@@ -1,7 +1,9 @@
 //! Places weights in an executor's memory, asked for by name and shape; or random ones of the same shapes, for measuring.
 
+use std::cell::RefCell;
+
 use super::noise::{noise, noise_quants};
-use super::{DType, Held, Scope, Tensor};
+use super::{DType, Held, Planned, Scope, Stored, Tensor};
 use crate::error::Result;
 use crate::memory::Memory;
 use crate::recording::Buffer;
@@ -12,10 +14,31 @@ use crate::shape::{Element, Shape};
 #[derive(Clone)]
 enum Source<'a> {
     Checkpoint(Scope<'a>),
+    /// A checkpoint of which is only noted what would be placed.
+    Plan(Scope<'a>, &'a RefCell<Vec<Planned>>),
     /// Noise; no file.
     Random,
     /// Shapes and types without contents, for a memory that only counts.
     Outline,
+}
+
+impl<'a> Source<'a> {
+    /// The names one step further down.
+    fn at(&self, name: &str) -> Source<'a> {
+        match self {
+            Source::Checkpoint(scope) => Source::Checkpoint(scope.scope(name)),
+            Source::Plan(scope, list) => Source::Plan(scope.scope(name), list),
+            other => other.clone(),
+        }
+    }
+
+    /// Where there is a checkpoint.
+    fn scope(&self) -> Option<&Scope<'a>> {
+        match self {
+            Source::Checkpoint(scope) | Source::Plan(scope, _) => Some(scope),
+            Source::Random | Source::Outline => None,
+        }
+    }
 }
 
 /// A place in the checkpoint's names, and the memory that its weights go to.
@@ -37,6 +60,17 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Notes in `list` what loading from the names below `scope` in `format` places, and in which order. `memory` only counts.
+    pub(crate) fn plan(
+        scope: Scope<'a>,
+        memory: &'a mut dyn Memory,
+        format: Format,
+        list: &'a RefCell<Vec<Planned>>,
+    ) -> Loader<'a> {
+        let source = Source::Plan(scope, list);
+        Loader { source, memory, held: format.into(), cache_element: Element::F16 }
+    }
+
     /// Makes random weights of every shape asked for, in `format`; those that are kept as stored, in that or in BF16.
     pub(crate) fn random(memory: &'a mut dyn Memory, format: Format) -> Loader<'a> {
         Loader { source: Source::Random, memory, held: format.into(), cache_element: Element::F16 }
@@ -49,10 +83,7 @@ impl<'a> Loader<'a> {
 
     /// The names one step further down.
     pub(crate) fn at(&mut self, name: &str) -> Loader<'_> {
-        let source = match &self.source {
-            Source::Checkpoint(scope) => Source::Checkpoint(scope.scope(name)),
-            other => other.clone(),
-        };
+        let source = self.source.at(name);
         Loader { source, memory: self.memory, held: self.held, cache_element: self.cache_element }
     }
 
@@ -60,7 +91,7 @@ impl<'a> Loader<'a> {
     /// than they save.
     pub(crate) fn kept(&mut self) -> Loader<'_> {
         let held = match &self.source {
-            Source::Checkpoint(_) => Held::AsStored,
+            Source::Checkpoint(_) | Source::Plan(..) => Held::AsStored,
             Source::Random | Source::Outline => Held::As(self.random_dtype()),
         };
         Loader { source: self.source.clone(), memory: self.memory, held, cache_element: self.cache_element }
@@ -90,12 +121,12 @@ impl<'a> Loader<'a> {
 
     /// A matrix `[out, in]` in the format that was chosen.
     pub(crate) fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Buffer> {
-        match &self.source {
-            Source::Checkpoint(scope) => {
-                let tensor = scope.get(name, &shape)?;
-                self.place(tensor, shape.into())
+        match self.source.scope() {
+            Some(scope) => {
+                let stored = scope.matrix(name, &shape)?;
+                self.place(name, stored, shape.into())
             }
-            _ => self.random_matrix(shape.into()),
+            None => self.random_matrix(shape.into()),
         }
     }
 
@@ -107,34 +138,43 @@ impl<'a> Loader<'a> {
         shape: [usize; 2],
     ) -> Result<Buffer> {
         let mut kept = self.kept();
-        match &kept.source {
-            Source::Checkpoint(scope) => {
+        match kept.source.scope() {
+            Some(scope) => {
                 let tensor = scope.get(name, stored)?;
-                kept.place(tensor, shape.into())
+                kept.place(name, Stored::Plain(tensor), shape.into())
             }
-            _ => kept.random_matrix(shape.into()),
+            None => kept.random_matrix(shape.into()),
         }
     }
 
-    /// `count` matrices as one `[count, out, in]`, in the format that was chosen.
-    pub(crate) fn stack(
-        &mut self,
-        count: usize,
-        name: impl Fn(usize) -> String,
-        [out, input]: [usize; 2],
-    ) -> Result<Buffer> {
-        match &self.source {
-            Source::Checkpoint(scope) => {
-                let tensor = scope.stack(count, name, &[out, input])?;
-                self.place(tensor, [count, out, input].into())
+    /// `count` matrices `{i}.{name}` as one `[count, out, in]`, in the format that was chosen.
+    pub(crate) fn stack(&mut self, count: usize, name: &str, [out, input]: [usize; 2]) -> Result<Buffer> {
+        match self.source.scope() {
+            Some(scope) => {
+                let stored = scope.stack(count, name, &[out, input])?;
+                self.place(name, stored, [count, out, input].into())
             }
-            _ => self.random_matrix([count, out, input].into()),
+            None => self.random_matrix([count, out, input].into()),
         }
     }
 
-    fn place(&mut self, tensor: Tensor, shape: Shape) -> Result<Buffer> {
-        let (element, parts) = self.held.parts(tensor, shape.row());
+    fn place(&mut self, name: &str, stored: Stored, shape: Shape) -> Result<Buffer> {
+        let (element, parts) = match stored {
+            Stored::Plain(tensor) if self.note(name, &tensor, self.held) => {
+                (self.held.element(tensor.dtype), Vec::new())
+            }
+            Stored::Plain(tensor) => self.held.parts(tensor, shape.row()),
+            Stored::Blocks(quant, parts) => (quant.into(), parts),
+        };
         self.memory.upload(shape, element, parts)
+    }
+
+    /// Notes a tensor, where there is a list for that: nothing of it is needed then.
+    fn note(&self, name: &str, tensor: &Tensor, held: Held) -> bool {
+        let Source::Plan(scope, list) = &self.source else { return false };
+        let (name, tensor) = (scope.path(name), tensor.clone());
+        list.borrow_mut().push(Planned { name, element: held.element(tensor.dtype), tensor });
+        true
     }
 
     /// One part for each matrix.
@@ -178,7 +218,11 @@ impl<'a> Loader<'a> {
     }
 
     fn vector_repeated_of(&mut self, name: &str, stored: &[usize], times: usize) -> Result<Buffer> {
-        let values = self.tensor(name, stored)?.to_f32().repeat(times);
+        let tensor = self.tensor(name, stored)?;
+        if self.note(name, &tensor, Held::AsStored) {
+            return self.memory.allocate([tensor.numel() * times].into(), Element::F32);
+        }
+        let values = tensor.to_f32().repeat(times);
         let buffer = self.memory.allocate([values.len()].into(), Element::F32)?;
         self.memory.write_f32(buffer, &values)?;
         Ok(buffer)
@@ -188,10 +232,13 @@ impl<'a> Loader<'a> {
     pub(crate) fn transposed(&mut self, name: &str, [input, out, taps]: [usize; 3]) -> Result<Buffer> {
         let shape = [taps * out, input];
         let mut kept = self.kept();
-        let Source::Checkpoint(scope) = &kept.source else {
+        let Some(scope) = kept.source.scope() else {
             return kept.random_matrix(shape.into());
         };
         let stored = scope.get(name, &[input, out, taps])?;
+        if kept.note(name, &stored, Held::AsStored) {
+            return kept.memory.upload(shape.into(), stored.dtype.into(), Vec::new());
+        }
         let values = stored.to_f32();
         let mut turned = Vec::with_capacity(values.len());
         for (tap, o) in (0..taps).flat_map(|tap| (0..out).map(move |o| (tap, o))) {
@@ -203,13 +250,13 @@ impl<'a> Loader<'a> {
             }
             DType::F16 | DType::F32 => Tensor::from_f32(name, &shape, turned)?,
         };
-        kept.place(turned, shape.into())
+        kept.place(name, Stored::Plain(turned), shape.into())
     }
 
     fn tensor(&self, name: &str, stored: &[usize]) -> Result<Tensor> {
-        match &self.source {
-            Source::Checkpoint(scope) => scope.get(name, stored),
-            Source::Random | Source::Outline => {
+        match self.source.scope() {
+            Some(scope) => scope.get(name, stored),
+            None => {
                 let values = (0..stored.iter().product()).map(|i: usize| 1.0 / (1 + i % 7) as f32).collect();
                 Tensor::from_f32(name, stored, values)
             }

@@ -2,20 +2,26 @@
 //!
 //! A model part asks `checkpoint.scope("thinker.model").get("norm.weight", &[hidden])`. Names are those of the
 //! published checkpoint. Nothing is
-//! copied or converted unless the user asks for another format, and nothing here knows what a tensor is for.
+//! copied or converted unless the user asks for another format, and an imported checkpoint has it already, and nothing here knows what a tensor is for.
 
 mod checkpoint;
 mod held;
 mod loader;
 mod noise;
+mod packed;
+mod plan;
 mod shard;
 mod tensor;
 #[cfg(test)]
 mod tests;
 
+use checkpoint::Stored;
 pub(crate) use checkpoint::{Checkpoint, Scope};
 use held::Held;
+pub(crate) use held::converted;
 pub(crate) use loader::Loader;
+pub(crate) use packed::{ALIGNMENT, BYTES, Packed, padding, write_blocks};
+pub(crate) use plan::Planned;
 pub(crate) use tensor::{DType, Tensor};
 
 #[cfg(target_endian = "big")]

@@ -4,7 +4,7 @@
 //! by a number that the header states.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     ops::Range,
     path::{Path, PathBuf},
@@ -14,10 +14,12 @@ use std::{
 use memmap2::Mmap;
 use serde::{
     Deserialize,
-    de::{self, Deserializer, IgnoredAny, MapAccess, Visitor},
+    de::{self, Deserializer, MapAccess, Visitor},
 };
 
+use super::packed::{self, Packed};
 use super::tensor::{DType, checked_numel};
+use crate::quant::Quant;
 use crate::{
     error::{Error, Result},
     files::{damaged, io_error, open},
@@ -31,12 +33,23 @@ pub(super) struct Shard {
     pub(super) path: PathBuf,
     pub(super) map: Arc<Mmap>,
     pub(super) tensors: Vec<ShardTensor>,
+    /// What its header says of it, where it is an imported one.
+    pub(super) packed: Option<Packed>,
+}
+
+/// What the bytes of a tensor are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Elements one by one.
+    Plain(DType),
+    /// Blocks as the engine holds them.
+    Blocks(Quant),
 }
 
 /// A tensor of a shard.
 pub(super) struct ShardTensor {
     pub(super) name: String,
-    pub(super) dtype: DType,
+    pub(super) encoding: Encoding,
     pub(super) shape: Vec<usize>,
     /// Its bytes in the file.
     pub(super) range: Range<usize>,
@@ -53,12 +66,12 @@ impl Shard {
         // SAFETY: the map is read-only and private to the checkpoint. Another process that changes or cuts the file
         // while it is mapped is outside of what a program can guard against; checkpoints are not written in place.
         let map = unsafe { Mmap::map(&file) }.map_err(|source| io_error(path, source))?;
-        let tensors = parse(path, &map)?;
-        Ok(Self { path: path.to_owned(), map: Arc::new(map), tensors })
+        let (tensors, packed) = parse(path, &map)?;
+        Ok(Self { path: path.to_owned(), map: Arc::new(map), tensors, packed })
     }
 }
 
-fn parse(path: &Path, file: &[u8]) -> Result<Vec<ShardTensor>> {
+fn parse(path: &Path, file: &[u8]) -> Result<(Vec<ShardTensor>, Option<Packed>)> {
     let Some((length, rest)) = file.split_first_chunk::<8>() else {
         let found = file.len();
         return Err(damaged(path, format!("expected a safetensors file, found only {found} bytes")));
@@ -81,40 +94,76 @@ fn parse(path: &Path, file: &[u8]) -> Result<Vec<ShardTensor>> {
     let header: Header = serde_json::from_slice(header)
         .map_err(|e| damaged(path, format!("expected a safetensors header in JSON, found a fault: {e}")))?;
     let data_start = 8 + length as usize;
-    let mut tensors = Vec::with_capacity(header.0.len());
-    for (name, entry) in header.0 {
-        tensors.push(check(path, name, entry, data_start)?);
+    let packed = Packed::read(path, &header.metadata)?;
+    let blocks = packed.is_some().then_some(&header.metadata);
+    let mut tensors = Vec::with_capacity(header.tensors.len());
+    for (name, entry) in header.tensors {
+        tensors.push(check(path, name, entry, data_start, blocks)?);
     }
-    check_layout(path, &tensors, data_start, file.len())?;
-    Ok(tensors)
+    let cure = if packed.is_some() { "import the checkpoint again" } else { "download it again" };
+    check_layout(path, &tensors, data_start, file.len(), cure)?;
+    tensors.retain(|tensor| packed.is_none() || !packed::is_padding(&tensor.name));
+    Ok((tensors, packed))
 }
 
-/// Checks one entry by itself: a known type, and a range as long as the shape says.
-fn check(path: &Path, name: String, entry: Entry, data_start: usize) -> Result<ShardTensor> {
+/// Checks one entry by itself: a known type, and a range as long as the shape says. `blocks` is the metadata of an imported shard.
+fn check(
+    path: &Path,
+    name: String,
+    entry: Entry,
+    data_start: usize,
+    blocks: Option<&HashMap<String, String>>,
+) -> Result<ShardTensor> {
     let fault = |expected: String, found: String| Error::Tensor {
         name: name.clone(),
         path: path.to_owned(),
         expected,
         found,
     };
-    let dtype = DType::from_name(&entry.dtype)
-        .ok_or_else(|| fault("element type F32, F16 or BF16".into(), entry.dtype.clone()))?;
+    let (encoding, shape, length) = match blocks.filter(|_| entry.dtype == packed::BYTES) {
+        Some(_) if packed::is_padding(&name) => {
+            // Of no tensor: it is dropped once its place is checked.
+            let length = checked_numel(&entry.shape);
+            (Encoding::Blocks(Quant::Q8_0), entry.shape.clone(), length)
+        }
+        Some(metadata) => {
+            let stated = metadata.get(&name).map_or("", String::as_str);
+            let (quant, shape) = packed::parse_blocks(stated).ok_or_else(|| {
+                let expected =
+                    "the format of its blocks and its shape in the metadata, such as `q8_0 768,2048`";
+                fault(expected.into(), format!("`{stated}`"))
+            })?;
+            let length = packed::bytes(quant, &shape);
+            (Encoding::Blocks(quant), shape, length)
+        }
+        None => {
+            let dtype = DType::from_name(&entry.dtype)
+                .ok_or_else(|| fault("element type F32, F16 or BF16".into(), entry.dtype.clone()))?;
+            let length = checked_numel(&entry.shape).and_then(|n| n.checked_mul(dtype.size()));
+            (Encoding::Plain(dtype), entry.shape, length)
+        }
+    };
     let [start, end] = entry.data_offsets;
-    let length = checked_numel(&entry.shape).and_then(|n| n.checked_mul(dtype.size()));
     if length.is_none() || end.checked_sub(start) != length {
         let expected = match length {
-            Some(length) => format!("{length} bytes for {dtype} {:?}", entry.shape),
+            Some(length) => format!("{length} bytes for {encoding} {shape:?}"),
             None => "a shape whose size is a number of bytes".into(),
         };
-        return Err(fault(expected, format!("{dtype} {:?} at offsets {start} to {end}", entry.shape)));
+        return Err(fault(expected, format!("{encoding} {shape:?} at offsets {start} to {end}")));
     }
     let range = start.checked_add(data_start).zip(end.checked_add(data_start)).map(|(start, end)| start..end);
     let range = range.ok_or_else(|| fault("offsets inside the file".into(), format!("{start} to {end}")))?;
-    Ok(ShardTensor { name, dtype, shape: entry.shape, range })
+    Ok(ShardTensor { name, encoding, shape, range })
 }
 
 /// Checks all ranges together: end to end from the header to the end of the file.
-fn check_layout(path: &Path, tensors: &[ShardTensor], data_start: usize, file_length: usize) -> Result<()> {
+fn check_layout(
+    path: &Path,
+    tensors: &[ShardTensor],
+    data_start: usize,
+    file_length: usize,
+    cure: &str,
+) -> Result<()> {
     let mut order: Vec<&ShardTensor> = tensors.iter().collect();
     order.sort_by_key(|t| (t.range.start, t.range.end));
     let mut covered = data_start;
@@ -129,22 +178,32 @@ fn check_layout(path: &Path, tensors: &[ShardTensor], data_start: usize, file_le
         } else if start > covered {
             (format!("its bytes to start at {covered}"), format!("{start}, which leaves a gap"))
         } else {
-            let found =
-                format!("the end of the file at {file_length}; the file is cut short, download it again");
+            let found = format!("the end of the file at {file_length}; the file is cut short, {cure}");
             (format!("its bytes at {start} to {end}"), found)
         };
         return Err(Error::Tensor { name: tensor.name.clone(), path: path.to_owned(), expected, found });
     }
     if covered != file_length {
-        let reason =
-            format!("expected {covered} bytes by its header, found {file_length}; download it again");
+        let reason = format!("expected {covered} bytes by its header, found {file_length}; {cure}");
         return Err(damaged(path, reason));
     }
     Ok(())
 }
 
-/// The header's tensors in the order of the file, each name once.
-struct Header(Vec<(String, Entry)>);
+/// The header's tensors in the order of the file, each name once, and its words.
+struct Header {
+    tensors: Vec<(String, Entry)>,
+    metadata: HashMap<String, String>,
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Encoding::Plain(dtype) => dtype.fmt(f),
+            Encoding::Blocks(quant) => write!(f, "{} blocks", quant.name()),
+        }
+    }
+}
 
 #[derive(Deserialize)]
 struct Entry {
@@ -170,17 +229,17 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Header, A::Error> {
         let mut names = HashSet::new();
-        let mut tensors = Vec::new();
+        let (mut tensors, mut metadata) = (Vec::new(), HashMap::new());
         while let Some(name) = map.next_key::<String>()? {
             if !names.insert(name.clone()) {
                 return Err(de::Error::custom(format_args!("{name} is listed twice")));
             }
             if name == "__metadata__" {
-                map.next_value::<IgnoredAny>()?;
+                metadata = map.next_value::<Option<_>>()?.unwrap_or_default();
             } else {
                 tensors.push((name, map.next_value()?));
             }
         }
-        Ok(Header(tensors))
+        Ok(Header { tensors, metadata })
     }
 }

@@ -30,7 +30,7 @@ impl DType {
     }
 
     /// Widens the elements of `bytes`, which are aligned for the type, from `start` on.
-    pub(super) fn widen(self, bytes: &[u8], start: usize, values: &mut [f32]) {
+    pub(crate) fn widen(self, bytes: &[u8], start: usize, values: &mut [f32]) {
         let which = start..start + values.len();
         match self {
             Self::F32 => values.copy_from_slice(&bytemuck::cast_slice(bytes)[which]),
@@ -70,10 +70,10 @@ enum Part {
 }
 
 impl Part {
-    /// A range inside a mapped shard; copied when it is not aligned for `dtype`.
-    fn mapped(map: &Arc<Mmap>, range: Range<usize>, dtype: DType) -> Self {
+    /// A range inside a mapped shard; copied when it is not aligned for elements of `size` bytes.
+    fn mapped(map: &Arc<Mmap>, range: Range<usize>, size: usize) -> Self {
         let bytes = &map[range.clone()];
-        if bytes.as_ptr().addr().is_multiple_of(dtype.size()) {
+        if bytes.as_ptr().addr().is_multiple_of(size) {
             Self::Mapped(map.clone(), range)
         } else {
             Self::owned(bytes)
@@ -98,6 +98,20 @@ impl AsRef<[u8]> for Part {
     }
 }
 
+/// So many equal pieces of a range of a mapped shard, each aligned for elements of `size` bytes.
+fn pieces(map: &Arc<Mmap>, range: Range<usize>, count: usize, size: usize) -> impl Iterator<Item = Part> {
+    let each = range.len() / count.max(1);
+    (0..count).map(move |i| {
+        let start = range.start + i * each;
+        Part::mapped(map, start..start + each, size)
+    })
+}
+
+/// Blocks of a matrix or of `count` matrices in one, a part for each.
+pub(super) fn blocks(map: &Arc<Mmap>, range: Range<usize>, count: usize) -> Vec<Bytes> {
+    pieces(map, range, count, size_of::<f16>()).map(|part| Arc::new(part) as Bytes).collect()
+}
+
 /// A named weight. The clone is cheap: it shares the bytes.
 ///
 /// The values are row-major in one or more parts, consecutive along the first axis: one part as a rule, one part
@@ -114,15 +128,16 @@ pub(crate) struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor over a range of a mapped shard. The shard's reader has checked that the range holds the shape.
+    /// A tensor over a range of a mapped shard, in `count` parts. The shard's reader has checked that the range holds the shape.
     pub(super) fn from_map(
         name: &str,
         shape: &[usize],
         dtype: DType,
         map: &Arc<Mmap>,
         range: Range<usize>,
+        count: usize,
     ) -> Self {
-        let parts = vec![Part::mapped(map, range, dtype)];
+        let parts = pieces(map, range, count, dtype.size()).collect();
         Self { name: name.to_owned(), shape: shape.to_vec(), dtype, parts }
     }
 
@@ -170,6 +185,26 @@ impl Tensor {
         self.parts.iter().map(Part::bytes)
     }
 
+    /// Takes the bytes `range` of part `part` out of this process's memory, where they lie in a file: they are read again if they are
+    /// asked for again.
+    pub(crate) fn forget(&self, part: usize, range: Range<usize>) {
+        if let Some(Part::Mapped(map, place)) = self.parts.get(part) {
+            forget(map, place.start + range.start..place.start + range.end);
+        }
+    }
+
+    /// Has the system read the bytes `range` of part `part`, as far as there are so many, before they are asked for.
+    pub(crate) fn prepare(&self, part: usize, range: Range<usize>) {
+        if let Some(Part::Mapped(map, place)) = self.parts.get(part) {
+            let (start, end) = (place.start + range.start, (place.start + range.end).min(place.end));
+            #[cfg(unix)]
+            if start < end {
+                // Advice that is not taken costs nothing but time.
+                let _ = map.advise_range(memmap2::Advice::WillNeed, start, end - start);
+            }
+        }
+    }
+
     /// The parts themselves, for an executor's memory.
     pub(crate) fn into_parts(self) -> Vec<Bytes> {
         self.parts.into_iter().map(|part| Arc::new(part) as Bytes).collect()
@@ -207,6 +242,19 @@ impl Tensor {
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {:?} in {} part(s)", self.name, self.dtype, self.shape, self.parts.len())
+    }
+}
+
+/// Drops the pages of a range of a file; those at its ends may be another tensor's, which reads them again.
+fn forget(map: &Mmap, range: Range<usize>) {
+    #[cfg(unix)]
+    if !range.is_empty() {
+        // SAFETY: the map is shared with a file and never written to, so that a dropped page comes back from there with the same bytes.
+        let dropped = unsafe {
+            map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len())
+        };
+        // Pages that stay cost memory, no more.
+        let _ = dropped;
     }
 }
 
