@@ -9,7 +9,7 @@ use image::RgbaImage;
 use tracing::Level;
 
 use crate::clips::Side;
-use crate::state::{Attachment, SoundWish};
+use crate::state::{Attachment, ModelWish, SoundWish};
 
 /// One wish of the person.
 #[derive(Clone, Debug)]
@@ -114,6 +114,8 @@ pub(crate) enum Command {
     StartTalking,
     /// Something about the sound devices.
     Sound(SoundWish),
+    /// Something about larger models.
+    Models(ModelWish),
     /// Hide the window in the tray.
     Hide,
     /// End the program.

@@ -8,6 +8,7 @@ use crossbeam_channel::Sender;
 use engine::{Cancel, Info, Progress, Summary};
 
 use crate::audio::Report;
+use crate::state::ModelReport;
 use crate::store::{Line, Turn};
 
 /// One report.
@@ -119,6 +120,8 @@ pub(crate) enum Event {
     Listed(Vec<Line>),
     /// A kept conversation that was looked up.
     Recalled(i64, Vec<Turn>),
+    /// About larger models.
+    Models(ModelReport),
     /// About the sound devices.
     Sound(Report),
     /// What the microphone of a hands-free conversation tells, with the conversation's number.

@@ -14,6 +14,7 @@ mod keeper;
 mod language;
 mod live;
 mod logbook;
+mod models;
 mod notices;
 #[cfg(target_os = "linux")]
 mod portal;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(options)) => cli::bench::run(&options),
         Some(Command::Verify(options)) => cli::verify::run(&options),
         Some(Command::Doctor(options)) => cli::doctor::run(&options),
+        Some(Command::Models(options)) => cli::models::run(&options),
         Some(Command::Remote(options)) => cli::remote::run(&options),
         None => window::run(&cli.window),
     };

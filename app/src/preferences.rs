@@ -6,6 +6,7 @@ mod desktop;
 mod file;
 mod keys;
 mod language;
+mod licences;
 mod memory;
 mod sound;
 mod talking;
@@ -26,6 +27,7 @@ pub(crate) use file::read;
 pub(crate) use file::{Stored, write};
 pub(crate) use keys::{Chord, Conflict, Deed, Keys};
 pub(crate) use language::SpokenLanguage;
+pub(crate) use licences::Licences;
 pub(crate) use memory::{MINUTES, Memory};
 pub(crate) use sound::{Sound, VOLUMES};
 pub(crate) use talking::{PAUSES_MS, Talking};
@@ -55,6 +57,8 @@ pub(crate) struct Preferences {
     pub(crate) desktop: Desktop,
     /// How one talks hands-free.
     pub(crate) talking: Talking,
+    /// Licences of models.
+    pub(crate) licences: Licences,
 }
 
 /// How answers are made.

@@ -6,6 +6,7 @@ mod applying;
 mod attachment;
 mod diagnosing;
 mod entry;
+mod fetching;
 mod hands_free;
 mod history;
 mod living;
@@ -31,6 +32,7 @@ use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use action::Action;
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
+pub(crate) use fetching::{Errand, Fetching, ModelReport, ModelWish, Running};
 pub(crate) use history::{History, Keep};
 pub(crate) use living::Living;
 pub(crate) use showing::Opened;
@@ -131,6 +133,8 @@ pub(crate) struct State {
     pub(crate) sounding: Sounding,
     /// Where the window is.
     pub(crate) living: Living,
+    /// Larger models.
+    pub(crate) fetching: Fetching,
 }
 
 impl State {
@@ -166,6 +170,7 @@ impl State {
             welcome: Welcome::default(),
             sounding: Sounding::default(),
             living: Living::default(),
+            fetching: Fetching::default(),
         }
     }
 
@@ -278,6 +283,7 @@ impl State {
             Command::CopyLog(level) => return self.copy_log(level),
             Command::StartTalking => return self.start_talking(now),
             Command::Sound(wish) => return self.wish_sound(wish),
+            Command::Models(wish) => return self.wish_model(wish),
             Command::Hide => return self.hide(),
             Command::Quit => return self.quit(now),
             Command::TrayIs(there) => return self.tray_is(there),

@@ -1,6 +1,7 @@
 //! The window: `logic` takes in events and commands and does what follows, `ui` only draws.
 
 mod device;
+mod fetching;
 mod files;
 mod frames;
 mod keys;
@@ -76,6 +77,7 @@ struct Window {
     /// What the window is drawn with, in words.
     drawing: String,
     living: living::Living,
+    fetcher: fetching::Fetcher,
     /// What other programs are told.
     deafness: remote::Deafness,
 }
@@ -206,6 +208,7 @@ impl Window {
             pasted: files::Pasted::default(),
             drawing: String::new(),
             living: living::Living::default(),
+            fetcher: fetching::Fetcher::default(),
             deafness: remote::Deafness::default(),
         };
         let given = options.model.model.clone();
@@ -322,6 +325,7 @@ impl Window {
             }
             Action::Copy(text) => context.copy_text(text),
             Action::Order(order) => self.order(order),
+            Action::Models(errand) => self.run_errand(errand),
             Action::Hide => living::hide(context),
             Action::Minimize => living::minimize(context),
             Action::Quit => living::quit(context),

@@ -269,6 +269,27 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "a report cannot tell what it never sees",
     ),
     (
+        "models",
+        &[
+            "audio",
+            "cli",
+            "clips",
+            "event",
+            "export",
+            "keeper",
+            "live",
+            "preferences",
+            "record",
+            "state",
+            "store",
+            "turn",
+            "views",
+            "window",
+            "worker",
+        ],
+        "a model is fetched when it is asked for, by whoever asks",
+    ),
+    (
         "cli",
         &["audio", "keeper", "state", "views", "window", "worker"],
         "subcommands run without a window or a sound device",
@@ -309,6 +330,9 @@ const APP_BANS: &[(&str, &[&str], &str)] = &[
         "the devices' thread does what it is told, and decides nothing",
     ),
 ];
+
+/// Words of what reaches a network.
+const NETWORK: &[&str] = &["TcpListener", "TcpStream", "UdpSocket", "rustls", "rustls_native_certs", "ureq"];
 
 /// Most lines of a file of code.
 const MOST_LINES: usize = 1000;
@@ -443,6 +467,11 @@ fn a_view_that_reaches_past_the_state_is_refused() {
         }
         if room != "window" && module.words.contains("wgpu") {
             faults.push(format!("{}: only the window may name wgpu", module.file.display()));
+        }
+        let is_hub = module.path == ["models", "hub"];
+        for word in NETWORK.iter().filter(|word| !is_hub && module.words.contains(**word)) {
+            let file = module.file.display();
+            faults.push(format!("{file}: only models/hub.rs may reach a network, by `{word}` or otherwise"));
         }
     }
     assert_none(&faults);

@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod doctor;
+pub(crate) mod models;
 mod options;
 pub(crate) mod prompt;
 pub(crate) mod remote;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Verify(verify::VerifyOptions),
     /// Look at this machine: what it has, what holds it back, and how fast a model would be. Nothing is changed.
     Doctor(doctor::DoctorOptions),
+    /// List, fetch, check and remove the larger models.
+    Models(models::ModelsOptions),
     /// Talk to the window that is open, for instance from a key of the desktop.
     Remote(remote::RemoteOptions),
 }

@@ -7,12 +7,13 @@ use clap::{Args, ValueEnum};
 use engine::{Device, Format, Options, Sampling, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::folders;
+use crate::{folders, models};
 
 /// Where the model is and where it runs.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ModelOptions {
-    /// Folder of a Qwen3-Omni checkpoint; the small one that ships with the program if not given.
+    /// Folder of a Qwen3-Omni checkpoint, or the name of one that `colloquy models` has fetched; the small one that ships with
+    /// the program if not given.
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
     /// Where the model runs [default: auto].
@@ -88,10 +89,10 @@ impl ModelOptions {
     /// The folder to load.
     ///
     /// # Errors
-    /// None was given and the small model that ships with the program is not found.
+    /// None was given and the small model that ships with the program is not found, or the one that is named is not here.
     pub(crate) fn folder(&self) -> Result<PathBuf> {
         if let Some(folder) = &self.model {
-            return Ok(folder.clone());
+            return models::named(folder).unwrap_or_else(|| Ok(folder.clone()));
         }
         let installed = std::env::current_exe()
             .ok()

@@ -27,6 +27,7 @@ fn chosen() -> Preferences {
             context_tokens: Some(4096),
         },
         welcome: Welcome { first_run_done: true },
+        licences: Licences { accepted: vec!["large".into()] },
         look: Look {
             theme: Theme::Dark,
             contrast: Contrast::High,

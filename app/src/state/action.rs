@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine::Settings;
 
-use super::{Exchange, Keep, Side};
+use super::{Errand, Exchange, Keep, Side};
 use crate::audio::Order;
 use crate::cli::prompt::{self, Part};
 use crate::preferences::{Chord, Look, Placing};
@@ -100,6 +100,8 @@ pub(crate) enum Action {
     Copy(String),
     /// Tell the sound devices this.
     Order(Order),
+    /// Do this about larger models.
+    Models(Errand),
     /// Hide the window.
     Hide,
     /// Make the window small.

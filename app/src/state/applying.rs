@@ -116,6 +116,7 @@ impl State {
             Event::NotKept(message) => self.complain(message),
             Event::Listed(lines) => self.history.lines = lines,
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
+            Event::Models(report) => self.model_told(report),
             Event::Sound(report) => self.sound_told(report),
             Event::Ear(ear, report) => return self.ear(ear, report, now),
             Event::Limit { turn, left } => return self.limit(turn, left, now),

@@ -16,6 +16,8 @@ use crate::turn::Stage;
 /// Where there is less room, the text field gets a line of its own.
 const NARROW: f32 = 620.0;
 
+/// A window lower than this is low.
+const LOW: f32 = 600.0;
 /// Height of the text field.
 const FIELD_HEIGHT: f32 = 40.0;
 
@@ -30,8 +32,10 @@ pub(super) fn composer_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
     if !state.attachments.is_empty() {
         attachments_ui(ui, state, commands);
     }
-    // The settings need the room, unless something goes on.
-    if !state.shows_settings || state.is_holding() || state.is_answering() || state.is_waiting() {
+    // The settings need the room, and so does the first page in a low window, unless something goes on.
+    let is_low = ui.ctx().content_rect().height() < LOW;
+    let is_needed = state.shows_settings || state.welcome.shown && is_low;
+    if !is_needed || state.is_holding() || state.is_answering() || state.is_waiting() {
         controls_ui(ui, state, commands);
     }
     status::status_ui(ui, state);

@@ -8,6 +8,7 @@ mod log;
 mod look;
 mod memory;
 mod model;
+mod models;
 mod recordings;
 
 use std::borrow::Cow;
@@ -98,6 +99,7 @@ impl Section {
             Section::Answers => answers::answers_ui(ui, state, &mut preferences.answer, commands),
             Section::Model => {
                 model::model_ui(ui, state, &mut preferences.model, commands);
+                models::models_ui(ui, state, commands);
                 memory::memory_ui(ui, &mut preferences.memory);
             }
             Section::Sound => sound::sound_ui(ui, state, &mut preferences.sound, commands),

@@ -8,7 +8,7 @@ use eframe::egui::{
 use super::{send, theme};
 use crate::command::Command;
 use crate::language::t;
-use crate::state::State;
+use crate::state::{ModelWish, State};
 
 /// Widest that the page's text runs.
 const WIDTH: f32 = 620.0;
@@ -72,13 +72,19 @@ fn larger_ui(ui: &mut Ui, commands: &Sender<Command>) {
         let text = t!(
             "The small model that ships with Colloquy knows little, and only English. Qwen3-Omni-30B-A3B knows \
              far more, in many languages, and sees pictures; it needs a machine with 128 GB of memory or a large \
-             graphics processor. Choose the folder that you downloaded it to:"
+             graphics processor. It can be downloaded, or chosen where it is already:"
         );
         ui.with_layout(Layout::top_down(Align::LEFT), |ui| {
             ui.add(Label::new(RichText::new(text).color(palette.weak)).wrap());
-            if ui.button(t!("Choose the large model…")).clicked() {
-                send(commands, Command::PickModel);
-            }
+            ui.horizontal_wrapped(|ui| {
+                if ui.button(t!("Get the large model…")).clicked() {
+                    send(commands, Command::ShowSettings(true));
+                    send(commands, Command::Models(ModelWish::Show(true)));
+                }
+                if ui.button(t!("Choose the large model…")).clicked() {
+                    send(commands, Command::PickModel);
+                }
+            });
         });
     });
 }
