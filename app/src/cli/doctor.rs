@@ -29,7 +29,7 @@ pub(crate) struct DoctorOptions {
 /// Looks and prints.
 ///
 /// # Errors
-/// A device that was found cannot be measured, or nothing can be printed.
+/// The processor cannot be measured, or nothing can be printed.
 pub(crate) fn run(options: &DoctorOptions) -> Result<()> {
     if options.format == Some(FormatOption::F32) {
         bail!(
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<()> {
         );
     }
     let facts = doctor::look(!options.no_measure, options.models.clone())
-        .context("The devices cannot be measured; try again with --no-measure")?;
+        .context("The processor cannot be measured; try again with --no-measure")?;
     let report = doctor::report(facts, &doctor::asks()?, options.format.map(FormatOption::engine));
     let text =
         if options.json { serde_json::to_string_pretty(&report)? + "\n" } else { doctor::text(&report) };

@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) processor_speed: Option<Speed>,
     /// Measured rates of the graphics processor that the model would run on.
     pub(crate) graphics_speed: Option<Speed>,
+    /// Why that one could not be measured, where it could not.
+    pub(crate) graphics_fault: Option<String>,
     /// What belongs to the person's session.
     pub(crate) session: Session,
 }

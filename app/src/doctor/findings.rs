@@ -51,6 +51,7 @@ const OLDEST_MESA: [u32; 2] = [25, 0];
 pub(crate) fn examine(facts: &Facts, aim: Option<&Forecast>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(graphics(facts));
+    findings.extend(fault(facts));
     findings.extend(old_mesa(facts));
     findings.extend(strix_halo::examine(facts, aim));
     findings.extend(power(facts));
@@ -123,6 +124,15 @@ fn graphics(facts: &Facts) -> Option<Finding> {
     let what = format!("{} sets Vulkan's drivers, which leaves {instead}.", variables.join(" and "));
     let fix = vec![format!("unset {}", variables.join(" "))];
     Some(Finding::new("software-driver", Problem, title, what).with(fix))
+}
+
+/// The graphics processor is there and does not compute.
+fn fault(facts: &Facts) -> Option<Finding> {
+    let (adapter, error) = (facts.graphics()?, facts.graphics_fault.as_ref()?);
+    let title = "The graphics processor does not compute";
+    let what = format!("{} could not be measured: {error}. Another driver may help.", adapter.name);
+    let fix = fixes::driver(&facts.system, adapter.vendor);
+    Some(Finding::new("graphics-fault", Severity::Problem, title, what).with(fix))
 }
 
 fn old_mesa(facts: &Facts) -> Option<Finding> {

@@ -37,7 +37,7 @@ pub(crate) struct Report {
 /// Finds out what this machine is. Blocks, with `measure` for some ten seconds at most. `models` is where models are to be kept.
 ///
 /// # Errors
-/// A device that was found cannot be measured.
+/// The processor cannot be measured.
 pub(crate) fn look(measure: bool, models: Option<PathBuf>) -> engine::Result<Facts> {
     let mut facts = Facts {
         system: system::read(Path::new("/")),
@@ -51,7 +51,10 @@ pub(crate) fn look(measure: bool, models: Option<PathBuf>) -> engine::Result<Fac
         let speed = |device| engine::speed(&Options { device, ..Options::default() });
         facts.processor_speed = Some(speed(Device::Cpu)?);
         if facts.graphics().is_some() {
-            facts.graphics_speed = Some(speed(Device::Auto)?);
+            match speed(Device::Auto) {
+                Ok(speed) => facts.graphics_speed = Some(speed),
+                Err(error) => facts.graphics_fault = Some(error.to_string()),
+            }
         }
     }
     Ok(facts)

@@ -60,6 +60,7 @@ fn facts(name: &str) -> Facts {
         threads: machine.threads,
         processor_speed: machine.processor_speed,
         graphics_speed: machine.graphics_speed,
+        graphics_fault: None,
         session: machine.session,
     }
 }
@@ -212,6 +213,16 @@ fn what_keeps_the_graphics_processor_away_is_told_apart() {
         clocks,
         ["echo auto | sudo tee /sys/class/drm/card1/device/power_dpm_force_performance_level"]
     );
+}
+
+#[test]
+fn a_graphics_processor_that_fails_to_be_measured_is_a_problem_and_not_the_end() {
+    let mut facts = facts("strix-halo-128-well-set");
+    (facts.graphics_speed, facts.graphics_fault) = (None, Some("the device was lost".into()));
+    let report = report(facts, model(), None);
+    assert_eq!(ids(&report.findings), ["graphics-fault"]);
+    assert!(report.findings[0].what.contains("the device was lost"), "{}", report.findings[0].what);
+    assert_eq!(report.recommendation.map(|choice| choice.format), Some("q8_0"));
 }
 
 #[test]
