@@ -349,3 +349,17 @@ fn first_shard(folder: &Path) -> PathBuf {
     names.sort_unstable();
     folder.join(&names[0])
 }
+
+#[test]
+fn too_little_room_and_a_second_import_are_refused_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let folder = Folder::open(&out, json!({})).unwrap();
+    folder.check_room(1).unwrap();
+    let message = folder.check_room(1 << 62).unwrap_err().to_string();
+    assert!(message.contains("out.part") && message.contains("make room"), "{message}");
+    let message = run(&omni(), &options(&out, Format::Q4, 1 << 30)).unwrap_err().to_string();
+    assert!(message.contains("another import writes to") && message.contains("out.part"), "{message}");
+    drop(folder);
+    run(&omni(), &options(&out, Format::Q4, 1 << 30)).unwrap();
+}
