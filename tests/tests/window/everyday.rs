@@ -115,6 +115,8 @@ fn a_window_that_nobody_uses_takes_no_processor_and_holds_no_microphone() {
     let desktop = Desktop::start("idle", true);
     let log = kept("idle.log");
     let model = model();
+    // The desktop's own, which may take a moment to be there.
+    wait_for("the desktop's listener", 10, || !streams(&desktop, "source-outputs").is_empty());
     let others = streams(&desktop, "source-outputs");
     let window = desktop.start_colloquy(
         binary(),
