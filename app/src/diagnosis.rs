@@ -2,9 +2,11 @@
 //! answered, and no name of a person's folder.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use engine::Info;
 
+use crate::doctor;
 use crate::logbook::Line;
 use crate::preferences::Preferences;
 
@@ -31,14 +33,10 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// Looks at the system; may take a moment.
     pub(crate) fn find(drawing: String) -> Surroundings {
-        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-        let release = read("/etc/os-release");
-        let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-        let name = name.map_or(std::env::consts::OS, |name| name.trim_matches('"'));
-        let kernel = read("/proc/sys/kernel/osrelease");
+        let (name, kernel) = doctor::identity(Path::new("/"));
         let set = |name| std::env::var(name).unwrap_or_else(|_| "not set".into());
         Surroundings {
-            system: format!("{name}, kernel {}, {}", kernel.trim(), std::env::consts::ARCH),
+            system: format!("{name}, kernel {kernel}, {}", std::env::consts::ARCH),
             desktop: format!("{}, session {}", set("XDG_CURRENT_DESKTOP"), set("XDG_SESSION_TYPE")),
             drawing,
             home: std::env::var("HOME").ok().filter(|home| home.len() > 1),

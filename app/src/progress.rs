@@ -8,13 +8,21 @@ use engine::{Host, Progress};
 use crate::language::t;
 
 /// As `1.2 of 63.4 GB, 2.10 GB/s`; nothing before the first weight is in place.
-pub(crate) fn words(progress: &Progress) -> Option<String> {
+fn words(progress: &Progress) -> Option<String> {
     let gb = |bytes: u64| bytes as f64 / 1e9;
     (progress.bytes > 0).then(|| {
         let (bytes, total, rate) = (gb(progress.bytes), gb(progress.total_bytes), progress.rate() / 1e9);
         let [bytes, total, rate] = [format!("{bytes:.1}"), format!("{total:.1}"), format!("{rate:.2}")];
         t!("%{bytes} of %{total} GB, %{rate} GB/s", bytes = bytes, total = total, rate = rate).into()
     })
+}
+
+/// How far the loading of the model `name` is.
+pub(crate) fn loading(name: &str, progress: &Progress) -> String {
+    match words(progress) {
+        Some(words) => t!("Loading %{name}: %{words}", name = name, words = words).into(),
+        None => t!("Loading %{name}…", name = name).into(),
+    }
 }
 
 /// Lends the engine nothing, and tells on a terminal how far `name` is.

@@ -227,8 +227,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub(crate) fn delete_older(&self, days: u32, now: Timestamp) -> Result<()> {
-        let limit = now.checked_sub((i64::from(days) * 24).hours())?.as_millisecond();
-        self.database.execute("DELETE FROM conversations WHERE changed < ?1", [limit])?;
+        self.database.execute("DELETE FROM conversations WHERE changed < ?1", [days_before(days, now)?])?;
         Ok(())
     }
 }
@@ -251,6 +250,11 @@ fn answer(turn: &mut Turn, row: &Row<'_>) -> Result<()> {
     turn.tokens_per_second = row.get(5)?;
     turn.first_sound_ms = row.get::<_, Option<i64>>(6)?.and_then(|ms| ms.try_into().ok());
     Ok(())
+}
+
+/// So many days before `now`, as the file has times.
+fn days_before(days: u32, now: Timestamp) -> Result<i64> {
+    Ok(now.checked_sub((i64::from(days) * 24).hours())?.as_millisecond())
 }
 
 /// The first words of the question, or of the answer where it was spoken.

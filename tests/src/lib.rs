@@ -1,5 +1,6 @@
-//! What tests of the workspace share: checkpoints, and conversations with them.
+//! What tests of the workspace share: checkpoints, conversations with them, and the program.
 #![warn(missing_docs)]
 
 pub mod checkpoints;
+pub mod program;
 pub mod talks;

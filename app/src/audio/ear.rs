@@ -7,13 +7,12 @@ use std::time::Duration;
 use anyhow::Result;
 use engine::Audio;
 
+use super::Desk;
 use super::capture::Capture;
 use super::echo::Echo;
 use super::search::Search;
 use super::voice::{Change, Voice};
-use super::{Desk, Report};
 use crate::event::{EarReport, Event};
-use crate::language::t;
 use crate::preferences::Talking;
 
 /// Samples in a millisecond.
@@ -176,14 +175,10 @@ impl Desk {
             return;
         }
         let (number, is_loss, is_over) = (*number, search.is_loss(), search.is_over());
-        match (self.open_microphone(), &mut self.ear) {
-            (Ok((capture, name)), Some(ear)) => {
-                ear.source = Source::Open(Box::new(capture));
+        match (self.reopen_microphone(is_loss), &mut self.ear) {
+            (Ok(capture), Some(ear)) => {
+                ear.source = Source::Open(capture);
                 ear.again = is_loss;
-                if is_loss {
-                    let told = t!("The microphone went away. It goes on with %{name}.", name = name);
-                    self.events.send(Event::Sound(Report::Hint(told.into())));
-                }
             }
             (Err(error), _) if is_over => self.lose_ear(number, error.to_string()),
             _ => {}

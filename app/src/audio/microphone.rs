@@ -72,6 +72,16 @@ impl Desk {
         Ok((Capture::open(&device)?, name))
     }
 
+    /// Opens the microphone once more, and tells that it is another one where the old one went away.
+    pub(super) fn reopen_microphone(&mut self, is_loss: bool) -> Result<Box<Capture>> {
+        let (capture, name) = self.open_microphone()?;
+        if is_loss {
+            let told = t!("The microphone went away. It goes on with %{name}.", name = name);
+            self.events.send(Event::Sound(Report::Hint(told.into())));
+        }
+        Ok(Box::new(capture))
+    }
+
     /// Another microphone was chosen: what is said from now on comes from there.
     pub(super) fn change_microphone(&mut self) {
         if let Some(microphone) = &mut self.microphone
@@ -180,15 +190,11 @@ impl Desk {
             return;
         }
         let (is_loss, is_over) = (search.is_loss(), search.is_over());
-        match self.open_microphone() {
-            Ok((capture, name)) => {
+        match self.reopen_microphone(is_loss) {
+            Ok(capture) => {
                 if let Some(microphone) = &mut self.microphone {
-                    microphone.source = Source::Open(Box::new(capture));
+                    microphone.source = Source::Open(capture);
                     microphone.again = is_loss;
-                }
-                if is_loss {
-                    let told = t!("The microphone went away. It goes on with %{name}.", name = name);
-                    self.events.send(Event::Sound(Report::Hint(told.into())));
                 }
             }
             Err(error) if is_over => {

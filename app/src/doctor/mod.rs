@@ -20,6 +20,7 @@ use facts::Facts;
 use findings::{Finding, examine};
 use forecast::{Ask, Choice, Forecast, forecast, recommend};
 pub(crate) use report::text;
+pub(crate) use system::identity;
 
 /// Everything there is to tell.
 #[derive(Debug, Serialize)]

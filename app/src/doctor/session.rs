@@ -1,6 +1,6 @@
 //! What belongs to the person's session: sound devices, portals of the desktop, variables, and the disk with the models.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Looks at the session. Blocks for some seconds at most.
 pub(super) fn find(models: Option<PathBuf>) -> Session {
     let devices = within_patience(audio::devices).unwrap_or_default();
-    let models = models.or_else(|| Some(folders::data()?.join("models")));
+    let models = models.or_else(folders::models);
     let named = |all: Vec<audio::Device>| all.into_iter().map(|device| device.name).collect();
     let set = |name: &&str| Some((String::from(*name), std::env::var(name).ok()?));
     Session {
@@ -28,7 +28,7 @@ pub(super) fn find(models: Option<PathBuf>) -> Session {
         speakers: named(devices.speakers),
         portals: within_patience(portals).unwrap_or_default(),
         driver_variables: DRIVER_VARIABLES.iter().filter_map(set).collect(),
-        disk_free: models.as_deref().and_then(free_bytes),
+        disk_free: models.as_deref().and_then(folders::free_bytes),
         models: models.map(|folder| folder.display().to_string()),
     }
 }
@@ -41,19 +41,6 @@ fn within_patience<T: Send + 'static>(find: impl FnOnce() -> T + Send + 'static)
         let _ = send.send(find());
     });
     spawned.ok().and_then(|_| receive.recv_timeout(PATIENCE).ok())
-}
-
-/// Bytes that are free for a person where `folder` is or would be made.
-#[cfg(unix)]
-fn free_bytes(folder: &Path) -> Option<u64> {
-    let stats = folder.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok())?;
-    stats.f_bavail.checked_mul(stats.f_frsize)
-}
-
-/// The system is not asked.
-#[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
-    None
 }
 
 /// Names of the portals that the desktop has, without their common beginning.
@@ -107,15 +94,6 @@ mod tests {
             <interface name="org.freedesktop.portal.GlobalShortcuts"></interface></node>"#;
         assert_eq!(interfaces(told), ["GlobalShortcuts", "Screenshot"]);
         assert!(interfaces("").is_empty());
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_folder_that_is_not_there_yet_has_the_room_of_the_one_above() {
-        let folder = tempfile::tempdir().unwrap();
-        let free = free_bytes(folder.path()).unwrap();
-        let below = free_bytes(&folder.path().join("not/there")).unwrap();
-        assert!(free > 0 && below > 0);
     }
 
     #[test]

@@ -8,16 +8,12 @@ use super::facts::{Card, Memory, Node, System};
 /// What the files below `root` tell. What is not there is left out.
 pub(crate) fn read(root: &Path) -> System {
     let text = |path: &str| read_line(&root.join(path));
-    let release = std::fs::read_to_string(root.join("etc/os-release")).unwrap_or_default();
-    let stated = |name: &str| {
-        let value = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        value.map(|value| value.trim_matches('"').to_owned())
-    };
-    let family = [stated("ID"), stated("ID_LIKE")].into_iter().flatten();
+    let family = ["ID", "ID_LIKE"].into_iter().filter_map(|name| stated(root, name));
+    let (name, kernel) = identity(root);
     let mut system = System {
-        name: stated("PRETTY_NAME").unwrap_or_else(|| std::env::consts::OS.into()),
+        name,
         family: family.flat_map(|ids| ids.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect(),
-        kernel: text("proc/sys/kernel/osrelease").unwrap_or_default(),
+        kernel,
         product: product(root),
         processor: processor(root),
         memory: memory(root),
@@ -33,6 +29,19 @@ pub(crate) fn read(root: &Path) -> System {
         system.nodes.push(Node { path: format!("/dev/dri/{name}"), opens });
     }
     system
+}
+
+/// What the system below `root` calls itself, and its kernel's version, which is empty where nothing tells it.
+pub(crate) fn identity(root: &Path) -> (String, String) {
+    let name = stated(root, "PRETTY_NAME").unwrap_or_else(|| std::env::consts::OS.into());
+    (name, read_line(&root.join("proc/sys/kernel/osrelease")).unwrap_or_default())
+}
+
+/// What the system states about itself under this name.
+fn stated(root: &Path, name: &str) -> Option<String> {
+    let release = std::fs::read_to_string(root.join("etc/os-release")).ok()?;
+    let value = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    value.map(|value| value.trim_matches('"').to_owned())
 }
 
 /// The first line of a short file.

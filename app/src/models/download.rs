@@ -19,6 +19,7 @@ use super::manifest::Manifest;
 use super::place::{Place, Presence};
 use super::speed::{Speed, bytes};
 use super::work::Work;
+use crate::folders;
 
 /// Between two looks at how far it is.
 const TICK: Duration = Duration::from_millis(200);
@@ -178,7 +179,7 @@ pub(crate) fn download(
     };
     let work = survey(&manifest, place, &folder, options)?;
     let needed = work.to_write();
-    if let Some(free) = place.free().filter(|free| *free < needed) {
+    if let Some(free) = folders::free_bytes(place.folder()).filter(|free| *free < needed) {
         bail!(
             "{} needs {} more in {}, where {} are free: make room there, or let XDG_DATA_HOME name another disk",
             entry.name,

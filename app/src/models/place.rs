@@ -50,8 +50,8 @@ impl Place {
     /// # Errors
     /// There is no folder for data.
     pub(crate) fn of_user() -> Result<Place> {
-        let data = folders::data().context("there is no folder for models: set XDG_DATA_HOME or HOME")?;
-        Ok(Place { folder: data.join("models"), cache: cache::folder() })
+        let folder = folders::models().context("there is no folder for models: set XDG_DATA_HOME or HOME")?;
+        Ok(Place { folder, cache: cache::folder() })
     }
 
     /// The folder of all models.
@@ -141,16 +141,5 @@ impl Place {
             bail!("nothing of {} was fetched into {}", entry.name, self.folder.display());
         }
         Ok(())
-    }
-
-    /// Bytes that are free where models lie, as far as that can be told. The folder must be there.
-    pub(super) fn free(&self) -> Option<u64> {
-        #[cfg(unix)]
-        {
-            let found = rustix::fs::statvfs(&self.folder).ok()?;
-            Some(found.f_bavail.saturating_mul(found.f_frsize))
-        }
-        #[cfg(not(unix))]
-        None
     }
 }

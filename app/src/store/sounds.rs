@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Store, Turn};
+use super::{Store, Turn, days_before};
 use crate::clips::{Clip, Side};
 
 impl Store {
@@ -50,8 +50,7 @@ impl Store {
     /// # Errors
     /// The database's.
     pub(crate) fn delete_sounds_older(&self, days: u32, now: Timestamp) -> Result<()> {
-        let limit = now.checked_sub((i64::from(days) * 24).hours())?.as_millisecond();
-        self.database.execute("DELETE FROM sounds WHERE at < ?1", [limit])?;
+        self.database.execute("DELETE FROM sounds WHERE at < ?1", [days_before(days, now)?])?;
         Ok(())
     }
 }
@@ -81,6 +80,8 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::ToSpan;
+
     use super::*;
 
     fn store() -> (tempfile::TempDir, Store) {

@@ -7,7 +7,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// Runs a burst from an idle start and returns the stage at its end with all effects.
-fn burst(inputs: &[Input]) -> (Turn, Vec<Effect>) {
+pub(super) fn burst(inputs: &[Input]) -> (Turn, Vec<Effect>) {
     let mut turn = Turn { number: 0, stage: Stage::Idle, ..Turn::FIRST };
     let mut effects = Vec::new();
     for &input in inputs {

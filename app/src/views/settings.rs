@@ -12,12 +12,13 @@ mod models;
 mod recordings;
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 mod sound;
 mod talking;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
-    Align, Button, ComboBox, Id, Key, Layout, Response, RichText, ScrollArea, Ui, UiBuilder, vec2,
+    Align, Button, ComboBox, DragValue, Id, Key, Layout, Response, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
 
 pub(super) use keys::is_recording as is_recording_key;
@@ -214,6 +215,30 @@ fn choice_ui<T: Copy + PartialEq>(
         });
         shown.response
     });
+}
+
+/// A check box that sets a limit, and below it the field of a limit that is set.
+fn limit_ui(
+    ui: &mut Ui,
+    limit: &mut Option<u32>,
+    to_begin_with: u32,
+    check: &str,
+    field_ui: impl FnOnce(&mut Ui, &mut u32),
+) -> Response {
+    let mut is_set = limit.is_some();
+    let response = ui.checkbox(&mut is_set, check);
+    if response.changed() {
+        *limit = is_set.then_some(to_begin_with);
+    }
+    if let Some(limit) = limit {
+        field_ui(ui, limit);
+    }
+    response
+}
+
+/// A number with its unit, such as ` days`, which is taken over when the field is left.
+fn number_ui(ui: &mut Ui, number: &mut u32, range: RangeInclusive<u32>, unit: &str) -> Response {
+    ui.add(DragValue::new(number).range(range).suffix(unit).update_while_editing(false))
 }
 
 /// A remark in small letters.

@@ -30,21 +30,14 @@ pub(super) fn status_ui(ui: &mut Ui, state: &State) {
 /// What goes on.
 fn words(state: &State) -> String {
     match (&state.model, state.turn.stage) {
-        (Model::Loading(name, progress), _) => match progress::words(progress) {
-            Some(words) => t!("Loading %{name}: %{words}", name = name, words = words).into(),
-            None => t!("Loading %{name}…", name = name).into(),
-        },
+        (Model::Loading(name, progress), _) => progress::loading(name, progress),
         (Model::Absent, _) | (_, Stage::Absent) => t!("No model is loaded").into(),
         (_, _) if let Some(words) = hands_free::words(state) => words,
         (_, Stage::Idle) if state.weights == Weights::Freed => {
             t!("Ready; the model's memory is free until you ask").into()
         }
         (_, Stage::Thinking) if let Weights::Coming(progress) = &state.weights => {
-            let name = state.info().map_or("", |info| info.name.as_str());
-            match progress::words(progress) {
-                Some(words) => t!("Loading %{name}: %{words}", name = name, words = words).into(),
-                None => t!("Loading %{name}…", name = name).into(),
-            }
+            progress::loading(state.info().map_or("", |info| info.name.as_str()), progress)
         }
         (_, Stage::Idle) => t!("Ready").into(),
         (_, Stage::Opening { .. }) => t!("Opening the microphone…").into(),

@@ -37,8 +37,7 @@ fn choose(
         let software = info.device_type == DeviceType::Cpu;
         let place = SharedDevice::rank(adapter).map_or(usize::MAX, |rank| rank);
         // A real one that the engine cannot use draws better than software does.
-        let other = wanted.is_some_and(|wanted| !info.name.to_lowercase().contains(&wanted.to_lowercase()));
-        (other, software, place, info.backend == Backend::Gl)
+        (!SharedDevice::is_called(adapter, wanted), software, place, info.backend == Backend::Gl)
     };
     let chosen = adapters.iter().filter(shows).min_by_key(rank);
     chosen.cloned().ok_or_else(|| "no graphics driver here can show a window".into())

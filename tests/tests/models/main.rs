@@ -12,10 +12,10 @@ mod ways;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use colloquy_tests::program::binary;
 use hub::{Hub, NAME};
 use tempfile::TempDir;
 
@@ -23,24 +23,6 @@ use tempfile::TempDir;
 const SHARD: usize = 300_000;
 /// Bytes of a piece.
 const PIECE: &str = "65536";
-
-/// The program, built as the tests were.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let folder = test.parent().and_then(Path::parent).unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "-p", "colloquy", "--manifest-path"]);
-        cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
-        cargo.arg("--target-dir").arg(folder.parent().unwrap());
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "colloquy cannot be built");
-        folder.join("colloquy")
-    })
-}
 
 /// A person's folders.
 struct Home {

@@ -43,12 +43,6 @@ fn press(desktop: &Desktop, log: &Path) {
     wait_for_log(log, "stage=Listening", before, 10);
 }
 
-fn say_the_question(desktop: &Desktop) {
-    let question = model().join("samples/03_question.wav");
-    desktop.run("paplay", [OsStr::new("-d"), OsStr::new("mouth"), question.as_os_str()]);
-    sleep(Duration::from_millis(200));
-}
-
 /// A spoken question and its answer, which is heard at `sink`.
 fn a_turn_works(desktop: &Desktop, log: &Path, sink: &str) {
     let before = log_length(log);

@@ -7,12 +7,6 @@ fn remote(desktop: &Desktop, word: &str) {
     assert!(output.status.success(), "{word}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn say_the_question(desktop: &Desktop) {
-    let question = model().join("samples/03_question.wav");
-    desktop.run("paplay", [OsStr::new("-d"), OsStr::new("mouth"), question.as_os_str()]);
-    sleep(Duration::from_millis(200));
-}
-
 #[test]
 fn without_a_model_other_programs_are_told_why_nothing_begins() {
     let _turn = ONE_AT_A_TIME.lock();

@@ -16,10 +16,11 @@ mod sound;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::Duration;
 
+use colloquy_tests::program::binary;
 use desktop::{Desktop, wait_for, wait_for_log};
 use image::{Rgb, RgbImage};
 
@@ -29,23 +30,6 @@ const TEXT: Rgb<u8> = Rgb([230, 228, 223]);
 
 /// Two windows at once would make each other's speech stutter on a small machine.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// The program, built as the tests were.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let folder = test.parent().and_then(Path::parent).unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "-p", "colloquy", "--manifest-path"]);
-        cargo.arg(root().join("Cargo.toml")).arg("--target-dir").arg(folder.parent().unwrap());
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "colloquy cannot be built");
-        folder.join("colloquy")
-    })
-}
 
 /// `colloquy ARGUMENTS` beside the window.
 fn colloquy(desktop: &Desktop, arguments: &[&str]) -> Output {
@@ -213,6 +197,13 @@ fn losing_the_sound_system_is_told_and_text_still_works(desktop: &Desktop, log: 
     write(desktop, "hello");
     wait_for_log(log, "answer turn=", before, 60);
     desktop.screenshot(&kept("lost.png"));
+}
+
+/// Plays the question about the capital of France into the microphone.
+fn say_the_question(desktop: &Desktop) {
+    let question = model().join("samples/03_question.wav");
+    desktop.run("paplay", [OsStr::new("-d"), OsStr::new("mouth"), question.as_os_str()]);
+    sleep(Duration::from_millis(200));
 }
 
 /// Types a question and sends it, as fast as a person would: after looking.

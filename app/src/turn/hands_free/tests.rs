@@ -2,25 +2,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::turn::step;
+use crate::turn::tests::burst;
 
 const NOW: Duration = Duration::ZERO;
 const BEGAN: Input = Input::VoiceBegan { ear: 1, interrupts: true };
 
-/// Runs this from an idle start.
-fn run(inputs: &[Input]) -> (Turn, Vec<Effect>) {
-    let mut turn = Turn { stage: Stage::Idle, ..Turn::FIRST };
-    let mut effects = Vec::new();
-    for &input in inputs {
-        let (after, new) = step(turn, input);
-        turn = after;
-        effects.extend(new);
-    }
-    (turn, effects)
-}
-
 /// With an open ear.
 fn waiting(then: &[Input]) -> (Turn, Vec<Effect>) {
-    let (turn, mut effects) = run(&[&[Input::HandsFree(true), Input::EarOpened(1)], then].concat());
+    let (turn, mut effects) = burst(&[&[Input::HandsFree(true), Input::EarOpened(1)], then].concat());
     assert_eq!(effects.remove(0), Effect::OpenEar(1));
     (turn, effects)
 }
@@ -92,7 +81,7 @@ fn a_key_works_beside_it() {
 
 #[test]
 fn reports_of_another_ear_change_nothing() {
-    let (turn, effects) = run(&[
+    let (turn, effects) = burst(&[
         Input::HandsFree(true),
         Input::HandsFree(false),
         Input::HandsFree(true),
@@ -111,8 +100,8 @@ fn a_question_that_is_too_long_sends_itself() {
     let (turn, effects) = waiting(&[BEGAN, Input::Full(1)]);
     assert_eq!((turn.stage, effects[1]), (Stage::Thinking, Effect::Close { number: 1, keep: true }));
     let (locked, effects) =
-        run(&[Input::Start(NOW), Input::CaptureStarted(1), Input::Full(2), Input::Full(1)]);
+        burst(&[Input::Start(NOW), Input::CaptureStarted(1), Input::Full(2), Input::Full(1)]);
     assert_eq!((locked.stage, effects[1]), (Stage::Thinking, Effect::Close { number: 1, keep: true }));
-    let (held, _) = run(&[Input::Press(NOW), Input::CaptureStarted(1), Input::Full(1)]);
+    let (held, _) = burst(&[Input::Press(NOW), Input::CaptureStarted(1), Input::Full(1)]);
     assert!(matches!(held.stage, Stage::Listening { .. }), "a held key says when it ends");
 }

@@ -1,25 +1,28 @@
 //! What is kept of conversations. Works at once.
 
-use eframe::egui::{DragValue, Ui};
+use std::ops::RangeInclusive;
 
-use super::{note_ui, row_ui};
+use eframe::egui::Ui;
+
+use super::{limit_ui, note_ui, number_ui, row_ui};
 use crate::language::t;
 use crate::preferences::Keeping;
 
 /// Days to begin with.
-const DAYS: u32 = 90;
+const TO_BEGIN_WITH: u32 = 90;
+/// Days that can be chosen.
+const DAYS: RangeInclusive<u32> = 1..=3650;
 
 /// The section.
 pub(super) fn keeping_ui(ui: &mut Ui, keeping: &mut Keeping) {
     ui.checkbox(&mut keeping.conversations, t!("Keep conversations on this machine"));
     note_ui(ui, &t!("Text and small copies of pictures; no sound. Nothing is sent anywhere."));
-    let mut limited = keeping.days.is_some();
-    if ui.checkbox(&mut limited, t!("Delete old conversations")).changed() {
-        keeping.days = limited.then_some(DAYS);
-    }
-    let Some(days) = &mut keeping.days else { return };
-    row_ui(ui, &t!("Kept for"), |ui| {
-        let field = DragValue::new(days).range(1..=3650).suffix(t!(" days")).update_while_editing(false);
-        ui.add(field).on_hover_text(t!("Counted from the last turn of a conversation"))
+    limit_ui(ui, &mut keeping.days, TO_BEGIN_WITH, &t!("Delete old conversations"), |ui, days| {
+        days_ui(ui, days, &t!("Kept for"), &t!("Counted from the last turn of a conversation"));
     });
+}
+
+/// The row of a number of days.
+pub(super) fn days_ui(ui: &mut Ui, days: &mut u32, name: &str, explanation: &str) {
+    row_ui(ui, name, |ui| number_ui(ui, days, DAYS, &t!(" days")).on_hover_text(explanation));
 }

@@ -1,8 +1,8 @@
 //! When the model's memory is given back. Works at once.
 
-use eframe::egui::{DragValue, Ui};
+use eframe::egui::Ui;
 
-use super::row_ui;
+use super::{limit_ui, number_ui, row_ui};
 use crate::language::t;
 use crate::preferences::{MINUTES, Memory};
 
@@ -11,15 +11,10 @@ const TO_BEGIN_WITH: u32 = 15;
 
 /// Rows of the model's section.
 pub(super) fn memory_ui(ui: &mut Ui, memory: &mut Memory) {
-    let mut frees = memory.free_after_minutes.is_some();
-    let check = ui.checkbox(&mut frees, t!("Give the model's memory back when it is not used"));
-    if check.on_hover_text(t!("It is loaded again with the next question; you can speak meanwhile")).changed()
-    {
-        memory.free_after_minutes = frees.then_some(TO_BEGIN_WITH);
-    }
-    let Some(minutes) = &mut memory.free_after_minutes else { return };
-    row_ui(ui, &t!("Not used for"), |ui| {
-        let suffix = format!(" {}", t!("minutes"));
-        ui.add(DragValue::new(minutes).range(MINUTES).suffix(suffix).update_while_editing(false))
-    });
+    let check = t!("Give the model's memory back when it is not used");
+    let field_ui = |ui: &mut Ui, minutes: &mut u32| {
+        row_ui(ui, &t!("Not used for"), |ui| number_ui(ui, minutes, MINUTES, &t!(" minutes")));
+    };
+    limit_ui(ui, &mut memory.free_after_minutes, TO_BEGIN_WITH, &check, field_ui)
+        .on_hover_text(t!("It is loaded again with the next question; you can speak meanwhile"));
 }

@@ -1,9 +1,10 @@
 //! Whether sound is kept. Works at once.
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Button, DragValue, Ui};
+use eframe::egui::{Button, Ui};
 
-use super::{note_ui, row_ui};
+use super::keeping::days_ui;
+use super::{limit_ui, note_ui};
 use crate::command::Command;
 use crate::language::t;
 use crate::preferences::Keeping;
@@ -24,17 +25,9 @@ pub(super) fn recordings_ui(ui: &mut Ui, keeping: &mut Keeping, commands: &Sende
     if !keeping.recordings {
         return;
     }
-    let mut limited = keeping.recording_days.is_some();
-    if ui.checkbox(&mut limited, t!("Delete old recordings")).changed() {
-        keeping.recording_days = limited.then_some(DAYS);
-    }
-    if let Some(days) = &mut keeping.recording_days {
-        row_ui(ui, &t!("Recordings kept for"), |ui| {
-            let suffix = format!(" {}", t!("days"));
-            let field = DragValue::new(days).range(1..=3650).suffix(suffix).update_while_editing(false);
-            ui.add(field).on_hover_text(t!("The words stay"))
-        });
-    }
+    limit_ui(ui, &mut keeping.recording_days, DAYS, &t!("Delete old recordings"), |ui, days| {
+        days_ui(ui, days, &t!("Recordings kept for"), &t!("The words stay"));
+    });
     let delete = ui.add(Button::new(t!("Delete all recordings")));
     if delete.on_hover_text(t!("The words stay")).clicked() {
         send(commands, Command::DeleteSounds);

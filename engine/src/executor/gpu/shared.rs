@@ -19,6 +19,11 @@ impl SharedDevice {
         refusal(adapter).is_none().then(|| adapter::rank(adapter))
     }
 
+    /// Whether `adapter` is one that [`crate::Options::gpu`] asks for as `wanted`.
+    pub fn is_called(adapter: &Adapter, wanted: Option<&str>) -> bool {
+        adapter::is_called(&adapter.get_info(), wanted)
+    }
+
     /// What a window must ask `adapter` for so that it can lend the device; none where the engine cannot run there.
     pub fn descriptor(adapter: &Adapter) -> Option<DeviceDescriptor<'static>> {
         refusal(adapter).is_none().then(|| adapter::requirements(adapter))
