@@ -16,7 +16,7 @@ const DAYS: RangeInclusive<u32> = 1..=3650;
 /// The section.
 pub(super) fn keeping_ui(ui: &mut Ui, keeping: &mut Keeping) {
     ui.checkbox(&mut keeping.conversations, t!("Keep conversations on this machine"));
-    note_ui(ui, &t!("Text and small copies of pictures; no sound. Nothing is sent anywhere."));
+    note_ui(ui, &t!("Text and small copies of pictures. Nothing is sent anywhere."));
     limit_ui(ui, &mut keeping.days, TO_BEGIN_WITH, &t!("Delete old conversations"), |ui, days| {
         days_ui(ui, days, &t!("Kept for"), &t!("Counted from the last turn of a conversation"));
     });
