@@ -39,7 +39,9 @@ pub use error::{Error, Result};
 pub use event::{Ending, Event, Summary, Timing};
 pub use executor::{Adapter, AdapterKind, Heap, SharedDevice, adapters, graphics_processors};
 pub use image::{Image, Video};
-pub use import::{ErrorGroup, ImportOptions, ImportReport, import};
+pub use import::{
+    CheckedFile, ErrorGroup, Import, ImportOptions, ImportReport, SourceFile, check_import, import,
+};
 pub use message::{Content, Message, Role};
 pub use session::Session;
 pub use settings::{Device, Format, Options, Sampling, Settings};

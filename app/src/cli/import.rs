@@ -97,13 +97,13 @@ fn table(report: &ImportReport) -> String {
         let (mb, rms, most) = (*bytes as f64 / 1e6, share(group.rms()), share(*most));
         table += &format!("{part:<15} {kind:<14} {held:<5} {tensors:>7} {mb:>10.1} {rms:>10} {most:>10}\n");
     }
-    let kept = match report.kept_shards {
+    let kept = match report.kept_files {
         0 => String::new(),
-        kept => format!(", {kept} of them from before"),
+        kept => format!(" ({kept} of its {} files from before)", report.source_files),
     };
     table
         + &format!(
-            "Errors are shares of the root mean square of the weights.\n{}: {:.2} GB in {} files{kept}, of {:.2} GB, in {:.1} s\n",
+            "Errors are shares of the root mean square of the weights.\n{}: {:.2} GB in {} files, of {:.2} GB{kept}, in {:.1} s\n",
             report.folder.display(),
             report.bytes as f64 / 1e9,
             report.shards,
@@ -128,7 +128,8 @@ fn object(report: &ImportReport) -> Value {
     json!({
         "folder": report.folder,
         "files": report.shards,
-        "files_from_before": report.kept_shards,
+        "source_files": report.source_files,
+        "source_files_from_before": report.kept_files,
         "source_bytes": report.source_bytes,
         "bytes": report.bytes,
         "seconds": report.seconds,

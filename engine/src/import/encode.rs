@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::figures::Sums;
-use super::output::Send;
+use super::route::Part;
 use crate::error::Result;
 use crate::quant::{BLOCK, Quant};
 use crate::shape::{Element, OwnedBytes};
-use crate::weights::{DType, Planned, converted};
+use crate::weights::{DType, Planned, Shard, converted};
 
 /// Bytes of the source that are taken at a time.
 const PIECE: usize = 8 << 20;
@@ -15,45 +15,51 @@ const PIECE: usize = 8 << 20;
 /// Bytes of the source that the system reads ahead.
 const AHEAD: usize = 4 * PIECE;
 
-/// Gives `send` the bytes of `planned`.
+/// Gives `send` the bytes of `part`, a part of `planned`, from the file `shard`. `next` is read ahead.
 ///
 /// # Errors
 /// Those of `send`.
-pub(super) fn encode(planned: &Planned, send: Send<'_>) -> Result<Sums> {
-    let (tensor, row) = (&planned.tensor, planned.row());
-    let in_row = row * tensor.dtype.size();
+pub(super) fn encode(
+    shard: &Shard,
+    part: &Part,
+    next: Option<&Part>,
+    planned: &Planned,
+    send: &mut dyn FnMut(Vec<u8>) -> Result<()>,
+) -> Result<Sums> {
+    let (dtype, row) = (planned.tensor.dtype, planned.row());
+    let in_row = row * dtype.size();
     // Whole rows, at least one.
     let step = (PIECE / in_row.max(1)).max(1) * in_row.max(1);
     let mut sums = Sums::default();
-    for (i, part) in tensor.parts().enumerate() {
-        let mut scales = Vec::new();
-        for start in (0..part.len()).step_by(step) {
-            let end = part.len().min(start + step);
-            tensor.prepare(i, end..end + AHEAD);
-            if end == part.len() {
-                tensor.prepare(i + 1, 0..AHEAD);
-            }
-            let piece = &part[start..end];
-            match planned.element.quant() {
-                Some(quant) => {
-                    let (held, sum) = blocks(quant, tensor.dtype, piece, row);
-                    let (quants, of_scales) =
-                        held.as_ref().split_at(quant.quants(end.abs_diff(start) / in_row, row));
-                    send(quants.to_vec())?;
-                    scales.extend_from_slice(of_scales);
-                    sums.merge(&sum);
-                }
-                None => {
-                    let (held, sum) = plain(tensor.dtype, planned.element, piece);
-                    send(held)?;
-                    sums.merge(&sum);
-                }
-            }
-            tensor.forget(i, start..end);
+    let mut scales = Vec::new();
+    for start in part.from.clone().step_by(step) {
+        let end = part.from.end.min(start + step);
+        shard.prepare(end..part.from.end.min(end + AHEAD));
+        if let Some(next) = next.filter(|_| end == part.from.end) {
+            shard.prepare(next.from.start..next.from.end.min(next.from.start + AHEAD));
         }
-        if !scales.is_empty() {
-            send(scales)?;
+        let bytes = shard.bytes(start..end);
+        // A header of any length may stand before it.
+        let aligned = (!bytes.as_ptr().addr().is_multiple_of(dtype.size())).then(|| OwnedBytes::from(bytes));
+        let piece = aligned.as_ref().map_or(bytes, |aligned| aligned.as_ref());
+        match planned.element.quant() {
+            Some(quant) => {
+                let (held, sum) = blocks(quant, dtype, piece, row);
+                let (quants, of_scales) = held.as_ref().split_at(quant.quants(piece.len() / in_row, row));
+                send(quants.to_vec())?;
+                scales.extend_from_slice(of_scales);
+                sums.merge(&sum);
+            }
+            None => {
+                let (held, sum) = plain(dtype, planned.element, piece);
+                send(held)?;
+                sums.merge(&sum);
+            }
         }
+        shard.forget(start..end);
+    }
+    if !scales.is_empty() {
+        send(scales)?;
     }
     Ok(sums)
 }

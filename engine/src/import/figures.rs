@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::weights::Planned;
 
 /// Sums over the weights of a tensor.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
 pub(super) struct Sums {
     weights: u64,
     squares: f64,
@@ -56,7 +56,7 @@ impl Sums {
 }
 
 /// Tensors of one kind in one part of the model that are held in the same way.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ErrorGroup {
     /// Part of the model, such as `thinker`.
     pub part: String,
@@ -95,7 +95,7 @@ impl Figures {
     /// Adds a tensor.
     pub(super) fn add(&mut self, planned: &Planned, sums: Sums) {
         let root = (sums.squares / sums.weights.max(1) as f64).sqrt();
-        self.add_all(&[ErrorGroup {
+        let group = ErrorGroup {
             part: part(&planned.name).into(),
             kind: kind(&planned.name, planned.tensor.shape.len()).into(),
             held: planned.element.name().into(),
@@ -105,23 +105,17 @@ impl Figures {
             most: if sums.most > 0.0 { f64::from(sums.most) / root } else { 0.0 },
             squares: sums.squares,
             error_squares: sums.error_squares,
-        }]);
-    }
-
-    /// Adds groups of other tensors.
-    pub(super) fn add_all(&mut self, others: &[ErrorGroup]) {
-        for other in others {
-            let Some(group) = self.0.iter_mut().find(|group| group.is_like(other)) else {
-                self.0.push(other.clone());
-                continue;
-            };
-            group.tensors += other.tensors;
-            group.weights += other.weights;
-            group.bytes += other.bytes;
-            group.squares += other.squares;
-            group.error_squares += other.error_squares;
-            group.most = group.most.max(other.most);
-        }
+        };
+        let Some(like) = self.0.iter_mut().find(|other| other.is_like(&group)) else {
+            self.0.push(group);
+            return;
+        };
+        like.tensors += group.tensors;
+        like.weights += group.weights;
+        like.bytes += group.bytes;
+        like.squares += group.squares;
+        like.error_squares += group.error_squares;
+        like.most = like.most.max(group.most);
     }
 
     pub(super) fn groups(self) -> Vec<ErrorGroup> {

@@ -1,14 +1,17 @@
 //! The folder that an import makes: under another name until it is whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value, json};
 
+use super::checksums::{self, Checksum, Checksums};
 use super::journal::{Finished, Journal};
-use super::output;
-use super::shards::Shard;
+use super::outputs::Output;
+use super::route::Source;
+use super::writer;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::files::{self, io_error, write_error};
@@ -80,23 +83,60 @@ impl Folder {
         &self.part
     }
 
-    /// The files of `shards` that are finished and still as they were written.
-    pub(super) fn kept(&mut self, shards: &[Shard], cancel: &Cancel) -> Result<Vec<Finished>> {
-        let mut kept = Vec::new();
+    /// What was made of each of `sources`, where that is still as it was written.
+    pub(super) fn kept(
+        &mut self,
+        sources: &[Source],
+        outputs: &[Output],
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<Finished>>> {
+        let mut kept: Vec<_> = sources.iter().map(|_| None).collect();
         for finished in std::mem::take(&mut self.journal.finished) {
-            let path = self.part.join(&finished.file);
-            let is_whole =
-                shards.iter().any(|shard| (&shard.file, shard.bytes) == (&finished.file, finished.bytes))
-                    && fs::metadata(&path).is_ok_and(|found| found.len() == finished.bytes)
-                    && output::sum(&path, cancel)? == finished.sum;
-            if is_whole {
-                kept.push(finished);
+            let index = sources.iter().position(|source| source.file == finished.file);
+            if let Some(index) = index.filter(|index| kept[*index].is_none())
+                && self.is_there(&sources[index], &finished, outputs, cancel)?
+            {
+                kept[index] = Some(finished);
             }
         }
         Ok(kept)
     }
 
-    /// Takes note that a file is finished.
+    fn is_there(
+        &self,
+        source: &Source,
+        finished: &Finished,
+        outputs: &[Output],
+        cancel: &Cancel,
+    ) -> Result<bool> {
+        if (source.bytes, source.parts.len()) != (finished.bytes, finished.crcs.len()) {
+            return Ok(false);
+        }
+        for (part, crc) in source.parts.iter().zip(&finished.crcs) {
+            let path = self.part.join(&outputs[part.output].file);
+            let is_whole = fs::metadata(&path).is_ok_and(|found| found.len() == outputs[part.output].bytes);
+            if !is_whole || writer::crc(&path, part.at, part.length(), cancel)? != *crc {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes the outputs at their full lengths, with their headers; what they hold of weights stays.
+    pub(super) fn lay_out(&self, outputs: &[Output]) -> Result<()> {
+        for output in outputs {
+            let path = self.part.join(&output.file);
+            let put = || -> std::io::Result<()> {
+                let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+                file.set_len(output.bytes)?;
+                file.write_all(&output.header)
+            };
+            put().map_err(|source| write_error(&path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Takes note that a file of the source is finished.
     pub(super) fn finished(&mut self, finished: &Finished) -> Result<()> {
         sync(&self.part)?;
         self.journal.append(finished)
@@ -106,7 +146,7 @@ impl Folder {
     pub(super) fn check_room(&self, bytes: u64) -> Result<()> {
         match free_bytes(&self.part) {
             Some(free) if free < bytes => Err(Error::Input(format!(
-                "the import needs {:.1} GB in {} and {:.1} GB are free: make room, or give a folder on another disk with --out",
+                "the import needs {:.1} GB in {} and {:.1} GB are free: make room, or choose a folder on another disk",
                 bytes as f64 / 1e9,
                 self.part.display(),
                 free as f64 / 1e9
@@ -123,7 +163,8 @@ impl Folder {
             let Some(name) = path.file_name().filter(|_| path.is_file()) else { continue };
             let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
             let licence = name.to_string_lossy().to_uppercase().starts_with("LICENSE");
-            if name != INDEX && (SMALL.contains(&ending) || licence) {
+            let is_own = name == INDEX || name == checksums::NAME || name.to_string_lossy().starts_with('.');
+            if !is_own && (SMALL.contains(&ending) || licence) {
                 write_small(&self.part.join(name), &files::read(&path)?)?;
             }
         }
@@ -131,20 +172,45 @@ impl Folder {
     }
 
     /// Writes which file holds each tensor.
-    pub(super) fn write_index(&self, shards: &[Shard], plan: &[Planned]) -> Result<()> {
+    pub(super) fn write_index(&self, outputs: &[Output], plan: &[Planned]) -> Result<()> {
         let mut places = Map::new();
-        for shard in shards {
-            let names = plan[shard.tensors.clone()].iter().map(|planned| planned.name.clone());
-            places.extend(names.map(|name| (name, shard.file.clone().into())));
+        for output in outputs {
+            let names = plan[output.tensors.clone()].iter().map(|planned| planned.name.clone());
+            places.extend(names.map(|name| (name, output.file.clone().into())));
         }
         let total: usize = plan.iter().map(Planned::bytes).sum();
         let index = json!({"metadata": {"total_size": total}, "weight_map": places});
         write_small(&self.part.join(INDEX), format!("{index:#}\n").as_bytes())
     }
 
-    /// Gives the folder its name.
-    pub(super) fn publish(self) -> Result<()> {
+    /// Writes the checksums of all files: of the outputs as they are given, of the others as they are there.
+    pub(super) fn write_checksums(&self, outputs: &[Output], crcs: &[u32]) -> Result<()> {
+        let mut checksums = Checksums::default();
+        for entry in fs::read_dir(&self.part).map_err(|error| io_error(&self.part, error))? {
+            let path = entry.map_err(|error| io_error(&self.part, error))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name != JOURNAL && name != checksums::NAME && !name.ends_with(".safetensors") {
+                let bytes = files::read(&path)?;
+                let crc32 = crc32fast::hash(&bytes);
+                checksums.files.insert(name, Checksum { bytes: bytes.len() as u64, crc32 });
+            }
+        }
+        for (output, &crc32) in outputs.iter().zip(crcs) {
+            checksums.files.insert(output.file.clone(), Checksum { bytes: output.bytes, crc32 });
+        }
+        let path = self.part.join(checksums::NAME);
+        let text = serde_json::to_string_pretty(&checksums)
+            .map_err(|error| write_error(&path, std::io::Error::from(error)))?;
+        write_small(&path, (text + "\n").as_bytes())
+    }
+
+    /// Gives the folder its name, which it tells, when all `outputs` are on the disk.
+    pub(super) fn publish(self, outputs: &[Output]) -> Result<PathBuf> {
         let Folder { out, part, journal } = self;
+        for path in outputs.iter().map(|output| part.join(&output.file)) {
+            let synced = File::open(&path).and_then(|file| file.sync_all());
+            synced.map_err(|source| write_error(&path, source))?;
+        }
         let failed = |source| write_error(&out, source);
         sync(&part)?;
         // Some systems rename no folder with an open file.
@@ -154,7 +220,8 @@ impl Folder {
         sync(&out)?;
         // A folder named alone lies in the one that the program was started in.
         let above = out.parent().filter(|above| !above.as_os_str().is_empty());
-        sync(above.unwrap_or(Path::new(".")))
+        sync(above.unwrap_or(Path::new(".")))?;
+        Ok(out)
     }
 }
 
@@ -188,7 +255,7 @@ fn free_bytes(folder: &Path) -> Option<u64> {
 }
 
 /// Name, length and time of each file: a file that was changed has others.
-pub(super) fn identities<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<Vec<Value>> {
+pub(super) fn identities<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<Value> {
     paths
         .map(|path| {
             let found = fs::metadata(path).map_err(|source| io_error(path, source))?;

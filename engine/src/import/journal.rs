@@ -1,4 +1,5 @@
-//! What of an import is finished: a line for the job, then one for each file, each down on the disk before the next file begins.
+//! What of an import is finished: a line for the job, then one for each file of the source, each written when all that comes of the
+//! file is down on the disk.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -7,21 +8,21 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::figures::ErrorGroup;
+use super::figures::Sums;
 use crate::error::{Error, Result};
 use crate::files::write_error;
 
-/// A finished file of weights.
+/// A file of the source that is finished.
 #[derive(Serialize, Deserialize, Debug)]
 pub(super) struct Finished {
     /// Its name.
     pub(super) file: String,
     /// Its length.
     pub(super) bytes: u64,
-    /// Its checksum.
-    pub(super) sum: u32,
-    /// How far its weights are from what they were.
-    pub(super) errors: Vec<ErrorGroup>,
+    /// Checksums of what was written of its parts, in the order of the file.
+    pub(super) crcs: Vec<u32>,
+    /// How far its weights are from what they were, for each of the planned tensors.
+    pub(super) sums: Vec<(usize, Sums)>,
 }
 
 /// An open journal: no other import has it.

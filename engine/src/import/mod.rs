@@ -1,40 +1,34 @@
 //! Brings a published checkpoint to the files that the engine loads as they are: see `quant/FORMAT.md`.
 //!
-//! What is held how is the loader's business alone: it goes through the model and notes each tensor, and the tensors are written in
-//! that order, piece by piece, so that neither the checkpoint nor a tensor has to fit the memory. An import that is broken off
-//! at any point goes on where it was.
+//! What is held how is the loader's business alone: it goes through the model and notes each tensor, for which headers suffice, and
+//! so every byte's place is known before anything is written. The checkpoint's files are then taken one after the other,
+//! each piece by piece, so that neither the checkpoint nor a tensor has to fit the memory, nor the whole checkpoint the disk.
+//! An import that is broken off at any point goes on where it was.
 
+mod checksums;
 mod encode;
 mod figures;
 mod folder;
 mod journal;
-mod output;
-mod shards;
+mod outputs;
+mod route;
+mod stages;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-
-use serde_json::json;
 
 use crate::cancel::Cancel;
 use crate::engine::Progress;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::io_error;
-use crate::memory::Tally;
-use crate::model::Model;
-use crate::model::config::{Config, GenerationConfig, PreprocessorConfig};
 use crate::settings::Format;
-use crate::text::{ChatTemplate, Tokenizer};
-use crate::weights::{Checkpoint, Loader, Packed, Planned};
+use crate::weights::Checkpoint;
 
+pub use checksums::{CheckedFile, check_import};
 pub use figures::ErrorGroup;
-use figures::Figures;
-use folder::Folder;
-use journal::Finished;
-use shards::Shard;
+pub use stages::{Import, SourceFile};
 
 /// How a checkpoint is imported.
 #[derive(Clone, Debug)]
@@ -47,6 +41,11 @@ pub struct ImportOptions {
     pub shard_bytes: u64,
 }
 
+impl ImportOptions {
+    /// Most bytes of a file where nobody chose.
+    pub const SHARD_BYTES: u64 = 4_000_000_000;
+}
+
 /// What an import has made.
 #[derive(Clone, Debug)]
 pub struct ImportReport {
@@ -54,8 +53,10 @@ pub struct ImportReport {
     pub folder: PathBuf,
     /// Files of weights.
     pub shards: usize,
+    /// Files of weights that the checkpoint has.
+    pub source_files: usize,
     /// Those of them that an earlier import had finished.
-    pub kept_shards: usize,
+    pub kept_files: usize,
     /// Bytes of weights as the checkpoint stores them.
     pub source_bytes: u64,
     /// Bytes of the files of weights.
@@ -79,127 +80,16 @@ pub fn import(
     cancel: &Cancel,
     tell: &dyn Fn(Progress),
 ) -> Result<ImportReport> {
-    let begun = Instant::now();
-    let format = options.format;
-    if format == Format::F32 {
-        return Err(Error::Input("a checkpoint is imported as bf16, q8_0 or q4".into()));
-    }
     // As the folder is really called: `.` has no name.
     let source = &source.canonicalize().map_err(|error| io_error(source, error))?;
-    let config = check(source)?;
-    let checkpoint = Checkpoint::open(source)?;
-    if let Some(imported) = checkpoint.imported() {
-        return Err(Error::Input(format!(
-            "{} is imported already, as {}: load it as it is, or import the published checkpoint",
-            source.display(),
-            imported.name()
-        )));
-    }
-    let plan = plan(&checkpoint, &config, format)?;
-    let packed = Packed { format, source_is_f32: checkpoint.is_f32() };
-    let shards = shards::split(&plan, packed, options.shard_bytes)?;
-    let out = options.folder.clone().unwrap_or_else(|| beside(source, format));
-
-    let job = json!({
-        "program": env!("CARGO_PKG_VERSION"),
-        "format": format.name(),
-        "headers": shards.iter().map(|shard| crc32fast::hash(&shard.header)).collect::<Vec<_>>(),
-        "source": folder::identities(checkpoint.files())?,
-    });
-    let mut folder = Folder::open(&out, job)?;
-    let kept = folder.kept(&shards, cancel)?;
-    let is_kept = |shard: &Shard| kept.iter().any(|finished| finished.file == shard.file);
-    let total_bytes = shards.iter().filter(|shard| !is_kept(shard)).map(|shard| shard.bytes).sum();
-    folder.check_room(total_bytes)?;
-
-    let mut written = 0;
-    let mut told = 0.0;
-    let mut figures = Figures::default();
-    for shard in &shards {
-        if let Some(finished) = kept.iter().find(|finished| finished.file == shard.file) {
-            figures.add_all(&finished.errors);
-            continue;
-        }
-        let mut advance = |bytes: usize| {
-            written += bytes as u64;
-            let seconds = begun.elapsed().as_secs_f64();
-            if seconds - told > TELL_EVERY || written == total_bytes {
-                told = seconds;
-                tell(Progress { bytes: written, total_bytes, seconds });
-            }
-        };
-        let finished = write(folder.path(), shard, &plan, cancel, &mut advance)?;
-        figures.add_all(&finished.errors);
-        folder.finished(&finished)?;
-    }
-    folder.copy_small(source)?;
-    folder.write_index(&shards, &plan)?;
-    folder.publish()?;
-    Ok(ImportReport {
-        folder: out,
-        shards: shards.len(),
-        kept_shards: kept.len(),
-        source_bytes: checkpoint.total_bytes() as u64,
-        bytes: shards.iter().map(|shard| shard.bytes).sum(),
-        seconds: begun.elapsed().as_secs_f64(),
-        errors: figures.groups(),
-    })
-}
-
-/// How often progress is told, in seconds.
-const TELL_EVERY: f64 = 0.1;
-
-/// Reads all small files, so that none is found wanting after the weights are written.
-fn check(source: &Path) -> Result<Config> {
-    let config = Config::load(source)?;
-    GenerationConfig::load(source, &config)?;
-    if let Config::Omni(omni) = &config {
-        PreprocessorConfig::load(source, &omni.thinker)?;
-    }
-    Tokenizer::load(source)?;
-    ChatTemplate::load(source)?;
-    Ok(config)
-}
-
-/// What the model loads, in order.
-fn plan(checkpoint: &Checkpoint, config: &Config, format: Format) -> Result<Vec<Planned>> {
-    let list = RefCell::new(Vec::new());
-    let mut tally = Tally::alone();
-    Model::load(&mut Loader::plan(checkpoint.scope(""), &mut tally, format, &list), config)?;
-    checkpoint.finish()?;
-    Ok(list.into_inner())
-}
-
-/// Writes a shard.
-fn write(
-    folder: &Path,
-    shard: &Shard,
-    plan: &[Planned],
-    cancel: &Cancel,
-    advance: &mut dyn FnMut(usize),
-) -> Result<Finished> {
-    let mut figures = Figures::default();
-    let sum = output::write(&folder.join(&shard.file), |send| {
-        let mut send = |piece: Vec<u8>| {
-            advance(piece.len());
-            cancel.check()?;
-            send(piece)
-        };
-        send(shard.header.clone())?;
-        for planned in &plan[shard.tensors.clone()] {
-            let error = encode::encode(planned, &mut send)?;
-            figures.add(planned, error);
-            send(vec![0; shards::padding_behind(planned.bytes())])?;
-        }
-        Ok(())
+    let mut import = Import::open(source, options, cancel, |outline| {
+        // All files are looked at before the first is taken.
+        Checkpoint::open(source)?;
+        folder::identities(outline.shards().iter().map(|shard| shard.path()))
     })?;
-    let (bytes, errors) = (shard.bytes, figures.groups());
-    Ok(Finished { file: shard.file.clone(), bytes, sum, errors })
-}
-
-/// The folder that is made where none is named.
-fn beside(source: &Path, format: Format) -> PathBuf {
-    let mut name = source.file_name().unwrap_or_default().to_os_string();
-    name.push(format!("-{}", format.name()));
-    source.with_file_name(name)
+    import.check_room()?;
+    for file in import.files() {
+        import.take(&file.name, &source.join(&file.name), false, cancel, tell)?;
+    }
+    import.finish()
 }

@@ -33,6 +33,8 @@ pub(crate) struct Checkpoint {
     dir: PathBuf,
     shards: Vec<Shard>,
     tensors: HashMap<String, Entry>,
+    /// Whether only headers are read: tensors have places, but no values.
+    is_outline: bool,
 }
 
 /// A matrix or a stack of them as the files have it.
@@ -58,18 +60,31 @@ impl Checkpoint {
     /// `Error::Io` when a file cannot be read; `Error::Checkpoint` when a shard is missing or damaged;
     /// `Error::Tensor` when a tensor is listed twice, out of place, of an unknown type or outside its file.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
+        Self::read(dir, false)
+    }
+
+    /// The same, of headers alone: shards may be cut behind them, and tensors have places, but no values.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::open`], but for cut shards.
+    pub(crate) fn outline(dir: &Path) -> Result<Self> {
+        Self::read(dir, true)
+    }
+
+    fn read(dir: &Path, is_outline: bool) -> Result<Self> {
         std::fs::metadata(dir).map_err(|source| io_error(dir, source))?;
-        let mut checkpoint = Self { dir: dir.to_owned(), shards: Vec::new(), tensors: HashMap::new() };
+        let mut checkpoint =
+            Self { dir: dir.to_owned(), shards: Vec::new(), tensors: HashMap::new(), is_outline };
         let index_path = dir.join(INDEX);
         if let Some(index) = read_json_optional(&index_path)? {
             let index = Index::parse(&index_path, &index)?;
             for file in &index.files {
-                checkpoint.add(open_shard(&dir.join(file), &format!("{INDEX} names it"))?)?;
+                checkpoint.add(open_shard(&dir.join(file), is_outline, &format!("{INDEX} names it"))?)?;
             }
             index.check(&checkpoint)?;
         } else {
             let expected = format!("expected here or {INDEX} beside it");
-            checkpoint.add(open_shard(&dir.join(SINGLE), &expected)?)?;
+            checkpoint.add(open_shard(&dir.join(SINGLE), is_outline, &expected)?)?;
         }
         checkpoint.check_packed()?;
         Ok(checkpoint)
@@ -117,9 +132,9 @@ impl Checkpoint {
         }
     }
 
-    /// The shards' files.
-    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.shards.iter().map(|shard| shard.path.as_path())
+    /// The shards.
+    pub(crate) fn shards(&self) -> &[Shard] {
+        &self.shards
     }
 
     /// The tensors whose names start with `prefix` and a dot; all of them where it is empty.
@@ -228,16 +243,20 @@ impl Checkpoint {
         entry.asked.store(true, Ordering::Relaxed);
         let range = stored.range.clone();
         Ok(match stored.encoding {
+            Encoding::Plain(dtype) if self.is_outline => {
+                Stored::Plain(Tensor::outlined(name, shape, dtype, entry.shard, range))
+            }
             Encoding::Plain(dtype) => {
                 Stored::Plain(Tensor::from_map(name, shape, dtype, &shard.map, range, count))
             }
+            Encoding::Blocks(quant) if self.is_outline => Stored::Blocks(quant, Vec::new()),
             Encoding::Blocks(quant) => Stored::Blocks(quant, blocks(&shard.map, range, count)),
         })
     }
 }
 
-fn open_shard(path: &Path, why: &str) -> Result<Shard> {
-    match Shard::open(path) {
+fn open_shard(path: &Path, is_outline: bool, why: &str) -> Result<Shard> {
+    match if is_outline { Shard::outline(path) } else { Shard::open(path) } {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
             Err(damaged(path, format!("{why}, but there is no such file; download the checkpoint again")))
         }

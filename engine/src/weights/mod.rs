@@ -22,6 +22,7 @@ pub(crate) use held::converted;
 pub(crate) use loader::Loader;
 pub(crate) use packed::{ALIGNMENT, BYTES, Packed, padding, write_blocks};
 pub(crate) use plan::Planned;
+pub(crate) use shard::Shard;
 pub(crate) use tensor::{DType, Tensor};
 
 #[cfg(target_endian = "big")]

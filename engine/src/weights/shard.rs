@@ -29,9 +29,13 @@ use crate::{
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// A mapped shard and what its header lists.
-pub(super) struct Shard {
+pub(crate) struct Shard {
     pub(super) path: PathBuf,
     pub(super) map: Arc<Mmap>,
+    /// Bytes up to where its tensors begin.
+    data_start: usize,
+    /// Bytes of the whole file, by its header.
+    length: usize,
     pub(super) tensors: Vec<ShardTensor>,
     /// What its header says of it, where it is an imported one.
     pub(super) packed: Option<Packed>,
@@ -61,17 +65,90 @@ impl Shard {
     /// # Errors
     /// `Error::Io` when the file cannot be opened, `Error::Checkpoint` when its header is damaged or the file cut,
     /// `Error::Tensor` when an entry contradicts the file or has an element type that the engine does not use.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::read(path, false)
+    }
+
+    /// The same, of a file that may be cut anywhere behind its header: nothing behind that may be asked for.
+    ///
+    /// # Errors
+    /// Those of [`Shard::open`], but for a cut file.
+    pub(super) fn outline(path: &Path) -> Result<Self> {
+        Self::read(path, true)
+    }
+
+    fn read(path: &Path, is_outline: bool) -> Result<Self> {
         let file = open(path)?;
         // SAFETY: the map is read-only and private to the checkpoint. Another process that changes or cuts the file
-        // while it is mapped is outside of what a program can guard against; checkpoints are not written in place.
+        // while it is mapped is outside of what a program can guard against; checkpoints are not written in place. An import
+        // that gives a file's room back cuts it only behind what it still reads.
         let map = unsafe { Mmap::map(&file) }.map_err(|source| io_error(path, source))?;
-        let (tensors, packed) = parse(path, &map)?;
-        Ok(Self { path: path.to_owned(), map: Arc::new(map), tensors, packed })
+        let (data_start, header) = header(path, &map)?;
+        let packed = Packed::read(path, &header.metadata)?;
+        let blocks = packed.is_some().then_some(&header.metadata);
+        let mut tensors = Vec::with_capacity(header.tensors.len());
+        for (name, entry) in header.tensors {
+            tensors.push(check(path, name, entry, data_start, blocks)?);
+        }
+        let cure = if packed.is_some() { "import the checkpoint again" } else { "download it again" };
+        let last = || tensors.iter().map(|tensor| tensor.range.end).max().unwrap_or(data_start);
+        let length = if is_outline { last() } else { map.len() };
+        check_layout(path, &tensors, data_start, length, cure)?;
+        tensors.retain(|tensor| packed.is_none() || !packed::is_padding(&tensor.name));
+        Ok(Self { path: path.to_owned(), map: Arc::new(map), data_start, length, tensors, packed })
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of the whole file.
+    pub(crate) fn length(&self) -> u64 {
+        self.length as u64
+    }
+
+    /// The file up to where its tensors begin.
+    pub(crate) fn header(&self) -> &[u8] {
+        &self.map[..self.data_start]
+    }
+
+    /// Bytes of the file; none where it does not reach so far.
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.map.get(range).unwrap_or_default()
+    }
+
+    /// Has the system read these bytes of the file, as far as there are so many, before they are asked for.
+    pub(crate) fn prepare(&self, range: Range<usize>) {
+        let end = range.end.min(self.length);
+        #[cfg(unix)]
+        if range.start < end {
+            // Advice that is not taken costs nothing but time.
+            let _ = self.map.advise_range(memmap2::Advice::WillNeed, range.start, end - range.start);
+        }
+        #[cfg(not(unix))]
+        let _ = end;
+    }
+
+    /// Takes these bytes of the file out of this process's memory: they are read again if they are asked for again.
+    pub(crate) fn forget(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if !range.is_empty() && range.end <= self.map.len() {
+            let (start, length) = (range.start, range.len());
+            // SAFETY: the map is shared with a file and never written to, so that a dropped page comes back from there with the
+            // same bytes; pages at the range's ends may hold another tensor's, which reads them again.
+            let dropped =
+                unsafe { self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length) };
+            // Pages that stay cost memory, no more.
+            let _ = dropped;
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 }
 
-fn parse(path: &Path, file: &[u8]) -> Result<(Vec<ShardTensor>, Option<Packed>)> {
+/// Where the data begins, and what stands before it.
+fn header(path: &Path, file: &[u8]) -> Result<(usize, Header)> {
     let Some((length, rest)) = file.split_first_chunk::<8>() else {
         let found = file.len();
         return Err(damaged(path, format!("expected a safetensors file, found only {found} bytes")));
@@ -91,19 +168,9 @@ fn parse(path: &Path, file: &[u8]) -> Result<(Vec<ShardTensor>, Option<Packed>)>
                 ),
             )
         })?;
-    let header: Header = serde_json::from_slice(header)
+    let header = serde_json::from_slice(header)
         .map_err(|e| damaged(path, format!("expected a safetensors header in JSON, found a fault: {e}")))?;
-    let data_start = 8 + length as usize;
-    let packed = Packed::read(path, &header.metadata)?;
-    let blocks = packed.is_some().then_some(&header.metadata);
-    let mut tensors = Vec::with_capacity(header.tensors.len());
-    for (name, entry) in header.tensors {
-        tensors.push(check(path, name, entry, data_start, blocks)?);
-    }
-    let cure = if packed.is_some() { "import the checkpoint again" } else { "download it again" };
-    check_layout(path, &tensors, data_start, file.len(), cure)?;
-    tensors.retain(|tensor| packed.is_none() || !packed::is_padding(&tensor.name));
-    Ok((tensors, packed))
+    Ok((8 + length as usize, header))
 }
 
 /// Checks one entry by itself: a known type, and a range as long as the shape says. `blocks` is the metadata of an imported shard.

@@ -67,6 +67,8 @@ enum Part {
     Mapped(Arc<Mmap>, Range<usize>),
     /// Bytes of our own.
     Owned(Arc<OwnedBytes>),
+    /// A range of a shard, by its number, of which only the header was read.
+    Outlined(usize, Range<usize>),
 }
 
 impl Part {
@@ -88,6 +90,7 @@ impl Part {
         match self {
             Self::Mapped(map, range) => &map[range.clone()],
             Self::Owned(bytes) => (**bytes).as_ref(),
+            Self::Outlined(..) => &[],
         }
     }
 }
@@ -141,6 +144,18 @@ impl Tensor {
         Self { name: name.to_owned(), shape: shape.to_vec(), dtype, parts }
     }
 
+    /// A tensor that lies in the range of a shard of which only the header was read. It has no values.
+    pub(super) fn outlined(
+        name: &str,
+        shape: &[usize],
+        dtype: DType,
+        shard: usize,
+        range: Range<usize>,
+    ) -> Self {
+        let parts = vec![Part::Outlined(shard, range)];
+        Self { name: name.to_owned(), shape: shape.to_vec(), dtype, parts }
+    }
+
     /// Tensors of one shape and type as one of shape `[tensors, ...shape]`. `None` where they differ or there are none.
     pub(super) fn stack(tensors: &[Self]) -> Option<Self> {
         let first = tensors.first()?;
@@ -185,24 +200,12 @@ impl Tensor {
         self.parts.iter().map(Part::bytes)
     }
 
-    /// Takes the bytes `range` of part `part` out of this process's memory, where they lie in a file: they are read again if they are
-    /// asked for again.
-    pub(crate) fn forget(&self, part: usize, range: Range<usize>) {
-        if let Some(Part::Mapped(map, place)) = self.parts.get(part) {
-            forget(map, place.start + range.start..place.start + range.end);
-        }
-    }
-
-    /// Has the system read the bytes `range` of part `part`, as far as there are so many, before they are asked for.
-    pub(crate) fn prepare(&self, part: usize, range: Range<usize>) {
-        if let Some(Part::Mapped(map, place)) = self.parts.get(part) {
-            let (start, end) = (place.start + range.start, (place.start + range.end).min(place.end));
-            #[cfg(unix)]
-            if start < end {
-                // Advice that is not taken costs nothing but time.
-                let _ = map.advise_range(memmap2::Advice::WillNeed, start, end - start);
-            }
-        }
+    /// Where the parts of an outlined tensor lie: number of the shard, and bytes of its file.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Outlined(shard, range) => Some((*shard, range.clone())),
+            Part::Mapped(..) | Part::Owned(..) => None,
+        })
     }
 
     /// The parts themselves, for an executor's memory.
@@ -242,19 +245,6 @@ impl Tensor {
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {:?} in {} part(s)", self.name, self.dtype, self.shape, self.parts.len())
-    }
-}
-
-/// Drops the pages of a range of a file; those at its ends may be another tensor's, which reads them again.
-fn forget(map: &Mmap, range: Range<usize>) {
-    #[cfg(unix)]
-    if !range.is_empty() {
-        // SAFETY: the map is shared with a file and never written to, so that a dropped page comes back from there with the same bytes.
-        let dropped = unsafe {
-            map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len())
-        };
-        // Pages that stay cost memory, no more.
-        let _ = dropped;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::shape::Element;
 use crate::weights::{ALIGNMENT, BYTES, Packed, Planned, padding, write_blocks};
 
 /// A file to write.
-pub(super) struct Shard {
+pub(super) struct Output {
     /// Its name.
     pub(super) file: String,
     /// Length and JSON, up to where the data begins.
@@ -29,7 +29,7 @@ pub(super) fn padding_behind(bytes: usize) -> usize {
 ///
 /// # Errors
 /// `Error::Shape` where a header cannot be written.
-pub(super) fn split(plan: &[Planned], packed: Packed, most: u64) -> Result<Vec<Shard>> {
+pub(super) fn split(plan: &[Planned], packed: Packed, most: u64) -> Result<Vec<Output>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
     for (i, planned) in plan.iter().enumerate() {
@@ -46,13 +46,13 @@ pub(super) fn split(plan: &[Planned], packed: Packed, most: u64) -> Result<Vec<S
         }
     }
     let count = ranges.len();
-    let shard = |(i, tensors): (usize, Range<usize>)| {
+    let output = |(i, tensors): (usize, Range<usize>)| {
         let (header, data) = header(&plan[tensors.clone()], packed)?;
         let file = format!("model-{:05}-of-{count:05}.safetensors", i + 1);
         let bytes = (header.len() + data) as u64;
-        Ok(Shard { file, header, tensors, bytes })
+        Ok(Output { file, header, tensors, bytes })
     };
-    ranges.into_iter().enumerate().map(shard).collect()
+    ranges.into_iter().enumerate().map(output).collect()
 }
 
 /// The header of a file with these tensors, and the bytes of its data.
