@@ -31,7 +31,7 @@ pub(crate) struct ImportOptions {
 
 /// What weights can be imported as.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum ImportFormat {
+pub(super) enum ImportFormat {
     /// Sixteen bits, as published.
     Bf16,
     /// Eight bits; 32 weights share a scale.
@@ -39,6 +39,17 @@ enum ImportFormat {
     Q8_0,
     /// Four bits; 32 weights share a scale and an offset.
     Q4,
+}
+
+impl ImportFormat {
+    /// As the engine has it.
+    pub(super) fn format(self) -> Format {
+        match self {
+            ImportFormat::Bf16 => Format::Bf16,
+            ImportFormat::Q8_0 => Format::Q8_0,
+            ImportFormat::Q4 => Format::Q4,
+        }
+    }
 }
 
 fn gigabytes(text: &str) -> Result<f64, String> {
@@ -53,13 +64,9 @@ fn gigabytes(text: &str) -> Result<f64, String> {
 /// # Errors
 /// Whatever keeps the checkpoint from being imported, in a sentence.
 pub(crate) fn run(args: &ImportOptions) -> Result<()> {
-    let format = match args.format {
-        ImportFormat::Bf16 => Format::Bf16,
-        ImportFormat::Q8_0 => Format::Q8_0,
-        ImportFormat::Q4 => Format::Q4,
-    };
     let shard_bytes = (args.shard_gb * 1e9) as u64;
-    let options = engine::ImportOptions { format, folder: args.out.clone(), shard_bytes };
+    let options =
+        engine::ImportOptions { format: args.format.format(), folder: args.out.clone(), shard_bytes };
     let is_seen = std::io::stderr().is_terminal();
     let tell = |progress: Progress| {
         if is_seen {

@@ -1,14 +1,16 @@
 //! `colloquy models`: which larger models there are, and fetching, checking and removing them.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::import::ImportFormat;
 use crate::models::{
-    Entry, Options, Place, Presence, Progress, Switch, bytes, check, download, find, models,
+    Entry, Kind, Options, Place, Presence, Progress, Stage, Switch, bytes, check, download, find_kind, models,
 };
 use crate::preferences::{Stored, write};
 
@@ -29,9 +31,9 @@ enum Task {
     },
     /// Fetch a model from the Hugging Face hub, or go on with one that was begun. Ctrl+C stops it; nothing that came is lost.
     Get(GetOptions),
-    /// Read all files of a fetched model, and compare them with the hub's hashes.
+    /// Read all files of a fetched model, and compare them with the hub's hashes, or those of a converted one with its own checksums.
     Check {
-        /// Its name, or a part of it.
+        /// Its name, or a part of it; with -FORMAT behind it for a converted one.
         name: String,
         /// Delete files that are not right, so that `get` fetches them again.
         #[arg(long)]
@@ -39,7 +41,7 @@ enum Task {
     },
     /// Delete a fetched model, or what has come of it. What other programs have fetched stays.
     Remove {
-        /// Its name, or a part of it.
+        /// Its name, or a part of it; with -FORMAT behind it for a converted one.
         name: String,
     },
 }
@@ -48,6 +50,10 @@ enum Task {
 struct GetOptions {
     /// Its name, or a part of it.
     name: String,
+    /// Convert it to this format while it comes, as `import` would: its folder and name have -FORMAT behind them. Each file is dropped
+    /// when it is converted, so that about the size of the result suffices on the disk.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ImportFormat>,
     /// Accept the model's licence without being asked.
     #[arg(long)]
     accept_licence: bool,
@@ -63,6 +69,9 @@ struct GetOptions {
     /// For tests: time without a byte after which a connection is given up, in ms.
     #[arg(long, value_name = "MS", hide = true)]
     stall_ms: Option<u64>,
+    /// For tests: give files back while they are converted even where there is room.
+    #[arg(long, hide = true)]
+    give_back: bool,
 }
 
 /// Does what was asked.
@@ -74,14 +83,14 @@ pub(crate) fn run(options: &ModelsOptions) -> Result<()> {
     match &options.task {
         Task::List { json } => list(&place, *json),
         Task::Get(options) => get(&place, options),
-        Task::Check { name, mend } => check_files(&place, find(name)?, *mend),
+        Task::Check { name, mend } => check_files(&place, find_kind(name)?, *mend),
         Task::Remove { name } => {
-            let entry = find(name)?;
-            if entry.repo.is_none() {
-                bail!("{} is a part of the program", entry.name);
+            let kind = find_kind(name)?;
+            if kind.entry.repo.is_none() {
+                bail!("{} is a part of the program", kind.entry.name);
             }
-            place.remove(entry)?;
-            say(&format!("{} is removed.", entry.name))
+            place.remove(kind)?;
+            say(&format!("{} is removed.", kind.name()))
         }
     }
 }
@@ -92,9 +101,14 @@ fn say(line: &str) -> Result<()> {
 
 fn list(place: &Place, is_json: bool) -> Result<()> {
     for entry in models() {
-        let state = place.presence(entry);
+        let state = place.presence(Kind { entry, format: None });
+        let converted: Vec<_> = Kind::all(entry)
+            .filter(|kind| kind.format.is_some())
+            .map(|kind| (kind, place.presence(kind)))
+            .filter(|(_, state)| !matches!(state, Presence::Absent | Presence::Ships))
+            .collect();
         if is_json {
-            say(&object(entry, &state).to_string())?;
+            say(&object(entry, &state, &converted).to_string())?;
             continue;
         }
         say(&format!("{}: {}. {}", entry.name, entry.title, entry.about))?;
@@ -102,8 +116,11 @@ fn list(place: &Place, is_json: bool) -> Result<()> {
         let formats = [("bf16", Some(entry.bytes.bf16)), ("q8_0", entry.bytes.q8_0), ("q4", entry.bytes.q4)];
         let formats =
             formats.iter().filter_map(|(name, size)| Some(format!("{} in {name}", bytes((*size)?))));
-        say(&format!("    {}; licence {}", formats.collect::<Vec<_>>().join(", "), entry.licence))?;
+        say(&format!("    about {}; licence {}", formats.collect::<Vec<_>>().join(", "), entry.licence))?;
         say(&format!("    {}", told(&state)))?;
+        for (kind, state) in &converted {
+            say(&format!("    {} {}", kind.name(), told(state)))?;
+        }
     }
     Ok(())
 }
@@ -119,14 +136,23 @@ fn told(state: &Presence) -> String {
     }
 }
 
-fn object(entry: &Entry, state: &Presence) -> Value {
-    let (word, folder) = match state {
+/// A state's word, and its folder.
+fn word(state: &Presence) -> (&'static str, Option<&PathBuf>) {
+    match state {
         Presence::Ships => ("ships", None),
         Presence::Here(folder) => ("here", Some(folder)),
         Presence::Cached(folder) => ("cached", Some(folder)),
         Presence::Partly { .. } => ("partly", None),
         Presence::Absent => ("absent", None),
-    };
+    }
+}
+
+fn object(entry: &Entry, state: &Presence, converted: &[(Kind, Presence)]) -> Value {
+    let converted = converted.iter().map(|(kind, state)| {
+        let (word, folder) = word(state);
+        json!({"name": kind.name(), "state": word, "folder": folder})
+    });
+    let (word, folder) = word(state);
     json!({
         "name": entry.name,
         "title": entry.title,
@@ -137,19 +163,22 @@ fn object(entry: &Entry, state: &Presence) -> Value {
         "bytes": {"bf16": entry.bytes.bf16, "q8_0": entry.bytes.q8_0, "q4": entry.bytes.q4},
         "state": word,
         "folder": folder,
+        "converted": converted.collect::<Vec<_>>(),
     })
 }
 
 fn get(place: &Place, options: &GetOptions) -> Result<()> {
-    let entry = find(&options.name)?;
-    match place.presence(entry) {
+    let Kind { entry, format } = find_kind(&options.name)?;
+    let kind = Kind { entry, format: options.format.map(ImportFormat::format).or(format) };
+    match place.presence(kind) {
         Presence::Ships => {
             return say(&format!("{} ships with the program: nothing is to be fetched.", entry.name));
         }
-        state @ (Presence::Here(_) | Presence::Cached(_)) => {
+        // What is left beside a converted one is taken away.
+        state @ (Presence::Here(_) | Presence::Cached(_)) if kind.format.is_none() => {
             return say(&format!("{} {}", entry.name, told(&state)));
         }
-        Presence::Partly { .. } | Presence::Absent => {}
+        _ => {}
     }
     accept(entry, options.accept_licence)?;
     let default = Options::default();
@@ -158,12 +187,13 @@ fn get(place: &Place, options: &GetOptions) -> Result<()> {
         connections: options.connections.into(),
         piece_bytes: options.piece_bytes.map_or(default.piece_bytes, |bytes| bytes.max(1)),
         stall: options.stall_ms.map_or(default.stall, Duration::from_millis),
+        gives_back: options.give_back,
     };
     let mut shown = Shown::default();
-    let result = download(entry, place, &wanted, &Switch::default(), &mut |progress| shown.show(progress));
+    let result = download(kind, place, &wanted, &Switch::default(), &mut |progress| shown.show(progress));
     shown.end();
     match result? {
-        Some(folder) => say(&format!("{} is here: {}", entry.name, folder.display())),
+        Some(folder) => say(&format!("{} is here: {}", kind.name(), folder.display())),
         None => Ok(()),
     }
 }
@@ -225,10 +255,14 @@ impl Shown {
 }
 
 fn line(progress: &Progress) -> String {
-    let Progress { bytes: here, of, rate, is_checking } = *progress;
+    let Progress { bytes: here, of, rate, stage, .. } = *progress;
     let so_far = format!("{} of {}", bytes(here), bytes(of));
-    if is_checking {
-        return format!("{so_far}; comparing hashes");
+    match stage {
+        Stage::Fetching => {}
+        Stage::Checking => return format!("{so_far}; comparing hashes"),
+        Stage::Converting => {
+            return format!("{so_far}; converting, {:.0} % of everything done", progress.share() * 100.0);
+        }
     }
     let left = progress.left().map_or_else(String::new, |left| format!("; {} left", span(left)));
     format!("{so_far}, {}/s{left}", bytes(rate as u64))
@@ -243,27 +277,29 @@ fn span(time: Duration) -> String {
     }
 }
 
-fn check_files(place: &Place, entry: &Entry, mend: bool) -> Result<()> {
+fn check_files(place: &Place, kind: Kind, mend: bool) -> Result<()> {
     let mut failure = Ok(());
-    let findings = check(place, entry, mend, &mut |finding| {
+    let findings = check(place, kind, mend, &mut |finding| {
         let told = say(&format!("{} {}", finding.path, finding.fault.unwrap_or("is right")));
         failure = std::mem::replace(&mut failure, Ok(())).and(told);
     })?;
     failure?;
+    let (name, all) = (kind.name(), findings.len());
     let wrong = findings.iter().filter(|finding| finding.fault.is_some()).count();
-    match (wrong, mend) {
-        (0, _) => say(&format!("{} is as it was on the hub.", entry.name)),
-        (wrong, true) => {
-            bail!(
-                "{wrong} of {} files were not right: `colloquy models get {}` fetches them again",
-                findings.len(),
-                entry.name
-            )
+    match (wrong, kind.format, mend) {
+        (0, None, _) => say(&format!("{name} is as it was on the hub.")),
+        (0, Some(_), _) => say(&format!("{name} is as it was converted.")),
+        (wrong, Some(format), _) => bail!(
+            "{wrong} of {all} files are not right: `colloquy models remove {name}` deletes them all, and `colloquy models get {} --format {}` \
+             fetches and converts them again",
+            kind.entry.name,
+            format.name()
+        ),
+        (wrong, None, true) => {
+            bail!("{wrong} of {all} files were not right: `colloquy models get {name}` fetches them again")
         }
-        (wrong, false) => bail!(
-            "{wrong} of {} files are not right: `colloquy models check {} --mend` deletes them, and `get` fetches them again",
-            findings.len(),
-            entry.name
+        (wrong, None, false) => bail!(
+            "{wrong} of {all} files are not right: `colloquy models check {name} --mend` deletes them, and `get` fetches them again"
         ),
     }
 }
@@ -275,7 +311,7 @@ mod tests {
     #[test]
     fn a_line_says_how_far_it_is_and_how_long_it_takes() {
         let mut progress =
-            Progress { bytes: 10_000_000_000, of: 70_000_000_000, rate: 1e7, is_checking: false };
+            Progress { bytes: 10_000_000_000, of: 70_000_000_000, rate: 1e7, ..Progress::default() };
         assert_eq!(line(&progress), "10.0 GB of 70.0 GB, 10.0 MB/s; 1 h 40 min left");
         progress.rate = 0.0;
         assert_eq!(line(&progress), "10.0 GB of 70.0 GB, 0.0 kB/s");

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use facts::Facts;
 use findings::{Finding, examine};
+pub(crate) use forecast::Fit;
 use forecast::{Ask, Choice, Forecast, forecast, recommend};
 pub(crate) use report::text;
 pub(crate) use system::identity;

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use anyhow::{Result, bail};
+use engine::Format;
 use serde::Deserialize;
 
 /// A model.
@@ -46,6 +47,50 @@ impl Entry {
     }
 }
 
+impl Bytes {
+    /// In `format`.
+    pub(crate) fn of(&self, format: Format) -> Option<u64> {
+        match format {
+            Format::Bf16 => Some(self.bf16),
+            Format::Q8_0 => self.q8_0,
+            Format::Q4 => self.q4,
+            Format::F32 => None,
+        }
+    }
+}
+
+/// Formats that a model can be converted to while it comes.
+pub(crate) const FORMATS: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];
+
+/// A model as it is to lie on this machine.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Kind {
+    /// Which.
+    pub(crate) entry: &'static Entry,
+    /// What it is converted to; as published where `None`.
+    pub(crate) format: Option<Format>,
+}
+
+impl Kind {
+    /// What is fetched where a person wants `entry` in `format`: sixteen bits are as published.
+    pub(crate) fn offered(entry: &'static Entry, format: Format) -> Kind {
+        Kind { entry, format: (format != Format::Bf16).then_some(format) }
+    }
+
+    /// All that there can be of `entry`.
+    pub(crate) fn all(entry: &'static Entry) -> impl Iterator<Item = Kind> {
+        [None].into_iter().chain(FORMATS.map(Some)).map(move |format| Kind { entry, format })
+    }
+
+    /// What it is called on the command line, and its folder.
+    pub(crate) fn name(&self) -> String {
+        match self.format {
+            Some(format) => format!("{}-{}", self.entry.name, format.name()),
+            None => self.entry.name.clone(),
+        }
+    }
+}
+
 /// All models; the one that ships with the program comes first.
 pub(crate) fn models() -> &'static [Entry] {
     #[derive(Deserialize)]
@@ -78,6 +123,19 @@ pub(crate) fn find(name: &str) -> Result<&'static Entry> {
     }
 }
 
+/// The model that `name` means, with a format behind it where it is a converted one.
+///
+/// # Errors
+/// Those of [`find`].
+pub(crate) fn find_kind(name: &str) -> Result<Kind> {
+    for format in FORMATS {
+        if let Some(name) = name.strip_suffix(format.name()).and_then(|name| name.strip_suffix('-')) {
+            return Ok(Kind { entry: find(name)?, format: Some(format) });
+        }
+    }
+    Ok(Kind { entry: find(name)?, format: None })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +153,9 @@ mod tests {
 
     #[test]
     fn a_part_of_a_name_is_enough_where_it_means_one_model() {
+        let kind = find_kind("captioner-q8_0").unwrap();
+        assert_eq!((kind.name().as_str(), kind.format), ("qwen3-omni-captioner-q8_0", Some(Format::Q8_0)));
+        assert_eq!(find_kind("captioner").unwrap().name(), "qwen3-omni-captioner");
         assert_eq!(find("captioner").unwrap().name, "qwen3-omni-captioner");
         assert!(find("qwen3").unwrap_err().to_string().contains("can mean qwen3-omni-instruct, "));
         assert!(find("gpt").unwrap_err().to_string().contains("there are pocket, "));

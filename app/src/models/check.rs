@@ -1,10 +1,12 @@
-//! Whether a fetched model is still what it was on the hub.
+//! Whether a fetched model is still what it was on the hub, or when it was converted.
 
 use std::fs;
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use engine::{Cancel, check_import};
 
-use super::catalogue::Entry;
+use super::catalogue::Kind;
 use super::manifest::{Manifest, NAME};
 use super::place::Place;
 
@@ -24,16 +26,18 @@ pub(crate) struct Finding {
 /// It was not fetched by this program, or a file cannot be read.
 pub(crate) fn check(
     place: &Place,
-    entry: &Entry,
+    kind: Kind,
     mend: bool,
     told: &mut dyn FnMut(&Finding),
 ) -> Result<Vec<Finding>> {
-    let _lock = place.lock(&entry.name)?;
-    let folder = place.of(&entry.name);
+    let name = kind.name();
+    let _lock = place.lock(&name)?;
+    let folder = place.of(&name);
+    if kind.format.is_some() {
+        return compare(&folder, &name, told);
+    }
     let manifest = Manifest::read(&folder)?
-        .with_context(|| {
-            format!("{} is not here as fetched: {} has no {NAME}", entry.name, folder.display())
-        })?
+        .with_context(|| format!("{name} is not here as fetched: {} has no {NAME}", folder.display()))?
         .checked()?;
     let mut findings = Vec::new();
     for part in manifest.files {
@@ -51,7 +55,7 @@ pub(crate) fn check(
         findings.push(finding);
     }
     if mend && findings.iter().any(|finding| finding.fault.is_some()) {
-        let unfinished = place.unfinished(&entry.name);
+        let unfinished = place.unfinished(&name);
         fs::rename(&folder, &unfinished)
             .with_context(|| format!("cannot rename {} to {}", folder.display(), unfinished.display()))?;
         for finding in findings.iter().filter(|finding| finding.fault.is_some()) {
@@ -61,5 +65,19 @@ pub(crate) fn check(
             }
         }
     }
+    Ok(findings)
+}
+
+/// Compares a converted model with its own checksums.
+fn compare(folder: &Path, name: &str, told: &mut dyn FnMut(&Finding)) -> Result<Vec<Finding>> {
+    if !folder.is_dir() {
+        bail!("{name} is not here");
+    }
+    let mut findings = Vec::new();
+    check_import(folder, &Cancel::new(), &mut |file| {
+        let finding = Finding { path: file.name.clone(), fault: file.fault };
+        told(&finding);
+        findings.push(finding);
+    })?;
     Ok(findings)
 }

@@ -1,21 +1,23 @@
 //! Fetches a model from the hub: files in pieces, over several connections. Whatever ends it, the next time goes on.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use engine::Cancel;
 
 use super::cache;
-use super::catalogue::Entry;
+use super::catalogue::Kind;
+use super::convert::convert;
 use super::fault::Fault;
 use super::fetch::{Crew, remove};
 use super::hub::Hub;
 use super::journal::{Journal, beside, partial, unwritten};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Part};
 use super::place::{Place, Presence};
 use super::speed::{Speed, bytes};
 use super::work::Work;
@@ -35,12 +37,14 @@ pub(crate) struct Options {
     pub(crate) piece_bytes: u64,
     /// Time without a byte after which a connection is given up.
     pub(crate) stall: Duration,
+    /// For tests: whether files are given back while they are converted even where there is room for both.
+    pub(crate) gives_back: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
         let (connections, piece_bytes, stall) = (4, 32 << 20, Duration::from_secs(30));
-        Options { revision: "main".into(), connections, piece_bytes, stall }
+        Options { revision: "main".into(), connections, piece_bytes, stall, gives_back: false }
     }
 }
 
@@ -53,11 +57,34 @@ pub(crate) struct Progress {
     pub(crate) of: u64,
     /// Bytes a second.
     pub(crate) rate: f64,
-    /// Whether all is there and only its hashes are compared.
-    pub(crate) is_checking: bool,
+    /// Bytes of these that are converted; `None` where nothing is to be.
+    pub(crate) converted: Option<u64>,
+    /// What goes on.
+    pub(crate) stage: Stage,
+}
+
+/// What goes on in a download.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Stage {
+    /// Bytes come.
+    #[default]
+    Fetching,
+    /// All is there, and its hashes are compared.
+    Checking,
+    /// What has come is converted.
+    Converting,
 }
 
 impl Progress {
+    /// How much of the work is done, from 0 to 1.
+    pub(crate) fn share(&self) -> f32 {
+        let (done, of) = match self.converted {
+            Some(converted) => (self.bytes + converted, 2 * self.of),
+            None => (self.bytes, self.of),
+        };
+        if of > 0 { (done as f32 / of as f32).min(1.0) } else { 0.0 }
+    }
+
     /// How long it still takes, as it goes now.
     pub(crate) fn left(&self) -> Option<Duration> {
         let seconds = self.of.saturating_sub(self.bytes) as f64 / self.rate;
@@ -69,6 +96,8 @@ impl Progress {
 #[derive(Debug, Default)]
 pub(crate) struct Switch {
     is_off: AtomicBool,
+    /// Stops what the engine does.
+    pub(super) cancel: Cancel,
     hub: Mutex<Option<Hub>>,
 }
 
@@ -76,6 +105,7 @@ impl Switch {
     /// Stops it. What has come stays.
     pub(crate) fn off(&self) {
         self.is_off.store(true, Ordering::Release);
+        self.cancel.fire();
         if let Some(hub) = self.hub.lock().unwrap_or_else(PoisonError::into_inner).take() {
             hub.shut_down();
         }
@@ -118,7 +148,11 @@ impl Patience {
     }
 
     /// Asks until there is an answer; `None` where it was stopped.
-    fn ask<T>(&self, switch: &Switch, mut question: impl FnMut() -> Result<T, Fault>) -> Result<Option<T>> {
+    pub(super) fn ask<T>(
+        &self,
+        switch: &Switch,
+        mut question: impl FnMut() -> Result<T, Fault>,
+    ) -> Result<Option<T>> {
         let mut tries = 0;
         loop {
             let (error, after) = match question() {
@@ -139,90 +173,156 @@ impl Patience {
     }
 }
 
-/// Fetches `entry` and gives its folder; `None` where `switch` stopped it. `told` hears how far it is, several times a second.
-/// Blocks; works in threads of its own.
+/// Fetches a model, converts it where that is wanted, and gives its folder; `None` where `switch` stopped it. `told` hears how far it
+/// is, several times a second. Blocks; works in threads of its own.
 ///
 /// # Errors
 /// A sentence: what failed, and what to do. What has come stays, and the next time goes on from there.
 pub(crate) fn download(
-    entry: &Entry,
+    kind: Kind,
     place: &Place,
     options: &Options,
     switch: &Switch,
     told: &mut dyn FnMut(&Progress),
 ) -> Result<Option<PathBuf>> {
+    let entry = kind.entry;
     let Some(repo) = &entry.repo else { bail!("{} ships with the program", entry.name) };
-    let _lock = place.lock(&entry.name)?;
-    if let Presence::Here(folder) = place.presence(entry) {
+    let name = kind.name();
+    let _lock = place.lock(&name)?;
+    if let Some(format) = kind.format {
+        return convert(kind, repo, format, place, options, switch, told);
+    }
+    if let Presence::Here(folder) = place.presence(kind) {
         return Ok(Some(folder));
     }
-    let hub = Hub::from_environment(options.stall)?;
-    switch.guard(&hub);
-    let patience = Patience::new(options.stall);
-    let folder = place.unfinished(&entry.name);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    // One that was begun is gone on with, whatever the branch names by now.
-    let begun = Manifest::read(&folder).ok().flatten().filter(|manifest| manifest.repo == *repo);
-    let manifest = match begun {
-        Some(manifest) => manifest.checked()?,
-        None => {
-            let ask = || {
-                let commit = hub.commit(repo, &options.revision)?;
-                let files = hub.files(repo, &commit)?;
-                Ok(Manifest { repo: repo.clone(), commit, files })
-            };
-            let Some(manifest) = patience.ask(switch, ask)? else { return Ok(None) };
-            let manifest = manifest.checked()?;
-            manifest.write(&folder)?;
-            manifest
-        }
-    };
-    let work = survey(&manifest, place, &folder, options)?;
-    let needed = work.to_write();
-    if let Some(free) = folders::free_bytes(place.folder()).filter(|free| *free < needed) {
-        bail!(
-            "{} needs {} more in {}, where {} are free: make room there, or let XDG_DATA_HOME name another disk",
-            entry.name,
-            bytes(needed),
-            place.folder().display(),
-            bytes(free)
-        );
-    }
-    let (work, bell, fault) = (Mutex::new(work), Condvar::new(), Mutex::new(None));
-    let crew = Crew { hub: &hub, manifest: &manifest, patience, switch, work, bell, fault };
-    run(&crew, options.connections, told)?;
-    if let Some(error) = crew.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    if switch.is_off() {
+    let line = Line::open(place, options, switch)?;
+    let folder = place.unfinished(&name);
+    let Some(manifest) = line.manifest(repo, &folder)? else { return Ok(None) };
+    let work = line.survey(&manifest, &manifest.files, &folder, true)?;
+    line.check_room(&name, work.to_write())?;
+    if !line.fetch(&manifest, work, told)? {
         return Ok(None);
     }
-    let whole = place.of(&entry.name);
+    let whole = place.of(&name);
     fs::rename(&folder, &whole)
         .with_context(|| format!("cannot rename {} to {}", folder.display(), whole.display()))?;
     Ok(Some(whole))
 }
 
-/// What is there already, and what is to be done.
-fn survey(manifest: &Manifest, place: &Place, folder: &std::path::Path, options: &Options) -> Result<Work> {
-    let mut work = Work::new(options.piece_bytes);
-    for part in &manifest.files {
-        let path = folder.join(&part.path);
-        remove(&unwritten(&beside(&path)))?;
-        if path.is_file() {
-            work.add_done(part.clone(), path);
-            continue;
-        }
-        let journal = Journal::read(&path, part.size);
-        if journal.is_none() {
-            remove(&beside(&path))?;
-            remove(&partial(&path))?;
-        }
-        let blob = |cache: &PathBuf| cache::blob(cache, &manifest.repo, part.digest.hex(), part.size);
-        let found = if journal.is_none() { place.cache.as_ref().and_then(blob) } else { None };
-        work.add(part.clone(), path, journal, found);
+/// The way to a hub, and how it is used.
+pub(super) struct Line<'a> {
+    pub(super) hub: Hub,
+    pub(super) patience: Patience,
+    pub(super) place: &'a Place,
+    pub(super) options: &'a Options,
+    pub(super) switch: &'a Switch,
+}
+
+impl<'a> Line<'a> {
+    /// To the hub that the environment names.
+    ///
+    /// # Errors
+    /// Those of [`Hub::from_environment`].
+    pub(super) fn open(place: &'a Place, options: &'a Options, switch: &'a Switch) -> Result<Line<'a>> {
+        let hub = Hub::from_environment(options.stall)?;
+        switch.guard(&hub);
+        Ok(Line { hub, patience: Patience::new(options.stall), place, options, switch })
     }
-    Ok(work)
+
+    /// What belongs to the model that comes into `folder`; `None` where it was stopped. One that was begun is gone on with, whatever
+    /// the branch names by now.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(super) fn manifest(&self, repo: &str, folder: &Path) -> Result<Option<Manifest>> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let begun = Manifest::read(folder).ok().flatten().filter(|manifest| manifest.repo == *repo);
+        if let Some(manifest) = begun {
+            return manifest.checked().map(Some);
+        }
+        let ask = || {
+            let commit = self.hub.commit(repo, &self.options.revision)?;
+            let files = self.hub.files(repo, &commit)?;
+            Ok(Manifest { repo: repo.to_owned(), commit, files })
+        };
+        let Some(manifest) = self.patience.ask(self.switch, ask)? else { return Ok(None) };
+        let manifest = manifest.checked()?;
+        manifest.write(folder)?;
+        Ok(Some(manifest))
+    }
+
+    /// Refuses to write more than there is room for.
+    ///
+    /// # Errors
+    /// There is less room.
+    pub(super) fn check_room(&self, name: &str, needed: u64) -> Result<()> {
+        let folder = self.place.folder();
+        if let Some(free) = folders::free_bytes(folder).filter(|free| *free < needed) {
+            bail!(
+                "{name} needs {} more in {}, where {} are free: make room there, or let XDG_DATA_HOME name another disk",
+                bytes(needed),
+                folder.display(),
+                bytes(free)
+            );
+        }
+        Ok(())
+    }
+
+    /// What is there of `parts` in `folder`, and what is to be done. Other programs' files become files of the model where it
+    /// `adopts` them.
+    ///
+    /// # Errors
+    /// What is left of a break cannot be deleted.
+    pub(super) fn survey<'p>(
+        &self,
+        manifest: &Manifest,
+        parts: impl IntoIterator<Item = &'p Part>,
+        folder: &Path,
+        adopts: bool,
+    ) -> Result<Work> {
+        let mut work = Work::new(self.options.piece_bytes);
+        for part in parts {
+            let path = folder.join(&part.path);
+            remove(&unwritten(&beside(&path)))?;
+            if path.is_file() {
+                work.add_done(part.clone(), path);
+                continue;
+            }
+            let journal = Journal::read(&path, part.size);
+            if journal.is_none() {
+                remove(&beside(&path))?;
+                remove(&partial(&path))?;
+            }
+            let found = if journal.is_none() && adopts { self.found(manifest, part) } else { None };
+            work.add(part.clone(), path, journal, found);
+        }
+        Ok(work)
+    }
+
+    /// What another program has fetched of this name and size.
+    pub(super) fn found(&self, manifest: &Manifest, part: &Part) -> Option<PathBuf> {
+        cache::blob(self.place.cache.as_ref()?, &manifest.repo, part.digest.hex(), part.size)
+    }
+
+    /// Does what is to be done; false where it was stopped.
+    ///
+    /// # Errors
+    /// A sentence: what failed, and what to do.
+    pub(super) fn fetch(
+        &self,
+        manifest: &Manifest,
+        work: Work,
+        told: &mut dyn FnMut(&Progress),
+    ) -> Result<bool> {
+        let (work, bell, fault) = (Mutex::new(work), Condvar::new(), Mutex::new(None));
+        let Line { hub, patience, switch, .. } = self;
+        let crew = Crew { hub, manifest, patience: *patience, switch, work, bell, fault };
+        run(&crew, self.options.connections, told)?;
+        match crew.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(!switch.is_off()),
+        }
+    }
 }
 
 /// Lets threads work, and tells how far they are.
@@ -242,7 +342,8 @@ fn run(crew: &Crew<'_>, connections: usize, told: &mut dyn FnMut(&Progress)) -> 
             }
             let mut progress = {
                 let work = crew.work();
-                Progress { bytes: work.bytes(), of: work.of(), rate: 0.0, is_checking: work.is_checking() }
+                let stage = if work.is_checking() { Stage::Checking } else { Stage::Fetching };
+                Progress { bytes: work.bytes(), of: work.of(), rate: 0.0, converted: None, stage }
             };
             progress.rate = speed.at(Instant::now(), progress.bytes);
             if is_over || shown.is_none_or(|shown: Instant| shown.elapsed() >= TICK) {

@@ -33,6 +33,13 @@ pub(super) struct Part {
     pub(super) digest: Digest,
 }
 
+impl Part {
+    /// Whether it is a file of weights.
+    pub(super) fn is_weights(&self) -> bool {
+        self.path.ends_with(".safetensors")
+    }
+}
+
 impl Manifest {
     /// The manifest in `folder`; `None` where there is none.
     ///

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::cache;
-use super::catalogue::Entry;
+use super::catalogue::Kind;
 use super::journal::{Journal, partial};
 use super::manifest::Manifest;
+use super::{cache, convert};
 use crate::folders;
 
 /// The folders.
@@ -29,9 +29,9 @@ pub(crate) enum Presence {
     Here(PathBuf),
     /// Another program has fetched it, into this folder.
     Cached(PathBuf),
-    /// So many of so many bytes are here.
+    /// So many of so many bytes have come.
     Partly {
-        /// That are here.
+        /// That have come.
         bytes: u64,
         /// That there are.
         of: u64,
@@ -69,26 +69,46 @@ impl Place {
         partial(&self.of(name))
     }
 
+    /// Where the files of a model come to that is converted.
+    pub(super) fn source(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.source"))
+    }
+
     /// Whether a model is here.
-    pub(crate) fn presence(&self, entry: &Entry) -> Presence {
-        let Some(repo) = &entry.repo else { return Presence::Ships };
-        let folder = self.of(&entry.name);
+    pub(crate) fn presence(&self, kind: Kind) -> Presence {
+        let Some(repo) = &kind.entry.repo else { return Presence::Ships };
+        let name = kind.name();
+        let folder = self.of(&name);
         if folder.is_dir() {
             return Presence::Here(folder);
+        }
+        if kind.format.is_some() {
+            return self.converting(kind);
         }
         if let Some(folder) = self.cache.as_deref().and_then(|cache| cache::snapshot(cache, repo)) {
             return Presence::Cached(folder);
         }
-        let unfinished = self.unfinished(&entry.name);
+        let unfinished = self.unfinished(&name);
         match Manifest::read(&unfinished) {
             Ok(Some(manifest)) => {
-                let bytes = manifest.files.iter().map(|part| {
-                    let file = unfinished.join(&part.path);
-                    let journal =
-                        || Journal::read(&file, part.size).map_or(0, |journal| journal.pieces.bytes());
-                    if file.is_file() { part.size } else { journal() }
-                });
+                let bytes = manifest.files.iter().map(|part| come(&unfinished.join(&part.path), part.size));
                 Presence::Partly { bytes: bytes.sum(), of: manifest.bytes() }
+            }
+            _ => Presence::Absent,
+        }
+    }
+
+    /// How much has come of a model that is converted.
+    fn converting(&self, kind: Kind) -> Presence {
+        let source = self.source(&kind.name());
+        match Manifest::read(&source) {
+            Ok(Some(manifest)) => {
+                let bytes = manifest.files.iter().map(|part| convert::come(&source, part));
+                Presence::Partly { bytes: bytes.sum(), of: manifest.bytes() }
+            }
+            // Converted from files that are here.
+            _ if self.unfinished(&kind.name()).is_dir() => {
+                Presence::Partly { bytes: 0, of: kind.entry.bytes.bf16 }
             }
             _ => Presence::Absent,
         }
@@ -118,11 +138,12 @@ impl Place {
     ///
     /// # Errors
     /// Nothing of it is here, or it cannot be deleted.
-    pub(crate) fn remove(&self, entry: &Entry) -> Result<()> {
-        let _lock = self.lock(&entry.name)?;
-        let gone = self.folder.join(format!(".{}.removed", entry.name));
+    pub(crate) fn remove(&self, kind: Kind) -> Result<()> {
+        let name = kind.name();
+        let _lock = self.lock(&name)?;
+        let gone = self.folder.join(format!(".{name}.removed"));
         let mut found = false;
-        for folder in [self.of(&entry.name), self.unfinished(&entry.name)] {
+        for folder in [self.of(&name), self.unfinished(&name), self.source(&name)] {
             if !folder.exists() {
                 continue;
             }
@@ -138,8 +159,14 @@ impl Place {
             delete().with_context(|| format!("cannot delete {}", folder.display()))?;
         }
         if !found {
-            bail!("nothing of {} was fetched into {}", entry.name, self.folder.display());
+            bail!("nothing of {name} was fetched into {}", self.folder.display());
         }
         Ok(())
     }
+}
+
+/// Bytes that have come of a file that is to lie at `file` and to have `size` bytes.
+pub(super) fn come(file: &Path, size: u64) -> u64 {
+    let journal = || Journal::read(file, size).map_or(0, |journal| journal.pieces.bytes());
+    if file.is_file() { size } else { journal() }
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod desktop;
+mod formats;
 mod keeping;
 mod keys;
 mod log;

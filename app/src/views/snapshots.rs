@@ -195,6 +195,13 @@ fn the_settings() {
 }
 
 #[test]
+fn the_large_models() {
+    let tall = |shown| Shown { size: [680.0, 800.0], ..shown };
+    check("models-light", &draw(scenes::models(), tall(LIGHT)));
+    check("models-dark", &draw(scenes::models(), tall(DARK)));
+}
+
+#[test]
 fn high_contrast() {
     let high = |shown| Shown { contrast: Contrast::High, ..shown };
     check("high-contrast-light", &draw(scenes::conversation(), high(LIGHT)));

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Window;
 use crate::event::{Event, Events};
 use crate::language::t;
-use crate::models::{Options, Place, Switch, download, find, models};
+use crate::models::{Kind, Options, Place, Switch, download, expected, models};
 use crate::state::{Errand, ModelReport};
 
 /// What stops the model on its way, where there is one.
@@ -23,16 +23,20 @@ impl Window {
     /// Does something about larger models.
     pub(super) fn run_errand(&mut self, errand: Errand) {
         match errand {
-            Errand::LookUp => self.beside(|events| look_up(&events)),
+            Errand::LookUp => self.beside(|events| {
+                look_up(&events);
+                expect(false, &events);
+            }),
+            Errand::Measure => self.beside(|events| expect(true, &events)),
             Errand::Stop { remove } => {
                 self.fetcher.removes.store(remove, Ordering::Release);
                 self.fetcher.switch.off();
             }
-            Errand::Fetch(name) => {
+            Errand::Fetch(kind) => {
                 self.fetcher = Fetcher::default();
                 let (switch, removes) = (self.fetcher.switch.clone(), self.fetcher.removes.clone());
                 self.beside(move |events| {
-                    let told = fetch(name, &switch, &removes, &events);
+                    let told = fetch(kind, &switch, &removes, &events);
                     let told = told.map_err(|error| {
                         t!("The model is not here yet: %{error}.", error = format!("{error:#}"))
                     });
@@ -40,8 +44,8 @@ impl Window {
                     look_up(&events);
                 });
             }
-            Errand::Remove(name) => self.beside(move |events| {
-                if let Err(error) = remove(name) {
+            Errand::Remove(kind) => self.beside(move |events| {
+                if let Err(error) = remove(kind) {
                     events.send(Event::NotKept(format!("{error:#}")));
                 }
                 look_up(&events);
@@ -61,7 +65,7 @@ impl Window {
 fn look_up(events: &Events) {
     let offers = Place::of_user().map(|place| {
         let fetched = models().iter().filter(|entry| entry.repo.is_some());
-        fetched.map(|entry| (entry, place.presence(entry))).collect()
+        fetched.flat_map(Kind::all).map(|kind| (kind, place.presence(kind))).collect()
     });
     match offers {
         Ok(offers) => events.send(Event::Models(ModelReport::Offers(offers))),
@@ -69,17 +73,26 @@ fn look_up(events: &Events) {
     }
 }
 
-fn fetch(name: &str, switch: &Switch, removes: &AtomicBool, events: &Events) -> Result<()> {
-    let (place, entry) = (Place::of_user()?, find(name)?);
-    let result = download(entry, &place, &Options::default(), switch, &mut |progress| {
+/// Tells what is to be expected of each format.
+fn expect(measure: bool, events: &Events) {
+    let expected = expected(measure).unwrap_or_else(|error| {
+        tracing::warn!(%error, "nothing can be said of the speed");
+        Vec::new()
+    });
+    events.send(Event::Models(ModelReport::Expected(expected)));
+}
+
+fn fetch(kind: Kind, switch: &Switch, removes: &AtomicBool, events: &Events) -> Result<()> {
+    let place = Place::of_user()?;
+    let result = download(kind, &place, &Options::default(), switch, &mut |progress| {
         events.send(Event::Models(ModelReport::Progress(*progress)));
     });
     if removes.load(Ordering::Acquire) {
-        return place.remove(entry);
+        return place.remove(kind);
     }
     result.map(drop)
 }
 
-fn remove(name: &str) -> Result<()> {
-    Place::of_user()?.remove(find(name)?)
+fn remove(kind: Kind) -> Result<()> {
+    Place::of_user()?.remove(kind)
 }

@@ -9,7 +9,7 @@ use super::hub::{COMMIT, Hub, NAME, hash, model};
 use super::{Home, SHARD, end};
 
 /// A cache of the hub's own programs with these files.
-fn cache(home: &Home, files: &[(String, Vec<u8>)]) -> PathBuf {
+pub(super) fn cache(home: &Home, files: &[(String, Vec<u8>)]) -> PathBuf {
     let folder = home.path("hf/hub/models--Qwen--Qwen3-Omni-30B-A3B-Captioner");
     let snapshot = folder.join("snapshots").join(COMMIT);
     for path in [&folder.join("blobs"), &folder.join("refs"), &snapshot] {

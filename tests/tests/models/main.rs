@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
 mod breaks;
+mod converted;
 mod here;
 mod hub;
 mod killed;

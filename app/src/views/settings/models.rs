@@ -1,12 +1,12 @@
 //! Larger models: what they can do, their licence, and fetching them.
 
 use crossbeam_channel::Sender;
-use eframe::egui::{Button, Label, ProgressBar, RichText, Ui};
+use eframe::egui::{Align, Button, Id, Label, ProgressBar, Response, RichText, Ui};
 
-use super::note_ui;
+use super::{formats, note_ui};
 use crate::command::Command;
 use crate::language::t;
-use crate::models::{Entry, Presence, Progress, bytes};
+use crate::models::{Entry, Kind, Presence, Progress, Stage, bytes};
 use crate::state::{ModelWish, Running, State};
 use crate::views::{send, theme};
 
@@ -14,30 +14,40 @@ use crate::views::{send, theme};
 pub(super) fn models_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let fetching = &state.fetching;
     let button = Button::new(t!("Get the large model…")).selected(fetching.shown);
-    if ui.add(button).on_hover_text(t!("Models that can be downloaded from the Hugging Face hub")).clicked() {
+    let button = ui.add(button);
+    lead_ui(ui, fetching.led, &button);
+    if button.on_hover_text(t!("Models that can be downloaded from the Hugging Face hub")).clicked() {
         wish(commands, ModelWish::Show(!fetching.shown));
     }
     if !fetching.shown {
         return;
     }
-    for (entry, presence) in &fetching.offers {
+    if !fetching.offers.is_empty() {
+        formats::formats_ui(ui, state, commands);
+    }
+    let mut entries: Vec<&'static Entry> = fetching.offers.iter().map(|(kind, _)| kind.entry).collect();
+    entries.dedup();
+    for entry in entries {
         ui.add_space(theme::space::TIGHT);
-        entry_ui(ui, state, entry, presence, commands);
+        entry_ui(ui, state, entry, commands);
     }
     note_ui(ui, &t!("A network is used only for this, and only while a model is on its way."));
+}
+
+/// Goes there when somebody was led there anew.
+fn lead_ui(ui: &Ui, led: u32, button: &Response) {
+    let id = Id::unique("led to models");
+    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default(id), led));
+    if before != led {
+        button.scroll_to_me(Some(Align::TOP));
+    }
 }
 
 fn wish(commands: &Sender<Command>, wish: ModelWish) {
     send(commands, Command::Models(wish));
 }
 
-fn entry_ui(
-    ui: &mut Ui,
-    state: &State,
-    entry: &'static Entry,
-    presence: &Presence,
-    commands: &Sender<Command>,
-) {
+fn entry_ui(ui: &mut Ui, state: &State, entry: &'static Entry, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
     ui.label(RichText::new(&entry.title).strong());
     let speaks = entry.gives.iter().any(|given| given == "speech");
@@ -58,31 +68,51 @@ fn entry_ui(
         };
     });
     let fetching = &state.fetching;
-    match (&fetching.running, presence) {
-        (Some(running), _) if running.name == entry.name => running_ui(ui, running, commands),
-        (_, Presence::Here(folder) | Presence::Cached(folder)) => {
-            let text = if state.uses(folder) { t!("In use") } else { t!("Use it") };
-            if ui.add_enabled(!state.uses(folder), Button::new(text)).clicked() {
-                send(commands, Command::Open(folder.clone()));
+    let of_entry = || fetching.offers.iter().filter(|(kind, _)| kind.entry == entry);
+    for (kind, presence) in of_entry() {
+        match presence {
+            Presence::Here(folder) | Presence::Cached(folder) => {
+                form_ui(ui, *kind, |ui| {
+                    let text = if state.uses(folder) { t!("In use") } else { t!("Use it") };
+                    if ui.add_enabled(!state.uses(folder), Button::new(text)).clicked() {
+                        send(commands, Command::Open(folder.clone()));
+                    }
+                });
+            }
+            Presence::Partly { .. } if fetching.running.is_none() => form_ui(ui, *kind, |ui| {
+                if ui.button(t!("Go on with the download")).clicked() {
+                    wish(commands, ModelWish::Get(*kind));
+                }
+                if ui.button(t!("Delete what has come")).clicked() {
+                    wish(commands, ModelWish::Remove(*kind));
+                }
+            }),
+            _ => {}
+        }
+    }
+    let chosen = Kind::offered(entry, fetching.format());
+    let is_new = || of_entry().any(|(kind, presence)| *kind == chosen && *presence == Presence::Absent);
+    match &fetching.running {
+        Some(running) if running.kind.entry == entry => running_ui(ui, running, commands),
+        _ if fetching.asked.is_some_and(|kind| kind.entry == entry) => asking_ui(ui, commands),
+        running if is_new() => {
+            if ui.add_enabled(running.is_none(), Button::new(t!("Download"))).clicked() {
+                wish(commands, ModelWish::Get(chosen));
             }
         }
-        _ if fetching.asked == Some(entry.name.as_str()) => asking_ui(ui, commands),
-        (running, presence) => {
-            ui.horizontal(|ui| {
-                let begun = matches!(presence, Presence::Partly { .. });
-                let text = if begun { t!("Go on with the download") } else { t!("Download") };
-                if ui.add_enabled(running.is_none(), Button::new(text)).clicked() {
-                    wish(commands, ModelWish::Get(&entry.name));
-                }
-                if begun && ui.button(t!("Delete what has come")).clicked() {
-                    wish(commands, ModelWish::Remove(&entry.name));
-                }
-            });
-        }
+        _ => {}
     }
-    if let Some((_, message)) = fetching.failure.as_ref().filter(|(name, _)| *name == entry.name) {
+    if let Some((_, message)) = fetching.failure.as_ref().filter(|(kind, _)| kind.entry == entry) {
         ui.add(Label::new(RichText::new(message).color(palette.error)).wrap());
     }
+}
+
+/// A form in which a model is here, or is to be, and what can be done with it.
+fn form_ui(ui: &mut Ui, kind: Kind, controls: impl FnOnce(&mut Ui)) {
+    ui.horizontal_wrapped(|ui| {
+        ui.label(kind.format.map_or_else(|| t!("As published"), formats::name));
+        controls(ui);
+    });
 }
 
 fn asking_ui(ui: &mut Ui, commands: &Sender<Command>) {
@@ -98,9 +128,7 @@ fn asking_ui(ui: &mut Ui, commands: &Sender<Command>) {
 }
 
 fn running_ui(ui: &mut Ui, running: &Running, commands: &Sender<Command>) {
-    let Progress { bytes: here, of, .. } = running.progress;
-    let share = if of > 0 { here as f32 / of as f32 } else { 0.0 };
-    ui.add(ProgressBar::new(share).text(words(&running.progress)));
+    ui.add(ProgressBar::new(running.progress.share()).text(words(&running.progress)));
     ui.add_enabled_ui(!running.is_stopping, |ui| {
         ui.horizontal(|ui| {
             if ui.button(t!("Pause")).on_hover_text(t!("What has come stays")).clicked() {
@@ -118,10 +146,12 @@ fn words(progress: &Progress) -> String {
     if progress.of == 0 {
         return t!("Asking the hub…").into();
     }
-    if progress.is_checking {
-        return t!("Comparing what came with the hub's hashes…").into();
-    }
     let (here, of, rate) = (bytes(progress.bytes), bytes(progress.of), bytes(progress.rate as u64));
+    match progress.stage {
+        Stage::Fetching => {}
+        Stage::Checking => return t!("Comparing what came with the hub's hashes…").into(),
+        Stage::Converting => return t!("%{here} of %{of}; converting…", here = here, of = of).into(),
+    }
     let so_far = t!("%{here} of %{of}, %{rate}/s", here = here, of = of, rate = rate);
     match progress.left() {
         Some(left) => {
@@ -135,6 +165,7 @@ fn words(progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use egui_kittest::kittest::Queryable;
+    use engine::Format;
 
     use super::*;
     use crate::event::Event;
@@ -146,9 +177,21 @@ mod tests {
         let mut state = ready();
         state.shows_settings = true;
         state.handle(Command::Models(ModelWish::Show(true)), ms(0));
-        let offers = vec![(&models()[1], presence)];
-        state.apply(Event::Models(ModelReport::Offers(offers)), ms(0));
+        state.apply(Event::Models(ModelReport::Offers(offers(presence))), ms(0));
         state
+    }
+
+    fn kind(format: Option<Format>) -> Kind {
+        Kind { entry: &models()[1], format }
+    }
+
+    /// Of which the one in eight bits is here or not.
+    fn offers(presence: Presence) -> Vec<(Kind, Presence)> {
+        vec![
+            (kind(None), Presence::Absent),
+            (kind(Some(Format::Q8_0)), presence),
+            (kind(Some(Format::Q4)), Presence::Absent),
+        ]
     }
 
     #[test]
@@ -163,12 +206,15 @@ mod tests {
             harness.state_mut().handle(Command::Models(expected), ms(1));
             harness.run_steps(2);
         };
-        click("Download", ModelWish::Get(&models()[1].name));
+        click("Four bits (q4)", ModelWish::Choose(Format::Q4));
+        click("Eight bits (q8_0)", ModelWish::Choose(Format::Q8_0));
+        click("How fast would they be here?", ModelWish::Measure);
+        click("Download", ModelWish::Get(kind(Some(Format::Q8_0))));
         click("Accept and download", ModelWish::Accept);
         click("Pause", ModelWish::Pause);
         harness.state_mut().apply(Event::Models(ModelReport::Ended(Ok(()))), ms(2));
         let here = Presence::Here("large".into());
-        harness.state_mut().apply(Event::Models(ModelReport::Offers(vec![(&models()[1], here)])), ms(2));
+        harness.state_mut().apply(Event::Models(ModelReport::Offers(offers(here))), ms(2));
         harness.run_steps(2);
         harness.get_by_label("Use it").click_accesskit();
         harness.run_steps(2);
@@ -178,8 +224,12 @@ mod tests {
 
     #[test]
     fn the_bar_says_how_far_it_is() {
-        let progress = Progress { bytes: 7_000_000_000, of: 70_000_000_000, rate: 1e8, is_checking: false };
+        let progress =
+            Progress { bytes: 7_000_000_000, of: 70_000_000_000, rate: 1e8, ..Progress::default() };
         assert_eq!(words(&progress), "7.0 GB of 70.0 GB, 100.0 MB/s; 11 min left");
+        let converting = Progress { stage: Stage::Converting, converted: Some(0), ..progress };
+        assert_eq!(words(&converting), "7.0 GB of 70.0 GB; converting…");
+        assert_eq!(converting.share(), 0.05);
         assert_eq!(words(&Progress::default()), "Asking the hub…");
     }
 }

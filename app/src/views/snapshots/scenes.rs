@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use engine::{Ending, Progress, Settings, Summary, Timing};
+use engine::{Ending, Format, Settings, Summary, Timing};
 use image::{Rgba, RgbaImage};
 
 use crate::audio::Level;
 use crate::command::Command;
+use crate::doctor::Fit;
 use crate::event::Event;
-use crate::state::{Attachment, Side, State};
+use crate::models::{Expected, Kind, Pace, Presence, Progress, models as catalogue};
+use crate::state::{Attachment, ModelReport, ModelWish, Side, State};
 use crate::store::Line;
 use crate::views::tests::{ms, ready};
 
@@ -79,7 +81,7 @@ fn speak(mut state: State, turn: u64) -> State {
 pub(super) fn loading() -> State {
     let mut state = State::new(Settings::default(), Level::default());
     state.apply(Event::Loading("Qwen3-Omni-30B-A3B".into()), ms(0));
-    let progress = Progress { bytes: 21_400_000_000, total_bytes: 63_400_000_000, seconds: 9.7 };
+    let progress = engine::Progress { bytes: 21_400_000_000, total_bytes: 63_400_000_000, seconds: 9.7 };
     state.apply(Event::Placed(progress), ms(1));
     state
 }
@@ -152,6 +154,48 @@ pub(super) fn error() -> State {
 pub(super) fn settings() -> State {
     let mut state = ready();
     state.handle(Command::ShowSettings(true), ms(0));
+    state
+}
+
+/// The large models, where the first start's button leads: one comes in eight bits, another is here.
+pub(super) fn models() -> State {
+    let mut state = settings();
+    state.handle(Command::Models(ModelWish::Show(true)), ms(0));
+    let expected = |(format, memory, speed)| Expected {
+        format,
+        memory,
+        fit: if format == Format::Bf16 { Fit::Never } else { Fit::Now },
+        speed: Some(speed),
+        is_recommended: format == Format::Q8_0,
+    };
+    let paces = [
+        (Format::Bf16, 73_200_000_000, Pace::Fluent(24)),
+        (Format::Q8_0, 40_300_000_000, Pace::Fast(43)),
+        (Format::Q4, 25_600_000_000, Pace::Fast(68)),
+    ];
+    let kinds = catalogue().iter().filter(|entry| entry.repo.is_some()).flat_map(Kind::all);
+    let presence = |kind: &Kind| {
+        let is_here = kind.entry.name.ends_with("captioner") && kind.format == Some(Format::Q4);
+        if is_here { Presence::Here("captioner".into()) } else { Presence::Absent }
+    };
+    let offers = kinds.map(|kind| (kind, presence(&kind))).collect();
+    let large = Kind { entry: &catalogue()[1], format: Some(Format::Q8_0) };
+    state.handle(Command::Models(ModelWish::Get(large)), ms(0));
+    state.handle(Command::Models(ModelWish::Accept), ms(0));
+    let progress = Progress {
+        bytes: 24_000_000_000,
+        of: 70_540_000_000,
+        rate: 9e7,
+        converted: Some(20_000_000_000),
+        ..Progress::default()
+    };
+    for report in [
+        ModelReport::Offers(offers),
+        ModelReport::Expected(paces.map(expected).to_vec()),
+        ModelReport::Progress(progress),
+    ] {
+        state.apply(Event::Models(report), ms(1));
+    }
     state
 }
 
