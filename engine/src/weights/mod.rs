@@ -23,6 +23,8 @@ pub(crate) use loader::Loader;
 pub(crate) use packed::{ALIGNMENT, BYTES, Packed, padding, write_blocks};
 pub(crate) use plan::Planned;
 pub(crate) use shard::Shard;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use shard::check_bytes;
 pub(crate) use tensor::{DType, Tensor};
 
 #[cfg(target_endian = "big")]

@@ -83,18 +83,7 @@ impl Shard {
         // while it is mapped is outside of what a program can guard against; checkpoints are not written in place. An import
         // that gives a file's room back cuts it only behind what it still reads.
         let map = unsafe { Mmap::map(&file) }.map_err(|source| io_error(path, source))?;
-        let (data_start, header) = header(path, &map)?;
-        let packed = Packed::read(path, &header.metadata)?;
-        let blocks = packed.is_some().then_some(&header.metadata);
-        let mut tensors = Vec::with_capacity(header.tensors.len());
-        for (name, entry) in header.tensors {
-            tensors.push(check(path, name, entry, data_start, blocks)?);
-        }
-        let cure = if packed.is_some() { "import the checkpoint again" } else { "download it again" };
-        let last = || tensors.iter().map(|tensor| tensor.range.end).max().unwrap_or(data_start);
-        let length = if is_outline { last() } else { map.len() };
-        check_layout(path, &tensors, data_start, length, cure)?;
-        tensors.retain(|tensor| packed.is_none() || !packed::is_padding(&tensor.name));
+        let Parsed { data_start, length, tensors, packed } = parse(path, &map, is_outline)?;
         Ok(Self { path: path.to_owned(), map: Arc::new(map), data_start, length, tensors, packed })
     }
 
@@ -145,6 +134,37 @@ impl Shard {
         #[cfg(not(unix))]
         let _ = range;
     }
+}
+
+/// Whether a file's bytes are those of a shard. Errors as [`Shard::open`].
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn check_bytes(path: &Path, file: &[u8]) -> Result<()> {
+    parse(path, file, false).map(|_| ())
+}
+
+/// What a file's header says, checked; of a file that may be cut behind it where it is an outline.
+fn parse(path: &Path, file: &[u8], is_outline: bool) -> Result<Parsed> {
+    let (data_start, header) = header(path, file)?;
+    let packed = Packed::read(path, &header.metadata)?;
+    let blocks = packed.is_some().then_some(&header.metadata);
+    let mut tensors = Vec::with_capacity(header.tensors.len());
+    for (name, entry) in header.tensors {
+        tensors.push(check(path, name, entry, data_start, blocks)?);
+    }
+    let cure = if packed.is_some() { "import the checkpoint again" } else { "download it again" };
+    let last = || tensors.iter().map(|tensor| tensor.range.end).max().unwrap_or(data_start);
+    let length = if is_outline { last() } else { file.len() };
+    check_layout(path, &tensors, data_start, length, cure)?;
+    tensors.retain(|tensor| packed.is_none() || !packed::is_padding(&tensor.name));
+    Ok(Parsed { data_start, length, tensors, packed })
+}
+
+/// What a header says.
+struct Parsed {
+    data_start: usize,
+    length: usize,
+    tensors: Vec<ShardTensor>,
+    packed: Option<Packed>,
 }
 
 /// Where the data begins, and what stands before it.
