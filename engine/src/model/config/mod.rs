@@ -122,8 +122,15 @@ impl Config {
     /// missing, of the wrong type, out of range, at odds with another or not supported.
     pub(crate) fn load(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
-        let json = read_json(&path)?;
-        let root = Fields::root(&path, &json)?;
+        Self::from_json(&path, &read_json(&path)?)
+    }
+
+    /// As [`Config::load`], from what stands in the file `path`.
+    ///
+    /// # Errors
+    /// `Error::Config`.
+    pub(crate) fn from_json(path: &Path, json: &serde_json::Value) -> Result<Self> {
+        let root = Fields::root(path, json)?;
         match architecture(&root)? {
             Architecture::Omni => Ok(Self::Omni(Box::new(OmniConfig::read(&root)?))),
             Architecture::Dense => Ok(Self::Dense(DenseConfig::read(&root)?)),
