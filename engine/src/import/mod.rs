@@ -13,7 +13,7 @@ mod recode;
 mod shards;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ pub fn import(
         return Err(Error::Input("a checkpoint is imported as bf16, q8_0 or q4".into()));
     }
     // As the folder is really called: `.` has no name.
-    let source = &source.canonicalize().map_err(|error| io_error(source, error))?;
+    let source = &source::really_called(source).map_err(|error| io_error(source, error))?;
     let with = options.with.as_ref().map(|with| with.canonicalize().map_err(|error| io_error(with, error)));
     let Source { checkpoint, config, small, rewritten, notes } =
         Source::open(source, with.transpose()?.as_deref())?;

@@ -1,5 +1,6 @@
 //! What is imported: the weights, and the small files beside them or in a published folder.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -40,6 +41,11 @@ impl Source {
     /// As [`super::import`].
     pub(super) fn open(source: &Path, with: Option<&Path>) -> Result<Source> {
         let gguf = is_gguf(source)?;
+        if source.is_file() && !gguf {
+            let reason =
+                "is neither a GGUF file nor a folder: give the folder with config.json and the shards";
+            return Err(Error::Input(format!("{} {reason}", source.display())));
+        }
         let folder = if source.is_dir() { source } else { source.parent().unwrap_or(source) };
         let small = match with.filter(|_| !missing(folder).is_empty()) {
             Some(with) => with,
@@ -69,6 +75,20 @@ impl Source {
         ChatTemplate::load(small)?;
         let rewritten = (!notes.is_empty()).then_some(json);
         Ok(Source { checkpoint, config, small: small.to_owned(), rewritten, notes })
+    }
+}
+
+/// The whole path of a folder or file. A file keeps its name, also where that leads to one of another name, as in the hub's cache.
+///
+/// # Errors
+/// The system's.
+pub(super) fn really_called(path: &Path) -> io::Result<PathBuf> {
+    match (path.is_file(), path.file_name()) {
+        (true, Some(name)) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            Ok(folder.unwrap_or(Path::new(".")).canonicalize()?.join(name))
+        }
+        _ => path.canonicalize(),
     }
 }
 

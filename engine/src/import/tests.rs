@@ -1,5 +1,5 @@
 mod gguf;
-mod packs;
+pub(crate) mod packs;
 mod values;
 
 use std::collections::BTreeMap;

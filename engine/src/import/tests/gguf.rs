@@ -268,8 +268,15 @@ fn a_folder_is_as_good_as_a_file_and_what_is_not_there_is_told() {
     assert!(config.speech.is_none() && config.thinker.vision.deepstack_layers.is_empty());
     let checkpoint = Checkpoint::open(&out).unwrap();
     assert!(checkpoint.has_any("thinker.audio_tower.") && !checkpoint.has_any("talker."));
-    // With a published one, all is there.
-    let report = import_with(&folder, &dir.path().join("whole"), Format::Q8_0, &omni()).unwrap();
+    // With a published one, all is there; the file may be called by a link, as in the hub's cache.
+    #[cfg(unix)]
+    for name in ["tiny.gguf", "mmproj-tiny.gguf"] {
+        let [blob, link] = [dir.path().join(name.len().to_string()), folder.join(name)];
+        fs::rename(&link, &blob).unwrap();
+        std::os::unix::fs::symlink(blob, link).unwrap();
+    }
+    let file = folder.join("tiny.gguf");
+    let report = import_with(&file, &dir.path().join("whole"), Format::Q8_0, &omni()).unwrap();
     assert!(report.notes.is_empty(), "{:?}", report.notes);
     assert!(Checkpoint::open(&dir.path().join("whole")).unwrap().has_any("talker."));
 }
@@ -324,6 +331,9 @@ fn what_is_missing_or_not_clear_is_named() {
     let message = said(&file, &small);
     assert!(message.contains("mmproj file beside it") && message.contains("--with"), "{message}");
 
+    let shard = omni().join("model-00001-of-00003.safetensors");
+    let message = said(&shard, &small);
+    assert!(message.contains("give the folder"), "{message}");
     fs::write(&file, Writer::new("llama").file()).unwrap();
     let message = said(&file, &small);
     assert!(message.contains("found llama") && message.contains("Qwen3-Omni"), "{message}");

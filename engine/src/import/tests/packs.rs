@@ -135,7 +135,7 @@ fn scales(dtype: Dtype, shape: [usize; 2], values: &[f32]) -> Raw {
 
 /// A checkpoint whose thinker was quantised, and one with the same weights in single precision.
 struct Pair {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     packed: PathBuf,
     plain: PathBuf,
     /// The weights that the packed one stands for.
@@ -184,7 +184,7 @@ fn pair(source: &Path, method: Method, group: usize, zero_points: bool, scale_ty
         Awq => json!({"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm"}),
     };
     configure(&packed_dir, config);
-    Pair { _dir: dir, packed: packed_dir, plain, decoded, names }
+    Pair { dir, packed: packed_dir, plain, decoded, names }
 }
 
 /// Sets what config.json says of the quantisation.
@@ -193,6 +193,14 @@ fn configure(folder: &Path, stated: Value) {
     let mut json: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     json["quantization_config"] = stated;
     fs::write(path, json.to_string()).unwrap();
+}
+
+/// An import of four bits, and a checkpoint with the same weights in single precision; in a folder that goes with the last of them.
+pub(crate) fn imported_and_decoded() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let Pair { dir, packed, plain, .. } = pair(&omni(), Awq, 32, true, Dtype::F16);
+    let out = packed.with_file_name("out");
+    run(&packed, &options(&out, Format::Q4, 1 << 30)).unwrap();
+    (dir, out, plain)
 }
 
 const CASES: [(Method, usize, bool, Dtype); 8] = [
