@@ -66,7 +66,7 @@ impl Source {
             )));
         }
         let notes = if gguf { fit(&mut json, &checkpoint) } else { Vec::new() };
-        let config = Config::from_json(&path, &json)?;
+        let config = Config::read(&path, &json)?;
         GenerationConfig::load(small, &config)?;
         if let Config::Omni(omni) = &config {
             PreprocessorConfig::load(small, &omni.thinker)?;

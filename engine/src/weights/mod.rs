@@ -23,6 +23,8 @@ mod tests;
 use checkpoint::Stored;
 pub(crate) use checkpoint::{Checkpoint, Scope};
 pub(crate) use coded::{Code, Coded};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use gguf::check_bytes as check_gguf;
 #[cfg(test)]
 pub(crate) use gguf::writer;
 use held::Held;
@@ -30,6 +32,8 @@ pub(crate) use held::converted;
 pub(crate) use loader::Loader;
 pub(crate) use packed::{ALIGNMENT, BYTES, Packed, padding, write_blocks};
 pub(crate) use plan::{Planned, Weights};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use shard::check_bytes;
 pub(crate) use source::{is_gguf, refuse_gguf};
 pub(crate) use tensor::{DType, Tensor};
 

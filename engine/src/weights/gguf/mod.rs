@@ -104,6 +104,15 @@ impl Gguf {
     }
 }
 
+/// For fuzzing: checks the bytes of a file as opening it does.
+///
+/// # Errors
+/// As [`tensors`] and [`Gguf::parse`].
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn check_bytes(path: &Path, file: &[u8]) -> Result<()> {
+    tensors(Gguf::parse(path, file)?, &mut None).map(|_| ())
+}
+
 fn metadata(reader: &mut Reader<'_>, pairs: usize) -> Result<BTreeMap<String, Value>, String> {
     let mut metadata = BTreeMap::new();
     for _ in 0..pairs {
