@@ -22,6 +22,8 @@ pub(crate) use held::converted;
 pub(crate) use loader::Loader;
 pub(crate) use packed::{ALIGNMENT, BYTES, Packed, padding, write_blocks};
 pub(crate) use plan::Planned;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use shard::check_bytes;
 pub(crate) use tensor::{DType, Tensor};
 
 #[cfg(target_endian = "big")]

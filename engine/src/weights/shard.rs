@@ -71,6 +71,12 @@ impl Shard {
     }
 }
 
+/// Whether a file's bytes are those of a shard. Errors as [`Shard::open`].
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn check_bytes(path: &Path, file: &[u8]) -> Result<()> {
+    parse(path, file).map(|_| ())
+}
+
 fn parse(path: &Path, file: &[u8]) -> Result<(Vec<ShardTensor>, Option<Packed>)> {
     let Some((length, rest)) = file.split_first_chunk::<8>() else {
         let found = file.len();
