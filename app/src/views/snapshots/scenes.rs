@@ -1,5 +1,6 @@
 //! What the pictures show.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Ending, Progress, Settings, Summary, Timing};
@@ -7,8 +8,9 @@ use image::{Rgba, RgbaImage};
 
 use crate::audio::Level;
 use crate::command::Command;
+use crate::doctor;
 use crate::event::Event;
-use crate::state::{Attachment, Side, State};
+use crate::state::{Attachment, ExamineReport, Side, State};
 use crate::store::Line;
 use crate::views::tests::{ms, ready};
 
@@ -84,6 +86,14 @@ pub(super) fn loading() -> State {
     state
 }
 
+/// A spoken and a typed question that came before the model.
+pub(super) fn waiting() -> State {
+    let mut state = speak(loading(), 1);
+    state.handle(Command::Draft("And what is its old town called?".into()), ms(3000));
+    state.handle(Command::Submit, ms(3000));
+    state
+}
+
 pub(super) fn listening() -> State {
     let mut state = ready();
     state.handle(Command::Press, ms(0));
@@ -152,6 +162,14 @@ pub(super) fn error() -> State {
 pub(super) fn settings() -> State {
     let mut state = ready();
     state.handle(Command::ShowSettings(true), ms(0));
+    state
+}
+
+/// The settings of one who had a machine examined.
+pub(super) fn computer(machine: &str) -> State {
+    let mut state = settings();
+    let report = Arc::new(doctor::tests::of(machine, None));
+    state.apply(Event::Examined(ExamineReport::Ended(Ok(report))), ms(0));
     state
 }
 
