@@ -9,7 +9,7 @@ use image::RgbaImage;
 use tracing::Level;
 
 use crate::clips::Side;
-use crate::state::{Attachment, ModelWish, SoundWish};
+use crate::state::{Attachment, ExamineWish, ModelWish, SoundWish};
 
 /// One wish of the person.
 #[derive(Clone, Debug)]
@@ -110,12 +110,12 @@ pub(crate) enum Command {
     Diagnosed(Box<Surroundings>),
     /// Copy the log, down to this level.
     CopyLog(Level),
-    /// Listen, as soon as there is a model: the button of the first start.
-    StartTalking,
     /// Something about the sound devices.
     Sound(SoundWish),
     /// Something about larger models.
     Models(ModelWish),
+    /// Something about the examination of this machine.
+    Examine(ExamineWish),
     /// Hide the window in the tray.
     Hide,
     /// End the program.

@@ -8,7 +8,7 @@ use crossbeam_channel::Sender;
 use engine::{Cancel, Info, Progress, Summary};
 
 use crate::audio::Report;
-use crate::state::ModelReport;
+use crate::state::{ExamineReport, ModelReport};
 use crate::store::{Line, Turn};
 
 /// One report.
@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Freed,
     /// It is being loaded again; meanwhile one can speak.
     Waking,
+    /// It cannot be loaded again just now: a sentence.
+    NotWoken(String),
     /// The settings that were asked for do not fit the model; the old ones stay.
     SettingsRefused(String),
     /// The conversation was forgotten.
@@ -124,6 +126,8 @@ pub(crate) enum Event {
     Models(ModelReport),
     /// About the sound devices.
     Sound(Report),
+    /// About the examination of this machine.
+    Examined(ExamineReport),
     /// What the microphone of a hands-free conversation tells, with the conversation's number.
     Ear(u64, EarReport),
     /// A question that goes on without a key held ends by itself after this time.

@@ -42,17 +42,19 @@ impl Recorder {
     pub(crate) fn begin(&mut self, turn: u64, parts: &[Part]) {
         self.turn = turn;
         self.heard.clear();
-        self.parts = parts
-            .iter()
-            .map(|part| match part {
+        self.parts.clear();
+        for part in parts {
+            self.parts.push(match part {
                 Part::Text(text) => json!({"type": "text", "text": text}),
                 Part::Audio(path) => json!({"type": "audio", "path": path}),
                 Part::Image(path) => json!({"type": "image", "path": path}),
                 Part::Video(path) => json!({"type": "video", "path": path}),
-                // Only of kept conversations, whose questions are not asked again.
-                Part::Sound(_) => json!({"type": "text", "text": "(a recording)"}),
-            })
-            .collect();
+                Part::Sound(clip) => {
+                    self.heard.extend_from_slice(&clip.samples);
+                    continue;
+                }
+            });
+        }
     }
 
     /// The last question is asked again; its answer is forgotten.

@@ -6,6 +6,7 @@ mod applying;
 mod attachment;
 mod diagnosing;
 mod entry;
+mod examining;
 mod fetching;
 mod hands_free;
 mod history;
@@ -13,6 +14,7 @@ mod living;
 mod preferring;
 mod showing;
 mod sound;
+mod waiting;
 mod welcoming;
 
 use std::path::{Path, PathBuf};
@@ -32,11 +34,13 @@ use crate::turn::{self, Effect, Input, Stage, Turn};
 pub(crate) use action::Action;
 pub(crate) use attachment::Attachment;
 pub(crate) use entry::{Answer, End, Exchange, Spoken};
+pub(crate) use examining::{ExamineReport, ExamineWish, Examining};
 pub(crate) use fetching::{Errand, Fetching, ModelReport, ModelWish, Running};
 pub(crate) use history::{History, Keep};
 pub(crate) use living::Living;
 pub(crate) use showing::Opened;
 pub(crate) use sound::{Device, SoundWish, Sounding, Trial};
+use waiting::Waiting;
 pub(crate) use welcoming::Welcome;
 
 /// Whether there is a model.
@@ -135,6 +139,10 @@ pub(crate) struct State {
     pub(crate) living: Living,
     /// Larger models.
     pub(crate) fetching: Fetching,
+    /// Questions that wait for the model.
+    waiting: Waiting,
+    /// The examination of this machine.
+    pub(crate) examining: Examining,
 }
 
 impl State {
@@ -171,6 +179,8 @@ impl State {
             sounding: Sounding::default(),
             living: Living::default(),
             fetching: Fetching::default(),
+            waiting: Waiting::default(),
+            examining: Examining::default(),
         }
     }
 
@@ -189,9 +199,13 @@ impl State {
         something && free
     }
 
-    /// Whether the talk button does anything.
+    /// Whether the talk button does anything. Of a model that is being loaded it is not known yet whether it hears.
     pub(crate) fn can_talk(&self) -> bool {
-        self.info().is_some_and(|info| info.hears)
+        match &self.model {
+            Model::Absent => false,
+            Model::Loading(..) => true,
+            Model::Ready(info) => info.hears,
+        }
     }
 
     /// Whether an answer is being made or heard.
@@ -206,6 +220,13 @@ impl State {
 
     /// Does what the person wants at `now`.
     pub(crate) fn handle(&mut self, command: Command, now: Duration) -> Vec<Action> {
+        let mut actions = self.heed(command, now);
+        actions.extend(self.ask_next(now));
+        actions.extend(self.examine());
+        actions
+    }
+
+    fn heed(&mut self, command: Command, now: Duration) -> Vec<Action> {
         match command {
             Command::Press => return self.press(now),
             Command::Release => return self.step(Input::Release(now), now),
@@ -214,12 +235,17 @@ impl State {
                 actions.extend(self.step(Input::Release(now), now));
                 return actions;
             }
-            Command::Stop => return self.step(Input::Stop, now),
+            Command::Stop => {
+                if !self.is_holding() {
+                    self.drop_waiting();
+                }
+                return self.step(Input::Stop, now);
+            }
             Command::Submit if self.turn.stage.is_locked() => return self.step(Input::Finish(now), now),
             Command::Submit if self.can_submit() => return self.step(Input::Submit, now),
             Command::Submit => {}
             Command::Draft(text) => self.draft = text,
-            Command::Open(path) if path.join("config.json").is_file() => return self.open_model(path),
+            Command::Open(path) if path.join("config.json").is_file() => return self.open_model(path, now),
             Command::Open(path) => return vec![Action::Inspect(path)],
             Command::Attach(Ok(attachment)) => {
                 self.notice = None;
@@ -238,11 +264,7 @@ impl State {
                  or start with --model DIR."
             )),
             Command::PickedNothing { at_once: false } => {}
-            Command::NewConversation => {
-                let mut actions = self.step(Input::Stop, now);
-                actions.push(Action::Reset);
-                return actions;
-            }
+            Command::NewConversation => return self.start_over(now),
             Command::Speech(speech) => return self.speak(speech),
             Command::Voice(voice) => return self.speak_as(voice),
             Command::Dismiss => self.notice = None,
@@ -251,7 +273,7 @@ impl State {
             Command::Gpus(gpus) => self.gpus = gpus,
             Command::DeleteSounds => return self.delete_sounds(),
             Command::Prefer(preferences) => return self.prefer(*preferences),
-            Command::Reload => return self.reload(),
+            Command::Reload => return self.reload(now),
             Command::Start => return self.talk(Input::Start(now), now),
             Command::Finish => return self.step(Input::Finish(now), now),
             Command::Show => return self.show(),
@@ -281,9 +303,9 @@ impl State {
             Command::Diagnose => return vec![Action::Diagnose],
             Command::Diagnosed(around) => return self.diagnosed(*around),
             Command::CopyLog(level) => return self.copy_log(level),
-            Command::StartTalking => return self.start_talking(now),
             Command::Sound(wish) => return self.wish_sound(wish),
             Command::Models(wish) => return self.wish_model(wish),
+            Command::Examine(wish) => return self.wish_examination(wish),
             Command::Hide => return self.hide(),
             Command::Quit => return self.quit(now),
             Command::TrayIs(there) => return self.tray_is(there),
@@ -302,6 +324,9 @@ impl State {
             self.complain(t!("This model takes no sound. Type your question."));
             return vec![];
         }
+        if !self.is_holding() && !self.has_room_for_speech() {
+            return vec![];
+        }
         if matches!(self.turn.stage, Stage::Idle) {
             self.notice = None;
         }
@@ -313,6 +338,9 @@ impl State {
         if turn.stage != self.turn.stage {
             tracing::info!(turn = turn.number, stage = ?turn.stage, "stage");
         }
+        if turn.waits != self.turn.waits {
+            tracing::info!(waits = turn.waits, "model");
+        }
         if turn.ear != self.turn.ear {
             tracing::info!(ear = ?turn.ear, "hands-free");
         }
@@ -321,6 +349,16 @@ impl State {
         for effect in effects {
             if let Effect::Silence(turn) = effect {
                 actions.extend(self.record(turn));
+                // Who stops an answer wants none to the questions behind it. A failure and another model leave them.
+                if !matches!(
+                    input,
+                    Input::Failed(_) | Input::CaptureFailed(_) | Input::Coming | Input::Unloaded
+                ) {
+                    self.drop_waiting();
+                }
+            }
+            if let Effect::Listen(_) | Effect::Ask(_) = effect {
+                actions.extend(if self.turn.aside { self.wake() } else { None });
             }
             actions.extend(self.act(effect, now));
         }
@@ -335,7 +373,7 @@ impl State {
             Effect::Listen(turn) => {
                 self.attached = self.attachments.len();
                 let parts = self.attachments.iter().map(Attachment::part).collect();
-                Some(Action::Listen { turn, parts })
+                Some(Action::Listen { turn, parts, aside: self.turn.aside })
             }
             Effect::Close { number: turn, keep } => {
                 if keep {
@@ -352,8 +390,9 @@ impl State {
                 let mut parts: Vec<_> = attachments.iter().map(Attachment::part).collect();
                 parts.extend(text.clone().map(Part::Text));
                 self.ask(Exchange { turn, attachments, text, ..Exchange::default() }, now);
-                Some(Action::Ask { turn, parts })
+                (!self.turn.aside).then_some(Action::Ask { turn, parts })
             }
+            Effect::AskNext(turn) => self.ask_waiting(turn, now),
             Effect::Silence(turn) => {
                 self.extend(turn, |answer| {
                     answer.end.get_or_insert(End::Stopped);
@@ -375,6 +414,9 @@ impl State {
     }
 
     fn ask(&mut self, exchange: Exchange, now: Duration) {
+        if self.turn.aside {
+            return self.put_aside(exchange);
+        }
         self.notice = None;
         self.asked_at = Some(now);
         self.figures = Figures::default();
@@ -398,6 +440,7 @@ impl State {
     }
 
     fn clear(&mut self) {
+        self.forget_waiting();
         self.exchanges.clear();
         self.clips.clear();
         self.opened = None;

@@ -82,11 +82,26 @@ pub(crate) struct Turn {
     pub(crate) stage: Stage,
     /// Whether the conversation is hands-free.
     pub(crate) ear: Ear,
+    /// The model is on its way: questions are kept aside until it is there.
+    pub(crate) waits: bool,
+    /// The question of this turn began then.
+    pub(crate) aside: bool,
 }
 
 impl Turn {
     /// Nothing was asked yet, and there is no model.
-    pub(crate) const FIRST: Turn = Turn { number: 0, stage: Stage::Absent, ear: Ear::Closed(0) };
+    pub(crate) const FIRST: Turn =
+        Turn { number: 0, stage: Stage::Absent, ear: Ear::Closed(0), waits: false, aside: false };
+
+    /// The next turn, whose question begins.
+    fn begins(self, stage: Stage) -> Turn {
+        Turn { number: self.number + 1, stage, aside: self.waits, ..self }
+    }
+
+    /// Its question is asked, or kept aside.
+    fn asked(self) -> Turn {
+        Turn { stage: if self.aside { Stage::Idle } else { Stage::Thinking }, ..self }
+    }
 }
 
 /// What happened. Times are on any one clock.
@@ -94,7 +109,11 @@ impl Turn {
 pub(crate) enum Input {
     /// A model is ready.
     Loaded,
-    /// The model is gone, or another one is being loaded.
+    /// The model is gone, and another one is on its way.
+    Coming,
+    /// The model gave its memory back until it is wanted.
+    Freed,
+    /// The model is gone.
     Unloaded,
     /// Key or button down.
     Press(Duration),
@@ -108,6 +127,8 @@ pub(crate) enum Input {
     Finish(Duration),
     /// Typed text is to be sent.
     Submit,
+    /// A question that was kept aside is to be asked.
+    Next,
     /// Stop whatever is going on.
     Stop,
     /// The first sound came in from the microphone.
@@ -164,6 +185,8 @@ pub(crate) enum Effect {
     },
     /// Ask what was typed.
     Ask(u64),
+    /// Ask the first of the questions that were kept aside.
+    AskNext(u64),
     /// Stop the answer and its sound at once.
     Silence(u64),
     /// Say that nothing was heard, and how one talks.
@@ -185,14 +208,27 @@ pub(crate) fn step(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
 
 /// The same where it is nothing special that the conversation is hands-free, if it is.
 fn by_key(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
-    let Turn { number, stage, ear } = turn;
-    let to = |stage| Turn { number, stage, ear };
-    let next = |stage| Turn { number: number + 1, stage, ear };
+    let Turn { number, stage, waits, .. } = turn;
+    let to = |stage| Turn { stage, ..turn };
+    let next = |stage| turn.begins(stage);
     let close = |keep| Effect::Close { number, keep };
     let locked = matches!(input, Input::Start(_));
     match (stage, input) {
         (Stage::Absent, Input::Loaded) => (to(Stage::Idle), vec![]),
+        (Stage::Absent, Input::Coming) => (Turn { waits: true, ..to(Stage::Idle) }, vec![]),
         (Stage::Absent, _) => (turn, vec![]),
+
+        (_, Input::Loaded) => (Turn { waits: false, ..turn }, vec![]),
+        (Stage::Idle, Input::Freed) => (Turn { waits: true, ..turn }, vec![]),
+        (_, Input::Coming) if waits => (turn, vec![]),
+        (_, Input::Coming) => {
+            let (stopped, effects) = by_key(turn, Input::Stop);
+            (Turn { waits: true, ..stopped }, effects)
+        }
+        (_, Input::Unloaded) => {
+            let (stopped, effects) = by_key(turn, Input::Stop);
+            (Turn { stage: Stage::Absent, waits: false, ..stopped }, effects)
+        }
 
         (Stage::Idle, Input::Press(since) | Input::Start(since)) => {
             (next(Stage::Opening { since, locked }), vec![Effect::Listen(number + 1)])
@@ -224,18 +260,21 @@ fn by_key(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
             if is_short(since, at) {
                 (to(Stage::Idle), vec![close(false), Effect::HintUnheard])
             } else {
-                (to(Stage::Thinking), vec![close(true)])
+                (turn.asked(), vec![close(true)])
             }
         }
 
-        (Stage::Listening { locked: true, .. } | Stage::Attending, Input::Full(n)) if n == number => {
-            (to(Stage::Thinking), vec![close(true)])
+        // A held key says when a question ends, unless it is one that has to be kept.
+        (Stage::Listening { locked, .. }, Input::Full(n)) if n == number && (locked || turn.aside) => {
+            (turn.asked(), vec![close(true)])
         }
+        (Stage::Attending, Input::Full(n)) if n == number => (turn.asked(), vec![close(true)]),
 
-        (Stage::Idle, Input::Submit) => (next(Stage::Thinking), vec![Effect::Ask(number + 1)]),
+        (Stage::Idle, Input::Submit) => (next(Stage::Idle).asked(), vec![Effect::Ask(number + 1)]),
         (Stage::Thinking | Stage::Speaking, Input::Submit) => {
-            (next(Stage::Thinking), vec![Effect::Silence(number), Effect::Ask(number + 1)])
+            (next(Stage::Idle).asked(), vec![Effect::Silence(number), Effect::Ask(number + 1)])
         }
+        (Stage::Idle, Input::Next) if !waits => (next(Stage::Thinking), vec![Effect::AskNext(number + 1)]),
 
         (Stage::Idle, Input::Again) => (next(Stage::Thinking), vec![Effect::Again(number + 1)]),
         (Stage::Speaking, Input::Again) => {
@@ -266,14 +305,6 @@ fn by_key(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
         (Stage::Thinking | Stage::Speaking, Input::SpeechEnded(n)) if n == number => {
             (to(Stage::Idle), vec![])
         }
-
-        (Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending, Input::Unloaded) => {
-            (to(Stage::Absent), vec![close(false)])
-        }
-        (Stage::Thinking | Stage::Speaking, Input::Unloaded) => {
-            (to(Stage::Absent), vec![Effect::Silence(number)])
-        }
-        (Stage::Idle, Input::Unloaded) => (to(Stage::Absent), vec![]),
 
         _ => (turn, vec![]),
     }

@@ -1,6 +1,7 @@
 //! The window: `logic` takes in events and commands and does what follows, `ui` only draws.
 
 mod device;
+mod examining;
 mod fetching;
 mod files;
 mod frames;
@@ -78,6 +79,7 @@ struct Window {
     drawing: String,
     living: living::Living,
     fetcher: fetching::Fetcher,
+    examiner: examining::Examiner,
     /// What other programs are told.
     deafness: remote::Deafness,
 }
@@ -209,6 +211,7 @@ impl Window {
             drawing: String::new(),
             living: living::Living::default(),
             fetcher: fetching::Fetcher::default(),
+            examiner: examining::Examiner::default(),
             deafness: remote::Deafness::default(),
         };
         let given = options.model.model.clone();
@@ -255,11 +258,14 @@ impl Window {
                 self.silence();
                 self.give(Job::Load(folder));
             }
-            Action::Listen { turn, parts } => {
+            Action::Listen { turn, parts, aside } => {
                 self.live.set(turn);
-                self.give(Job::Begin { turn, parts });
-                self.order(Order::Listen(turn));
+                if !aside {
+                    self.give(Job::Begin { turn, parts });
+                }
+                self.order(Order::Listen { turn, aside });
             }
+            Action::Wake => self.give(Job::Wake),
             Action::Close { turn, keep } => {
                 if !keep {
                     self.silence();
@@ -326,6 +332,9 @@ impl Window {
             Action::Copy(text) => context.copy_text(text),
             Action::Order(order) => self.order(order),
             Action::Models(errand) => self.run_errand(errand),
+            Action::Examine => self.examine(),
+            Action::StopExamining => self.stop_examining(),
+            Action::SaveExamination(report) => self.aside(context, move || examining::save(&report)),
             Action::Hide => living::hide(context),
             Action::Minimize => living::minimize(context),
             Action::Quit => living::quit(context),

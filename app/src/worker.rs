@@ -58,6 +58,8 @@ pub(crate) enum Job {
     Options(Box<Options>),
     /// Go on with a conversation of these turns.
     Resume(Vec<prompt::Turn>),
+    /// Load the model again whose memory was given back.
+    Wake,
     /// Give the model's memory back whenever nothing was wanted of it for so long; never where `None`.
     FreeAfter(Option<Duration>),
 }
@@ -168,6 +170,11 @@ impl Worker {
             Job::Options(options) => self.start.options = *options,
             Job::Resume(turns) => self.resume(&turns),
             Job::FreeAfter(time) => self.start.free_after = time,
+            Job::Wake => {
+                if let Err(error) = self.wake() {
+                    self.start.events.send(Event::NotWoken(sentence(&error)));
+                }
+            }
             Job::Again { turn } => {
                 if self.try_turn(turn, |worker| worker.again(turn)) {
                     self.respond(turn, jobs);

@@ -16,6 +16,11 @@ pub fn safetensors(bytes: &[u8]) -> bool {
     weights::check_bytes(Path::new("model.safetensors"), bytes).is_ok()
 }
 
+/// A file of llama.cpp's.
+pub fn gguf(bytes: &[u8]) -> bool {
+    weights::check_gguf(Path::new("model.gguf"), bytes).is_ok()
+}
+
 /// A `config.json`; what it says is then read as the two smaller configs too.
 pub fn config(bytes: &[u8]) -> bool {
     configs(bytes).is_ok()
@@ -68,8 +73,13 @@ mod tests {
 
     type Door = fn(&[u8]) -> bool;
 
-    const DOORS: [(&str, Door); 4] =
-        [("safetensors", safetensors), ("config", config), ("tokenizer", tokenizer), ("template", template)];
+    const DOORS: [(&str, Door); 5] = [
+        ("safetensors", safetensors),
+        ("gguf", gguf),
+        ("config", config),
+        ("tokenizer", tokenizer),
+        ("template", template),
+    ];
 
     #[test]
     fn the_files_of_a_checkpoint_go_through_their_doors() {

@@ -38,8 +38,8 @@ enum Source {
 }
 
 impl Desk {
-    /// Opens the microphone for a turn.
-    pub(super) fn listen(&mut self, turn: u64) {
+    /// Opens the microphone for a turn; what is heard is only kept where it is for later.
+    pub(super) fn listen(&mut self, turn: u64, aside: bool) {
         self.level.clear();
         let source = match &mut self.ear {
             Some(ear) => {
@@ -50,11 +50,11 @@ impl Desk {
         };
         match source {
             Ok(source) => {
-                let question = Question::new(turn);
+                let question = Question::new(turn, aside);
                 self.microphone =
                     Some(Microphone { source, question, started: false, again: false, closing: None });
             }
-            Err(error) => self.lose_microphone(turn, error.to_string()),
+            Err(error) => self.lose_microphone(turn, aside, error.to_string()),
         }
     }
 
@@ -110,14 +110,17 @@ impl Desk {
         microphone.question.take(&last, &self.hearing);
     }
 
-    fn lose_microphone(&mut self, turn: u64, message: String) {
+    fn lose_microphone(&mut self, turn: u64, aside: bool, message: String) {
         self.level.clear();
         self.clips.forget(turn, Side::Question);
-        self.end_hearing(turn, false);
+        self.end_hearing(turn, aside, false);
         self.events.send(Event::CaptureFailed { turn, message });
     }
 
-    fn end_hearing(&self, turn: u64, keep: bool) {
+    fn end_hearing(&self, turn: u64, aside: bool, keep: bool) {
+        if aside {
+            return;
+        }
         // A worker that is gone takes no questions any more.
         let _ = self.hearing.send(Hearing::End { turn, keep });
     }
@@ -217,7 +220,7 @@ impl Desk {
             let told = t!("The microphone went away. What was heard before can still be sent.");
             self.events.send(Event::Sound(Report::Hint(told.into())));
         } else {
-            self.lose_microphone(microphone.question.turn(), fault);
+            self.lose_microphone(microphone.question.turn(), microphone.question.is_aside(), fault);
         }
     }
 
@@ -227,14 +230,15 @@ impl Desk {
             self.take_rest(*capture);
         }
         let Some(Microphone { mut question, .. }) = self.microphone.take() else { return };
-        let turn = question.turn();
+        let (turn, aside) = (question.turn(), question.is_aside());
         self.level.clear();
         question.flush(&self.hearing);
         if let Some(message) = question.fault().filter(|_| keep) {
-            self.end_hearing(turn, false);
+            self.end_hearing(turn, aside, false);
+            self.clips.forget(turn, Side::Question);
             return self.events.send(Event::NothingHeard { turn, message: message.into() });
         }
-        self.end_hearing(turn, keep);
+        self.end_hearing(turn, aside, keep);
         if !keep {
             self.clips.forget(turn, Side::Question);
         }

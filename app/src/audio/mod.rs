@@ -53,7 +53,12 @@ const POLL: Duration = Duration::from_millis(8);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Order {
     /// Open the microphone for a turn.
-    Listen(u64),
+    Listen {
+        /// Turn.
+        turn: u64,
+        /// Whether what is heard is only kept, for a model that is on its way.
+        aside: bool,
+    },
     /// Close it; the question counts with `keep`.
     Close {
         /// Turn.
@@ -235,11 +240,11 @@ impl Desk {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Listen(turn) => {
+            Order::Listen { turn, aside } => {
                 // Speech that this interrupts ends before the microphone takes its time to open.
                 self.poll_speaker();
                 self.end_trial(None);
-                self.listen(turn);
+                self.listen(turn, aside);
             }
             Order::Close { turn, keep } => self.end_question(turn, keep),
             Order::Replay { turn, of, side } => {

@@ -21,6 +21,8 @@ const LIMIT_IS_NEAR: usize = LONGEST - 30 * Audio::SAMPLE_RATE_HZ as usize;
 /// A question of one turn.
 pub(super) struct Question {
     turn: u64,
+    /// It is for later: nothing is handed on.
+    aside: bool,
     samples: usize,
     peak: f32,
     bars: Vec<f32>,
@@ -36,9 +38,10 @@ pub(super) struct Question {
 
 impl Question {
     /// A question of which nothing was heard yet.
-    pub(super) fn new(turn: u64) -> Question {
+    pub(super) fn new(turn: u64, aside: bool) -> Question {
         Question {
             turn,
+            aside,
             samples: 0,
             peak: 0.0,
             bars: Vec::new(),
@@ -55,6 +58,11 @@ impl Question {
         self.turn
     }
 
+    /// Whether it is for later.
+    pub(super) fn is_aside(&self) -> bool {
+        self.aside
+    }
+
     /// Takes samples, mono at 16 kHz, and hands on what is known to be speech as far as the worker has room.
     pub(super) fn take(&mut self, new: &[f32], hearing: &Sender<Hearing>) {
         self.samples += new.len();
@@ -65,6 +73,10 @@ impl Question {
             self.bar.drain(..BAR_SAMPLES);
         }
         self.trimmer.push(new, &mut self.waiting);
+        if self.aside {
+            self.speech += self.waiting.len();
+            self.waiting.clear();
+        }
         if !self.waiting.is_empty() {
             let samples = std::mem::take(&mut self.waiting);
             let length = samples.len();
@@ -81,6 +93,9 @@ impl Question {
         if !self.waiting.is_empty() {
             let samples = std::mem::take(&mut self.waiting);
             self.speech += samples.len();
+            if self.aside {
+                return;
+            }
             // A worker that is gone takes no questions any more.
             let _ = hearing.send(Hearing::Block { turn: self.turn, samples });
         }
@@ -129,7 +144,7 @@ mod tests {
     #[test]
     fn a_busy_worker_loses_no_sample() {
         let (hearing, worker) = bounded(1);
-        let mut question = Question::new(7);
+        let mut question = Question::new(7, false);
         for i in 0..200 {
             question.take(&[(1 + i) as f32 / 200.0; 100], &hearing);
         }
@@ -148,9 +163,21 @@ mod tests {
     }
 
     #[test]
+    fn a_question_for_later_is_measured_and_not_handed_on() {
+        let (hearing, worker) = bounded(1);
+        let mut question = Question::new(1, true);
+        for i in 0..200 {
+            question.take(&[(1 + i) as f32 / 200.0; 100], &hearing);
+        }
+        question.flush(&hearing);
+        assert!(worker.is_empty());
+        assert_eq!((question.fault(), question.has_speech()), (None, true));
+    }
+
+    #[test]
     fn a_long_question_tells_twice_how_long_it_may_be() {
         let (hearing, _worker) = bounded(1);
-        let mut question = Question::new(1);
+        let mut question = Question::new(1, false);
         let mut told = Vec::new();
         for second in 1..400 {
             question.take(&[0.0; 16_000], &hearing);
@@ -162,19 +189,19 @@ mod tests {
     #[test]
     fn a_muted_microphone_and_a_quiet_room_are_no_questions() {
         let (hearing, _worker) = bounded(64);
-        let mut muted = Question::new(1);
+        let mut muted = Question::new(1, false);
         muted.take(&[0.0; 16_000], &hearing);
         muted.flush(&hearing);
         assert!(muted.fault().is_some_and(|fault| fault.contains("muted")));
         assert_eq!(muted.into_waveform().len(), 20);
 
-        let mut quiet = Question::new(2);
+        let mut quiet = Question::new(2, false);
         let hum: Vec<f32> = (0..16_000).map(|i| 2e-4 * (i as f32 * 0.02).sin()).collect();
         quiet.take(&hum, &hearing);
         quiet.flush(&hearing);
         assert!(quiet.fault().is_some_and(|fault| fault.contains("No speech")));
 
-        let mut spoken = Question::new(3);
+        let mut spoken = Question::new(3, false);
         spoken.take(&hum.iter().map(|s| s * 1e3).collect::<Vec<_>>(), &hearing);
         spoken.flush(&hearing);
         assert_eq!(spoken.fault(), None);

@@ -36,10 +36,10 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<()> {
             "The large model is published in bf16, so that f32 would gain nothing: choose bf16, q8_0 or q4."
         );
     }
-    let facts = doctor::look(!options.no_measure, options.models.clone())
-        .context("The processor cannot be measured; try again with --no-measure")?;
+    let facts = doctor::look(!options.no_measure, options.models.clone(), |_| true)
+        .context("The processor cannot be measured; try again with --no-measure")?
+        .unwrap_or_default();
     let report = doctor::report(facts, &doctor::asks()?, options.format.map(FormatOption::engine));
-    let text =
-        if options.json { serde_json::to_string_pretty(&report)? + "\n" } else { doctor::text(&report) };
+    let text = if options.json { report.json()? } else { doctor::text(&report) };
     std::io::stdout().lock().write_all(text.as_bytes()).context("cannot write to the standard output")
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::facts::{AMD, Facts};
 use super::forecast::{Fit, Forecast, Place, RESERVE, room};
+use super::words::{Words, words};
 use super::{fixes, strix_halo};
 
 /// How much a finding matters, the worst first.
@@ -27,16 +28,16 @@ pub(crate) struct Finding {
     /// How much it matters.
     pub(crate) severity: Severity,
     /// In a few words.
-    pub(crate) title: String,
+    pub(crate) title: Words,
     /// What it is and what it does.
-    pub(crate) what: String,
+    pub(crate) what: Words,
     /// Lines to type, or settings to make, one after the other.
     pub(crate) fix: Vec<String>,
 }
 
 impl Finding {
-    pub(super) fn new(id: &'static str, severity: Severity, title: &str, what: String) -> Finding {
-        Finding { id, severity, title: title.into(), what, fix: Vec::new() }
+    pub(super) fn new(id: &'static str, severity: Severity, title: Words, what: Words) -> Finding {
+        Finding { id, severity, title, what, fix: Vec::new() }
     }
 
     pub(super) fn with(self, fix: Vec<String>) -> Finding {
@@ -64,7 +65,7 @@ pub(crate) fn examine(facts: &Facts, aim: Option<&Forecast>) -> Vec<Finding> {
 }
 
 /// Whole and tenths of GiB.
-pub(super) fn gib(bytes: u64) -> String {
+pub(crate) fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
@@ -77,51 +78,81 @@ fn graphics(facts: &Facts) -> Option<Finding> {
     let system = &facts.system;
     if let Some(refused) = facts.adapters.iter().find(|a| a.kind != AdapterKind::Software) {
         let reason = refused.refusal.clone().unwrap_or_default();
-        let what = format!("{} cannot run the model: {reason}. A newer driver may help.", refused.name);
+        let what = words!(
+            "%{name} cannot run the model: %{reason}. A newer driver may help.",
+            name = refused.name,
+            reason = reason
+        );
         let fix = fixes::driver(system, refused.vendor);
         return Some(
-            Finding::new("driver-refused", Problem, "The graphics driver lacks something", what).with(fix),
+            Finding::new("driver-refused", Problem, words!("The graphics driver lacks something"), what)
+                .with(fix),
         );
     }
     let Some(card) = facts.hardware() else {
-        let title = "No graphics processor";
-        let what = "The model would run on the processor.".into();
+        let title = words!("No graphics processor");
+        let what = words!("The model would run on the processor.");
         return Some(Finding::new("no-graphics", Advice, title, what));
     };
     if system.nodes.is_empty() && system.container {
-        let title = "The graphics processor is not handed into this container";
-        let what = format!("The kernel has {} ({}), but there is no /dev/dri here.", card.name, card.driver);
+        let title = words!("The graphics processor is not handed into this container");
+        let what = words!(
+            "The kernel has %{card} (%{driver}), but there is no /dev/dri here.",
+            card = card.name,
+            driver = card.driver
+        );
         return Some(Finding::new("container-without-dri", Problem, title, what).with(fixes::passing()));
     }
     if card.driver != "nvidia" {
         if system.nodes.is_empty() {
-            let title = "The graphics driver made no device";
-            let what = format!(
-                "The kernel has {} ({}), but /dev/dri has no renderD device.",
-                card.name, card.driver
+            let title = words!("The graphics driver made no device");
+            let what = words!(
+                "The kernel has %{card} (%{driver}), but /dev/dri has no renderD device.",
+                card = card.name,
+                driver = card.driver
             );
             let fix = vec!["sudo dmesg | grep -iE 'drm|amdgpu|i915|xe'".into()];
             return Some(Finding::new("no-render-device", Problem, title, what).with(fix));
         }
         if let Some(node) = system.nodes.iter().find(|_| system.nodes.iter().all(|node| !node.opens)) {
-            let title = "No right to use the graphics processor";
-            let what = format!(
-                "{} cannot be opened; usually the group render may. Log out and in again after that.",
-                node.path
+            let title = words!("No right to use the graphics processor");
+            let what = words!(
+                "%{path} cannot be opened; usually the group render may. Log out and in again after that.",
+                path = node.path
             );
             return Some(Finding::new("no-rights", Problem, title, what).with(fixes::rights()));
         }
     }
     let variables: Vec<_> = facts.session.driver_variables.keys().cloned().collect();
     let software = facts.adapters.first().map(|adapter| adapter.name.as_str());
-    let title = "Only a software Vulkan driver is used";
-    let instead = software.unwrap_or("no driver at all");
+    let title = words!("Only a software Vulkan driver is used");
     if variables.is_empty() {
-        let what = format!("There is a graphics processor ({}), but Vulkan finds {instead}.", card.driver);
+        let driver = &card.driver;
+        let what = match software {
+            Some(name) => words!(
+                "There is a graphics processor (%{driver}), but Vulkan finds %{name}.",
+                driver = driver,
+                name = name
+            ),
+            None => words!(
+                "There is a graphics processor (%{driver}), but Vulkan finds no driver at all.",
+                driver = driver
+            ),
+        };
         let fix = fixes::driver(system, card.vendor);
         return Some(Finding::new("software-driver", Problem, title, what).with(fix));
     }
-    let what = format!("{} sets Vulkan's drivers, which leaves {instead}.", variables.join(" and "));
+    let names = variables.join(", ");
+    let what = match software {
+        Some(name) => words!(
+            "%{variables} sets Vulkan's drivers, which leaves %{name}.",
+            variables = names,
+            name = name
+        ),
+        None => {
+            words!("%{variables} sets Vulkan's drivers, which leaves no driver at all.", variables = names)
+        }
+    };
     let fix = vec![format!("unset {}", variables.join(" "))];
     Some(Finding::new("software-driver", Problem, title, what).with(fix))
 }
@@ -129,8 +160,12 @@ fn graphics(facts: &Facts) -> Option<Finding> {
 /// The graphics processor is there and does not compute.
 fn fault(facts: &Facts) -> Option<Finding> {
     let (adapter, error) = (facts.graphics()?, facts.graphics_fault.as_ref()?);
-    let title = "The graphics processor does not compute";
-    let what = format!("{} could not be measured: {error}. Another driver may help.", adapter.name);
+    let title = words!("The graphics processor does not compute");
+    let what = words!(
+        "%{name} could not be measured: %{error}. Another driver may help.",
+        name = adapter.name,
+        error = error
+    );
     let fix = fixes::driver(&facts.system, adapter.vendor);
     Some(Finding::new("graphics-fault", Severity::Problem, title, what).with(fix))
 }
@@ -141,10 +176,11 @@ fn old_mesa(facts: &Facts) -> Option<Finding> {
     if numbers(version) >= OLDEST_MESA.to_vec() {
         return None;
     }
-    let title = "An old Mesa";
-    let what = format!(
-        "The driver is Mesa {version}. The shaders are checked with {}.{} and later.",
-        OLDEST_MESA[0], OLDEST_MESA[1]
+    let title = words!("An old Mesa");
+    let what = words!(
+        "The driver is Mesa %{version}. The shaders are checked with %{oldest} and later.",
+        version = version,
+        oldest = OLDEST_MESA.map(|number| number.to_string()).join(".")
     );
     let fix = fixes::driver(&facts.system, adapter.vendor);
     Some(Finding::new("old-mesa", Severity::Warning, title, what).with(fix))
@@ -160,17 +196,18 @@ fn power(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     let profile = facts.system.power_profile.as_deref();
     if let Some(profile) = profile.filter(|profile| *profile != "performance") {
-        let title = "The power profile saves power";
-        let what = format!(
-            "It is \"{profile}\". Answers are faster with \"performance\", and the battery is empty sooner."
+        let title = words!("The power profile saves power");
+        let what = words!(
+            "It is \"%{profile}\". Answers are faster with \"performance\", and the battery is empty sooner.",
+            profile = profile
         );
         let fix = vec!["powerprofilesctl set performance".into()];
         findings.push(Finding::new("power-profile", Severity::Advice, title, what).with(fix));
     }
     if let Some(card) = facts.card().filter(|card| card.performance_level.as_deref() == Some("low")) {
-        let title = "The graphics processor is held at its lowest clocks";
+        let title = words!("The graphics processor is held at its lowest clocks");
         let file = format!("/sys/class/drm/{}/device/power_dpm_force_performance_level", card.name);
-        let what = format!("{file} says \"low\".");
+        let what = words!("%{file} says \"low\".", file = file);
         let fix = vec![format!("echo auto | sudo tee {file}")];
         findings.push(Finding::new("low-clocks", Severity::Warning, title, what).with(fix));
     }
@@ -181,20 +218,20 @@ fn power(facts: &Facts) -> Vec<Finding> {
 fn memory(facts: &Facts, aim: Option<&Forecast>) -> Option<Finding> {
     let memory = facts.system.memory;
     let Some(aim) = aim else {
-        let title = "Too little memory for the large model";
+        let title = words!("Too little memory for the large model");
         let most = [Place::Graphics, Place::Processor].into_iter().filter_map(|place| room(facts, place));
         let most = most.map(|room| room.most).max()?;
-        let what = format!("It could have {} at most. The small model runs well.", gib(most));
+        let what = words!("It could have %{most} at most. The small model runs well.", most = gib(most));
         return Some(Finding::new("too-little-memory", Severity::Advice, title, what));
     };
     if aim.fit == Fit::Never {
         let most = room(facts, aim.place)?.most;
-        let title = "The format does not fit";
-        let what = format!(
-            "{} needs {}, and at most {} could be had. Choose a smaller format.",
-            aim.format,
-            gib(aim.memory),
-            gib(most)
+        let title = words!("The format does not fit");
+        let what = words!(
+            "%{format} needs %{needs}, and at most %{most} could be had. Choose a smaller format.",
+            format = aim.format,
+            needs = gib(aim.memory),
+            most = gib(most)
         );
         return Some(Finding::new("format-too-large", Severity::Problem, title, what));
     }
@@ -204,9 +241,13 @@ fn memory(facts: &Facts, aim: Option<&Forecast>) -> Option<Finding> {
     if aim.fit != Fit::Later || !shares || memory.available >= aim.memory || taken <= RESERVE {
         return None;
     }
-    let title = "Other programs take the memory";
-    let what =
-        format!("{} needs {}, and {} are available.", aim.format, gib(aim.memory), gib(memory.available));
+    let title = words!("Other programs take the memory");
+    let what = words!(
+        "%{format} needs %{needs}, and %{available} are available.",
+        format = aim.format,
+        needs = gib(aim.memory),
+        available = gib(memory.available)
+    );
     let fix = vec!["ps axo rss,comm --sort=-rss | head".into()];
     Some(Finding::new("memory-in-use", Severity::Warning, title, what).with(fix))
 }
@@ -214,16 +255,22 @@ fn memory(facts: &Facts, aim: Option<&Forecast>) -> Option<Finding> {
 fn disk(facts: &Facts, aim: Option<&Forecast>) -> Option<Finding> {
     let (free, folder) = (facts.session.disk_free?, facts.session.models.as_deref()?);
     let aim = aim.filter(|aim| free < aim.memory)?;
-    let title = "Too little room on the disk";
-    let what = format!("{} needs {}, and {folder} has {} free.", aim.format, gib(aim.memory), gib(free));
+    let title = words!("Too little room on the disk");
+    let what = words!(
+        "%{format} needs %{needs}, and %{folder} has %{free} free.",
+        format = aim.format,
+        needs = gib(aim.memory),
+        folder = folder,
+        free = gib(free)
+    );
     let fix = vec![format!("du -h --max-depth=1 {folder}")];
     Some(Finding::new("disk", Severity::Warning, title, what).with(fix))
 }
 
 fn processor(facts: &Facts) -> Option<Finding> {
     let widest = facts.instruction_sets.last()?;
-    let title = "The processor has no instruction set that the kernels are written for";
-    let what = "Whatever runs on the processor is slow: they are written for AVX2 and AVX-512.".into();
+    let title = words!("The processor has no instruction set that the kernels are written for");
+    let what = words!("Whatever runs on the processor is slow: they are written for AVX2 and AVX-512.");
     (widest == "portable").then(|| Finding::new("portable-kernels", Severity::Advice, title, what))
 }
 
@@ -232,17 +279,17 @@ fn session(facts: &Facts) -> Vec<Finding> {
     let session = &facts.session;
     let mut findings = Vec::new();
     if session.microphones.is_empty() {
-        let what = "Questions can only be typed.".into();
-        findings.push(Finding::new("no-microphone", Advice, "No microphone", what));
+        let what = words!("Questions can only be typed.");
+        findings.push(Finding::new("no-microphone", Advice, words!("No microphone"), what));
     }
     if session.speakers.is_empty() {
-        let what = "Answers can only be read.".into();
-        findings.push(Finding::new("no-speaker", Advice, "No speaker", what));
+        let what = words!("Answers can only be read.");
+        findings.push(Finding::new("no-speaker", Advice, words!("No speaker"), what));
     }
     let shortcuts = session.portals.iter().any(|name| name == "GlobalShortcuts");
     if session.kind.as_deref() == Some("wayland") && !shortcuts {
-        let title = "The desktop gives no key for talking from anywhere";
-        let what = "It has no GlobalShortcuts portal. Bind a key in its own settings to this line.".into();
+        let title = words!("The desktop gives no key for talking from anywhere");
+        let what = words!("It has no GlobalShortcuts portal. Bind a key in its own settings to this line.");
         let fix = vec!["colloquy remote toggle".into()];
         findings.push(Finding::new("no-shortcut-portal", Advice, title, what).with(fix));
     }

@@ -5,11 +5,13 @@ mod findings;
 mod fixes;
 mod forecast;
 mod report;
+mod rows;
 mod session;
 mod strix_halo;
 mod system;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -17,11 +19,14 @@ use engine::{Device, Format, Options};
 use serde::Serialize;
 
 use facts::Facts;
-use findings::{Finding, examine};
-pub(crate) use forecast::Fit;
+use findings::examine;
+pub(crate) use findings::{Finding, Severity, gib};
 use forecast::{Ask, Choice, Forecast, forecast, recommend};
+pub(crate) use forecast::{Fit, Place};
 pub(crate) use report::text;
+pub(crate) use rows::rows;
 pub(crate) use system::identity;
+pub(crate) use words::Words;
 
 /// Everything there is to tell.
 #[derive(Debug, Serialize)]
@@ -36,11 +41,51 @@ pub(crate) struct Report {
     pub(crate) recommendation: Option<Choice>,
 }
 
+impl Report {
+    /// What is told of the forecast: what the processor would do is of interest where nothing else is there, or nothing else has
+    /// room.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &Forecast> {
+        let chosen = self.recommendation;
+        self.forecast.iter().filter(move |f| {
+            f.place == Place::Graphics
+                || self.facts.graphics().is_none()
+                || chosen.is_none_or(|choice| choice.place == Place::Processor)
+        })
+    }
+
+    /// As one JSON object, with a line's end.
+    ///
+    /// # Errors
+    /// None for what a machine can be.
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+/// What is being found out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// What there is.
+    Looking,
+    /// How fast the processor is.
+    Processor,
+    /// How fast the graphics processor is.
+    Graphics,
+}
+
 /// Finds out what this machine is. Blocks, with `measure` for some ten seconds at most. `models` is where models are to be kept.
+/// `begins` is told before each phase, and ends all by `false`: `None` then.
 ///
 /// # Errors
 /// The processor cannot be measured.
-pub(crate) fn look(measure: bool, models: Option<PathBuf>) -> engine::Result<Facts> {
+pub(crate) fn look(
+    measure: bool,
+    models: Option<PathBuf>,
+    mut begins: impl FnMut(Phase) -> bool,
+) -> engine::Result<Option<Facts>> {
+    if !begins(Phase::Looking) {
+        return Ok(None);
+    }
     let mut facts = Facts {
         system: system::read(Path::new("/")),
         adapters: engine::adapters(),
@@ -51,15 +96,21 @@ pub(crate) fn look(measure: bool, models: Option<PathBuf>) -> engine::Result<Fac
     };
     if measure {
         let speed = |device| engine::speed(&Options { device, ..Options::default() });
+        if !begins(Phase::Processor) {
+            return Ok(None);
+        }
         facts.processor_speed = Some(speed(Device::Cpu)?);
         if facts.graphics().is_some() {
+            if !begins(Phase::Graphics) {
+                return Ok(None);
+            }
             match speed(Device::Auto) {
                 Ok(speed) => facts.graphics_speed = Some(speed),
                 Err(error) => facts.graphics_fault = Some(error.to_string()),
             }
         }
     }
-    Ok(facts)
+    Ok(Some(facts))
 }
 
 /// What follows from the facts, for the format that is wanted or else the one that is recommended.

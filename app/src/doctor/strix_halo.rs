@@ -4,6 +4,7 @@ use super::facts::{Facts, PAGE};
 use super::findings::{Finding, Severity, gib, is_amd_apu, numbers};
 use super::fixes;
 use super::forecast::{CARVE_OUT, Fit, Forecast, Place, RESERVE};
+use super::words::words;
 
 /// A carve-out up to this is what some firmwares call their smallest.
 const SMALL_CARVE_OUT: u64 = 4 << 30;
@@ -35,11 +36,11 @@ fn carve_out(facts: &Facts, lacks_room: bool) -> Option<Finding> {
         return None;
     }
     let severity = if lacks_room { Severity::Warning } else { Severity::Advice };
-    let title = "The firmware sets too much memory aside for graphics";
-    let what = format!(
-        "{} are graphics' alone, and nothing else can use them. 512 MiB, or the least that can be chosen, suffice: \
-         graphics take what they need of the rest.",
-        gib(own)
+    let title = words!("The firmware sets too much memory aside for graphics");
+    let what = words!(
+        "%{bytes} are graphics' alone, and nothing else can use them. 512 MiB, or the least that can be chosen, \
+         suffice: graphics take what they need of the rest.",
+        bytes = gib(own)
     );
     let fix = vec!["BIOS setup: UMA Frame Buffer Size (or iGPU Memory) = 512M".into()];
     Some(Finding::new("carve-out", severity, title, what).with(fix))
@@ -61,15 +62,16 @@ fn limit(facts: &Facts, aim: &Forecast) -> Option<Finding> {
         // It was set before, and would win.
         arguments += &format!(" amdgpu.gttsize={}", bytes >> 20);
     }
-    let title = "Graphics may take too little of the memory";
-    let what = format!(
-        "{} needs {}; graphics have {} of their own and may take {} of the system's. The kernel's \
-         argument {arguments} allows {}.",
-        aim.format,
-        gib(aim.memory),
-        gib(own),
-        gib(now),
-        gib(bytes)
+    let title = words!("Graphics may take too little of the memory");
+    let what = words!(
+        "%{format} needs %{needs}; graphics have %{own} of their own and may take %{lent} of the system's. The kernel's \
+         argument %{arguments} allows %{bytes}.",
+        format = aim.format,
+        needs = gib(aim.memory),
+        own = gib(own),
+        lent = gib(now),
+        arguments = arguments,
+        bytes = gib(bytes)
     );
     let fix = fixes::kernel_arguments(&facts.system, &arguments);
     Some(Finding::new("graphics-limit", Severity::Warning, title, what).with(fix))
@@ -81,15 +83,22 @@ fn old_kernel(facts: &Facts) -> Option<Finding> {
     if version.is_empty() || version >= STABLE.to_vec() {
         return None;
     }
-    let title = "An old kernel";
+    let title = words!("An old kernel");
     let is_older = version < FULL_MEMORY.to_vec();
     let severity = if is_older { Severity::Warning } else { Severity::Advice };
-    let more =
-        if is_older { " Before 6.16.9 ROCm sees only 15.5 GiB of a larger carve-out, too." } else { "" };
-    let what = format!(
-        "It is {kernel}. Before 6.18.4 computing is reported to be unstable on Strix Halo, unless the distribution \
-         has mended that.{more}"
-    );
+    let what = if is_older {
+        words!(
+            "It is %{kernel}. Before 6.18.4 computing is reported to be unstable on Strix Halo, unless the distribution \
+             has mended that. Before 6.16.9 ROCm sees only 15.5 GiB of a larger carve-out, too.",
+            kernel = kernel
+        )
+    } else {
+        words!(
+            "It is %{kernel}. Before 6.18.4 computing is reported to be unstable on Strix Halo, unless the distribution \
+             has mended that.",
+            kernel = kernel
+        )
+    };
     let fix = fixes::kernel(&facts.system);
     Some(Finding::new("old-kernel", severity, title, what).with(fix))
 }

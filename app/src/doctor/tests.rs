@@ -71,7 +71,7 @@ fn model() -> &'static [Ask] {
     ASKS.get_or_init(|| asks().unwrap())
 }
 
-fn of(name: &str, wanted: Option<Format>) -> Report {
+pub(crate) fn of(name: &str, wanted: Option<Format>) -> Report {
     report(facts(name), model(), wanted)
 }
 
@@ -221,7 +221,11 @@ fn a_graphics_processor_that_fails_to_be_measured_is_a_problem_and_not_the_end()
     (facts.graphics_speed, facts.graphics_fault) = (None, Some("the device was lost".into()));
     let report = report(facts, model(), None);
     assert_eq!(ids(&report.findings), ["graphics-fault"]);
-    assert!(report.findings[0].what.contains("the device was lost"), "{}", report.findings[0].what);
+    assert!(
+        report.findings[0].what.english().contains("the device was lost"),
+        "{}",
+        report.findings[0].what.english()
+    );
     assert_eq!(report.recommendation.map(|choice| choice.format), Some("q8_0"));
 }
 
@@ -229,7 +233,11 @@ fn a_graphics_processor_that_fails_to_be_measured_is_a_problem_and_not_the_end()
 fn a_format_that_can_never_fit_is_refused_with_the_numbers() {
     let refused = finding("geforce-rtx-4090", Some(Format::Bf16), "format-too-large");
     assert_eq!(refused.severity, Severity::Problem);
-    assert!(refused.what.contains("66.2 GiB") && refused.what.contains("24.0 GiB"), "{}", refused.what);
+    assert!(
+        refused.what.english().contains("66.2 GiB") && refused.what.english().contains("24.0 GiB"),
+        "{}",
+        refused.what.english()
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-/// Texts that the source hands to `t!`.
+/// Texts that the source hands to `t!`, or to `words!` for later.
 fn said() -> BTreeSet<String> {
     let mut said = BTreeSet::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -27,11 +27,13 @@ fn said() -> BTreeSet<String> {
 fn collect(source: &str, said: &mut BTreeSet<String>) {
     let code =
         source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    for (at, begin) in code.match_indices("t!(") {
-        let before = code[..at].chars().next_back();
-        let rest = code[at + begin.len()..].trim_start();
-        if before.is_none_or(|c| !c.is_alphanumeric() && c != '_') && rest.starts_with('"') {
-            said.insert(literal(&rest[1..]));
+    for call in ["t!(", "words!("] {
+        for (at, begin) in code.match_indices(call) {
+            let before = code[..at].chars().next_back();
+            let rest = code[at + begin.len()..].trim_start();
+            if before.is_none_or(|c| !c.is_alphanumeric() && c != '_') && rest.starts_with('"') {
+                said.insert(literal(&rest[1..]));
+            }
         }
     }
 }

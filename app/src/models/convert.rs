@@ -64,8 +64,12 @@ pub(super) fn convert(
         clear()?;
         return Ok(Some(whole));
     }
-    let wanted =
-        ImportOptions { format, folder: Some(whole.clone()), shard_bytes: ImportOptions::SHARD_BYTES };
+    let wanted = ImportOptions {
+        format,
+        folder: Some(whole.clone()),
+        shard_bytes: ImportOptions::SHARD_BYTES,
+        with: None,
+    };
     let published = Kind { format: None, ..kind };
     let is_made = match place.presence(published) {
         Presence::Here(folder) | Presence::Cached(folder) => {

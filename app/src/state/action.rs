@@ -1,6 +1,7 @@
 //! What the state wants done.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Settings;
@@ -8,6 +9,7 @@ use engine::Settings;
 use super::{Errand, Exchange, Keep, Side};
 use crate::audio::Order;
 use crate::cli::prompt::{self, Part};
+use crate::doctor::Report;
 use crate::preferences::{Chord, Look, Placing};
 
 /// What is to be done by the window's owner.
@@ -21,7 +23,11 @@ pub(crate) enum Action {
         turn: u64,
         /// Pictures and clips.
         parts: Vec<Part>,
+        /// Whether what is heard is only kept, until the model is there.
+        aside: bool,
     },
+    /// Load the model again whose memory was given back.
+    Wake,
     /// Close the microphone.
     Close {
         /// Turn.
@@ -102,6 +108,12 @@ pub(crate) enum Action {
     Order(Order),
     /// Do this about larger models.
     Models(Errand),
+    /// Examine this machine.
+    Examine,
+    /// End the examination, as soon as it can.
+    StopExamining,
+    /// Show a dialog and write this report of the machine.
+    SaveExamination(Arc<Report>),
     /// Hide the window.
     Hide,
     /// Make the window small.

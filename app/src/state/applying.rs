@@ -13,12 +13,18 @@ use crate::turn::Input;
 impl State {
     /// Takes in a report at `now`.
     pub(crate) fn apply(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        let mut actions = self.take(event, now);
+        actions.extend(self.ask_next(now));
+        actions.extend(self.examine());
+        actions
+    }
+
+    fn take(&mut self, event: Event, now: Duration) -> Vec<Action> {
         match event {
             Event::Loading(folder) => {
-                self.model = Model::Loading(name(&folder), Progress::default());
-                self.notice = None;
+                let name = name(&folder);
                 self.folder = Some(folder);
-                return self.step(Input::Unloaded, now);
+                return self.expect(name, now);
             }
             Event::Placed(placed) => {
                 if let Model::Loading(_, progress) = &mut self.model {
@@ -31,23 +37,29 @@ impl State {
             Event::Loaded(info, _) => {
                 self.model = Model::Ready(info);
                 self.weights = Weights::There;
-                self.clear();
-                self.begin_another();
+                self.begin_with_model();
                 if let Some(untold) = self.untold.take() {
                     self.complain(untold);
                 }
                 let mut actions = self.settle();
                 actions.extend(self.step(Input::Loaded, now));
+                actions.extend(self.refuse_spoken(now));
                 actions.extend(self.begin_hands_free(now));
-                actions.extend(self.stop_waiting(now));
                 return actions;
             }
             Event::Rebuilding => {
-                let name = self.info().map_or_else(String::new, |info| info.name.clone());
-                self.model = Model::Loading(name, Progress::default());
-                return self.step(Input::Unloaded, now);
+                self.weights = Weights::Coming(Progress::default());
+                return self.step(Input::Coming, now);
             }
-            Event::Freed => self.weights = Weights::Freed,
+            Event::Freed => {
+                self.weights = Weights::Freed;
+                return self.step(Input::Freed, now);
+            }
+            Event::NotWoken(message) => {
+                self.weights = Weights::Freed;
+                let told = self.give_back(message);
+                self.complain(told);
+            }
             Event::Waking => self.weights = Weights::Coming(Progress::default()),
             Event::Rebuilt(info) => {
                 self.model = Model::Ready(info);
@@ -59,15 +71,14 @@ impl State {
             Event::LoadFailed(message) => {
                 self.model = Model::Absent;
                 self.chosen = None;
-                self.welcome.waits = false;
-                self.complain(message);
+                self.weights = Weights::There;
+                let told = self.give_back(message);
+                self.never_forgotten();
+                self.complain(told);
                 return self.step(Input::Unloaded, now);
             }
             Event::SettingsRefused(message) => self.complain(message),
-            Event::Cleared => {
-                self.clear();
-                self.begin_another();
-            }
+            Event::Cleared => self.forgotten(),
             Event::CaptureStarted { turn } => return self.step(Input::CaptureStarted(turn), now),
             Event::CaptureFailed { turn, message } => {
                 self.take_back(turn);
@@ -118,6 +129,7 @@ impl State {
             Event::Recalled(id, turns) => return self.recalled(id, turns, now),
             Event::Models(report) => self.model_told(report),
             Event::Sound(report) => self.sound_told(report),
+            Event::Examined(report) => self.examined(report),
             Event::Ear(ear, report) => return self.ear(ear, report, now),
             Event::Limit { turn, left } => return self.limit(turn, left, now),
         }
@@ -158,6 +170,7 @@ impl State {
 
     /// A spoken question of which nothing was heard is none: what was attached to it stays for the next.
     fn take_back(&mut self, turn: u64) {
+        self.unwait(turn);
         if let Some(index) = self.exchanges.iter().position(|exchange| exchange.turn == turn) {
             self.attachments.extend(self.exchanges.remove(index).attachments);
         }

@@ -48,7 +48,7 @@ impl State {
 
     /// A question that goes on by itself is soon as long as it may be, or is so now.
     pub(super) fn limit(&mut self, turn: u64, left: Duration, now: Duration) -> Vec<Action> {
-        if turn == self.turn.number && self.turn.stage.is_locked() {
+        if turn == self.turn.number && self.is_holding() && (self.turn.stage.is_locked() || self.turn.aside) {
             self.hint(if left.is_zero() {
                 t!("The question was sent: it was as long as a question may be.")
             } else {

@@ -179,11 +179,11 @@ impl State {
     pub(super) fn forget_everything(&mut self, now: Duration) -> Vec<Action> {
         self.history.confirms = false;
         self.history.query.clear();
-        let mut actions = self.step(Input::Stop, now);
+        let mut actions = vec![Action::Keep(Keep::Forget)];
+        actions.extend(self.start_over(now));
         // A turn that is still ending belongs to what is forgotten.
         self.clear();
         self.begin_another();
-        actions.extend([Action::Keep(Keep::Forget), Action::Reset]);
         actions
     }
 }

@@ -1,10 +1,11 @@
 //! What follows when the person chooses something else in the settings.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use engine::Settings;
 
-use super::{Action, Keep, State};
+use super::{Action, Keep, State, name};
 use crate::audio::Order;
 use crate::preferences::{self, Deed, Preferences};
 
@@ -75,18 +76,22 @@ impl State {
     }
 
     /// Loads a model as the preferences say now: the one that is there, unless another is preferred.
-    pub(super) fn reload(&mut self) -> Vec<Action> {
+    pub(super) fn reload(&mut self, now: Duration) -> Vec<Action> {
         let wanted = self.preferences.model.clone();
         let other = wanted.folder != self.placed.folder;
         let folder = if other { wanted.folder.clone() } else { self.folder.clone() };
         self.placed = wanted.clone();
-        vec![Action::Place { folder, placing: Box::new(wanted) }]
+        let mut actions = self.expect(folder.as_deref().map_or_else(String::new, name), now);
+        actions.push(Action::Place { folder, placing: Box::new(wanted) });
+        actions
     }
 
     /// The person wants the model in this folder; it is preferred from when it is loaded.
-    pub(super) fn open_model(&mut self, folder: PathBuf) -> Vec<Action> {
+    pub(super) fn open_model(&mut self, folder: PathBuf, now: Duration) -> Vec<Action> {
         self.chosen = Some(folder.clone());
-        vec![Action::Load(folder)]
+        let mut actions = self.expect(name(&folder), now);
+        actions.push(Action::Load(folder));
+        actions
     }
 
     /// A model is loaded: what depends on it follows.
@@ -101,8 +106,6 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use engine::Cancel;
 
     use super::*;

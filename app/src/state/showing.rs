@@ -24,7 +24,7 @@ impl State {
         let is_last = self.exchanges.last().is_some_and(|last| last.turn == exchange.turn);
         let is_given = matches!(exchange.answer.end, Some(End::Complete | End::Limit | End::Stopped));
         let is_free = matches!(self.turn.stage, Stage::Idle | Stage::Speaking);
-        is_last && is_given && is_free && !exchange.answer.text.is_empty()
+        self.info().is_some() && is_last && is_given && is_free && !exchange.answer.text.is_empty()
     }
 
     /// Whether a turn's sound can be heard again just now.

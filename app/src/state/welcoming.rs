@@ -1,17 +1,13 @@
 //! The first start: a page that says what this is, and one button that leads to a spoken answer.
 
-use std::time::Duration;
-
 use super::{Action, Model, State};
-use crate::turn::{Input, Stage};
+use crate::turn::Stage;
 
 /// How far the first start is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Welcome {
     /// Its page is shown.
     pub(crate) shown: bool,
-    /// It is listened as soon as the model is there.
-    pub(crate) waits: bool,
     /// A larger model is offered beneath the first answer.
     offers: bool,
 }
@@ -24,24 +20,13 @@ impl State {
 
     /// Whether the button of the page does anything.
     pub(crate) fn can_start_talking(&self) -> bool {
-        !self.welcome.waits && !matches!(self.model, Model::Absent)
+        !matches!(self.model, Model::Absent)
     }
 
     /// Whether a larger model is offered: the first answer is there, and no other was asked for.
     pub(crate) fn offers_larger(&self) -> bool {
         let [exchange] = &self.exchanges[..] else { return false };
         self.welcome.offers && exchange.answer.end.is_some() && self.turn.stage == Stage::Idle
-    }
-
-    /// Listens, now or as soon as there is a model.
-    pub(super) fn start_talking(&mut self, now: Duration) -> Vec<Action> {
-        self.welcome.waits = matches!(self.model, Model::Loading(..));
-        if self.welcome.waits { vec![] } else { self.talk(Input::Start(now), now) }
-    }
-
-    /// There is a model: what was waited for begins.
-    pub(super) fn stop_waiting(&mut self, now: Duration) -> Vec<Action> {
-        if std::mem::take(&mut self.welcome.waits) { self.talk(Input::Start(now), now) } else { vec![] }
     }
 
     /// The first turn has begun: the page is over for good.
@@ -56,6 +41,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use engine::{Cancel, Settings};
 
     use super::*;
@@ -81,10 +68,8 @@ mod tests {
     #[test]
     fn one_click_while_the_model_loads_leads_to_listening() {
         let mut state = first();
-        assert!(state.can_start_talking());
-        assert!(state.handle(Command::StartTalking, NOW).is_empty());
-        assert!(!state.can_start_talking() && state.welcome.shown);
-        let actions = state.apply(Event::Loaded(info(true), Cancel::new()), NOW);
+        assert!(state.can_start_talking() && state.welcome.shown);
+        let actions = state.handle(Command::Start, NOW);
         assert!(listens(&actions), "{actions:?}");
         assert!(state.turn.stage.is_locked() && !state.welcome.shown);
         let kept = actions.iter().find_map(|action| match action {
@@ -92,7 +77,7 @@ mod tests {
             _ => None,
         });
         assert_eq!(kept, Some(true));
-        // Another model that is loaded later does not listen by itself.
+        // What is said is listened to once.
         assert!(!listens(&state.apply(Event::Loaded(info(true), Cancel::new()), NOW)));
     }
 
@@ -109,9 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn where_no_model_can_be_loaded_nothing_is_waited_for() {
+    fn where_no_model_can_be_loaded_nothing_is_listened_to() {
         let mut state = first();
-        state.handle(Command::StartTalking, NOW);
         state.apply(Event::LoadFailed("No.".into()), NOW);
         assert!(!state.can_start_talking());
         assert!(!listens(&state.apply(Event::Loaded(info(true), Cancel::new()), NOW)));

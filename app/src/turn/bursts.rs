@@ -54,7 +54,9 @@ impl World {
         let (number, from, to) = match effect {
             Effect::Listen(n) => (n, None, Life::Recording),
             // Sound that is played again reports as an answer that is written already.
-            Effect::Ask(n) | Effect::Again(n) | Effect::Replay(n) => (n, None, Life::Asked),
+            Effect::Ask(n) | Effect::AskNext(n) | Effect::Again(n) | Effect::Replay(n) => {
+                (n, None, Life::Asked)
+            }
             Effect::Close { number, keep: true } => (number, Some(Life::Recording), Life::Asked),
             Effect::Close { number, keep: false } => (number, Some(Life::Recording), Life::Dropped),
             Effect::Silence(n) => (n, Some(Life::Asked), Life::Silenced),
@@ -105,7 +107,7 @@ impl World {
 /// A press or a voice, mostly; what the person can do at `now`.
 fn wish(now: Duration, turn: Turn, chance: &mut Chance) -> Input {
     let ear = turn.ear.number();
-    match chance.below(80) {
+    match chance.below(88) {
         0..=13 => Input::Press(now),
         14..=27 => Input::Release(now),
         28..=29 => Input::Start(now),
@@ -121,6 +123,9 @@ fn wish(now: Duration, turn: Turn, chance: &mut Chance) -> Input {
         49..=62 => Input::VoiceBegan { ear: ear - ear.min(chance.below(2)), interrupts: chance.below(3) > 0 },
         63..=76 => Input::VoiceEnded(ear - ear.min(chance.below(2))),
         77..=78 => Input::Full(turn.number),
+        79..=80 => Input::Coming,
+        81..=82 => Input::Freed,
+        83..=84 => Input::Next,
         _ => Input::Loaded,
     }
 }
@@ -198,6 +203,7 @@ fn kind(turn: Turn) -> (u8, bool, u8) {
 /// All that can come at `now` to a turn and an ear of these numbers.
 fn everything(number: u64, ear: u64, now: Duration) -> Vec<Input> {
     let mut inputs = vec![Input::Loaded, Input::Unloaded, Input::Submit, Input::Stop];
+    inputs.extend([Input::Coming, Input::Freed, Input::Next]);
     inputs.extend(
         [Input::Press, Input::Release, Input::Leave, Input::Start, Input::Finish].map(|key| key(now)),
     );
@@ -247,14 +253,21 @@ fn every_stage_leads_back_to_idle() {
         assert_eq!(stopped.stage, if turn.stage == Stage::Absent { turn.stage } else { Stage::Idle });
         assert!(!stopped.ear.is_wanted(), "{turn:?}");
         // Nor does it take Escape: keys and reports alone do it.
-        let ways = reached(turn, |input| !matches!(input, Input::Stop | Input::Unloaded));
+        let ways = reached(turn, |input| !matches!(input, Input::Stop | Input::Unloaded | Input::Coming));
         assert!(ways.values().any(|turn| turn.stage == Stage::Idle), "{turn:?} leads only to {ways:?}");
         // And in a conversation without keys, voice and reports do.
         let ways = reached(turn, |input| {
             use Input::*;
             !matches!(
                 input,
-                Stop | Unloaded | HandsFree(_) | Press(_) | Release(_) | Leave(_) | Finish(_) | Full(_)
+                Stop | Unloaded
+                    | Coming
+                    | HandsFree(_)
+                    | Press(_)
+                    | Release(_)
+                    | Leave(_)
+                    | Finish(_)
+                    | Full(_)
             )
         });
         let follows = matches!(turn.ear, Ear::Open(_)) && turn.stage == Stage::Attending;

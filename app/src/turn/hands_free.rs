@@ -4,9 +4,9 @@ use super::{Ear, Effect, Input, Stage, Turn, by_key};
 
 /// What `input` does in or to a hands-free conversation; `None` where it is nothing special there.
 pub(super) fn step(turn: Turn, input: Input) -> Option<(Turn, Vec<Effect>)> {
-    let Turn { number, stage, ear } = turn;
+    let Turn { number, stage, ear, .. } = turn;
     let close = |keep| Effect::Close { number, keep };
-    let attend = Turn { number: number + 1, stage: Stage::Attending, ear };
+    let attend = turn.begins(Stage::Attending);
     Some(match (stage, input) {
         (Stage::Absent, _) => return None,
 
@@ -17,6 +17,7 @@ pub(super) fn step(turn: Turn, input: Input) -> Option<(Turn, Vec<Effect>)> {
         (_, Input::EarOpened(n)) if ear == Ear::Opening(n) => (Turn { ear: Ear::Open(n), ..turn }, vec![]),
 
         (_, Input::Stop | Input::Unloaded) if ear.is_wanted() => end(turn, input),
+        (_, Input::Coming) if ear.is_wanted() && !turn.waits => end(turn, input),
         (_, Input::HandsFree(false)) if ear.is_wanted() => end(turn, input),
         (_, Input::EarFailed(n)) if ear.is_wanted() && n == ear.number() => end(turn, input),
 
@@ -29,12 +30,8 @@ pub(super) fn step(turn: Turn, input: Input) -> Option<(Turn, Vec<Effect>)> {
             (attend, vec![Effect::Silence(number), Effect::Listen(number + 1)])
         }
 
-        (Stage::Attending, Input::VoiceEnded(n)) if n == ear.number() => {
-            (Turn { stage: Stage::Thinking, ..turn }, vec![close(true)])
-        }
-        (Stage::Attending, Input::Press(_) | Input::Finish(_)) => {
-            (Turn { stage: Stage::Thinking, ..turn }, vec![close(true)])
-        }
+        (Stage::Attending, Input::VoiceEnded(n)) if n == ear.number() => (turn.asked(), vec![close(true)]),
+        (Stage::Attending, Input::Press(_) | Input::Finish(_)) => (turn.asked(), vec![close(true)]),
         _ => return None,
     })
 }
@@ -45,7 +42,7 @@ fn end(turn: Turn, input: Input) -> (Turn, Vec<Effect>) {
     let closed = Turn { ear: Ear::Closed(turn.ear.number()), ..turn };
     let records = matches!(turn.stage, Stage::Opening { .. } | Stage::Listening { .. } | Stage::Attending);
     let (after, mut effects) = match input {
-        Input::Stop | Input::Unloaded => by_key(closed, input),
+        Input::Stop | Input::Unloaded | Input::Coming => by_key(closed, input),
         _ if records => by_key(closed, Input::Stop),
         _ => (closed, vec![]),
     };

@@ -187,3 +187,33 @@ fn nothing_starts_without_a_model() {
     }
     assert_eq!(step(absent, Input::Loaded).0.stage, Stage::Idle);
 }
+
+#[test]
+fn questions_that_come_before_the_model_are_kept_aside() {
+    let coming = step(Turn { number: 3, ..Turn::FIRST }, Input::Coming).0;
+    assert_eq!(coming, Turn { number: 3, stage: Stage::Idle, waits: true, ..Turn::FIRST });
+    let (typed, effects) = step(coming, Input::Submit);
+    assert_eq!((typed.stage, typed.aside, effects), (Stage::Idle, true, vec![Effect::Ask(4)]));
+    assert_eq!(step(typed, Input::Next), (typed, vec![]), "there is nobody to ask");
+    let (spoken, _) = step(typed, Input::Press(ms(0)));
+    let (spoken, _) = step(spoken, Input::CaptureStarted(5));
+    for loads in [false, true] {
+        let begun = if loads { step(spoken, Input::Loaded).0 } else { spoken };
+        let (ended, effects) = step(begun, Input::Release(ms(900)));
+        assert_eq!((ended.stage, effects), (Stage::Idle, vec![Effect::Close { number: 5, keep: true }]));
+    }
+    let (asked, effects) = step(step(typed, Input::Loaded).0, Input::Next);
+    assert_eq!((asked.stage, asked.aside, effects), (Stage::Thinking, false, vec![Effect::AskNext(5)]));
+}
+
+#[test]
+fn another_model_ends_what_goes_on_and_one_that_is_awaited_nothing() {
+    let (listening, _) = burst(&[Input::Press(ms(0)), Input::CaptureStarted(1)]);
+    let (coming, effects) = step(listening, Input::Coming);
+    assert_eq!((coming.stage, effects), (Stage::Idle, vec![Effect::Close { number: 1, keep: false }]));
+    let (again, _) = step(coming, Input::Press(ms(0)));
+    assert_eq!(step(again, Input::Coming), (again, vec![]));
+    let (thinking, _) = burst(&[Input::Submit]);
+    assert_eq!(step(thinking, Input::Coming).1, [Effect::Silence(1)]);
+    assert_eq!(step(thinking, Input::Freed), (thinking, vec![]), "it is wanted just now");
+}

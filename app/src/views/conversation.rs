@@ -7,7 +7,9 @@ use eframe::egui::{
     Align, CornerRadius, Frame, Label, Layout, Margin, RichText, ScrollArea, Ui, UiBuilder, vec2,
 };
 
-use super::{READING_WIDTH, actions, markdown, meter, picture, right_to_left, theme, welcome};
+use super::{
+    READING_WIDTH, actions, markdown, meter, picture, right_to_left, send, small_button, theme, welcome,
+};
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{Answer, End, Exchange, Model, Side, State};
@@ -38,21 +40,44 @@ fn exchange_ui(ui: &mut Ui, state: &State, exchange: &Exchange, commands: &Sende
     let question = ui.scope(|ui| question_ui(ui, exchange, commands)).response.rect;
     actions::question_ui(ui, question, state, exchange, commands);
     let is_coming = exchange.turn == state.turn.number && state.is_answering();
-    let answer = ui.scope(|ui| answer_ui(ui, state, exchange, is_coming)).response.rect;
+    let answer = ui.scope(|ui| {
+        if state.waits(exchange.turn) {
+            waiting_ui(ui, state, commands);
+        } else {
+            answer_ui(ui, state, exchange, is_coming);
+        }
+    });
+    let answer = answer.response.rect;
     actions::answer_ui(ui, answer, state, exchange, commands);
     ui.add_space(theme::space::SMALL);
+}
+
+/// In place of an answer to a question that was not asked yet.
+fn waiting_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
+    let palette = theme::palette(ui);
+    let text = match state.turn.waits {
+        true => t!("waits for the model"),
+        false => t!("is asked next"),
+    };
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(text).small().color(palette.weak));
+        if small_button(ui, &t!("Cancel")).on_hover_text(t!("Do not ask what waits (Escape)")).clicked() {
+            send(commands, Command::Stop);
+        }
+    });
 }
 
 fn greeting_ui(ui: &mut Ui, state: &State) {
     let palette = theme::palette(ui);
     let (title, text) = match &state.model {
-        Model::Ready(_) if state.is_waiting() => {
+        Model::Absent => {
+            (t!("There is no model yet"), t!("Choose its folder with “Model…”, or drop the folder here."))
+        }
+        _ if state.is_waiting() => {
             (t!("I am listening"), t!("Ask your question aloud; a pause sends it. Or type below."))
         }
-        Model::Ready(_) if state.turn.stage == Stage::Attending => {
-            (t!("I hear you"), t!("A pause sends what you say."))
-        }
-        Model::Ready(_) if state.turn.stage.is_locked() => {
+        _ if state.turn.stage == Stage::Attending => (t!("I hear you"), t!("A pause sends what you say.")),
+        _ if state.turn.stage.is_locked() => {
             (t!("I am listening"), t!("Ask your question aloud; then tap the button, or press Enter."))
         }
         Model::Ready(info) if info.hears => (
@@ -60,10 +85,10 @@ fn greeting_ui(ui: &mut Ui, state: &State) {
             t!("Hold Space, ask, and let go; or tap it, ask, and tap again. Or type below."),
         ),
         Model::Ready(_) => (t!("What would you like to know?"), t!("Type your question below.")),
-        Model::Loading(..) => (t!("One moment"), t!("The model is being loaded.")),
-        Model::Absent => {
-            (t!("There is no model yet"), t!("Choose its folder with “Model…”, or drop the folder here."))
-        }
+        Model::Loading(..) => (
+            t!("One moment"),
+            t!("The model is being loaded. You can ask already: it is answered when the model is ready."),
+        ),
     };
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.38);

@@ -23,7 +23,7 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) 
         ui.label(RichText::new("Colloquy").heading().color(palette.accent));
         let name = match &state.model {
             Model::Absent => t!("no model"),
-            Model::Loading(name, _) => name.into(),
+            Model::Loading(..) => t!("loading, you can already speak"),
             Model::Ready(info) => (&info.name).into(),
         };
         ui.add(Label::new(RichText::new(name).small().color(palette.weak)).truncate());

@@ -1,6 +1,7 @@
 //! The settings' page. Each change is sent as a whole; what it does at once and what waits for a reload is said beside it.
 
 mod answers;
+mod computer;
 mod desktop;
 mod formats;
 mod keeping;
@@ -19,7 +20,8 @@ mod talking;
 
 use crossbeam_channel::Sender;
 use eframe::egui::{
-    Align, Button, ComboBox, DragValue, Id, Key, Layout, Response, RichText, ScrollArea, Ui, UiBuilder, vec2,
+    Align, Button, ComboBox, Context, DragValue, Id, Key, Layout, Response, RichText, ScrollArea, Ui,
+    UiBuilder, vec2,
 };
 
 pub(super) use keys::is_recording as is_recording_key;
@@ -59,6 +61,7 @@ pub(super) fn keys(ui: &Ui, state: &State, commands: &Sender<Command>) {
 enum Section {
     Answers,
     Model,
+    Computer,
     Sound,
     Talking,
     Look,
@@ -70,9 +73,10 @@ enum Section {
 
 impl Section {
     /// All of them, from the top.
-    const ALL: [Section; 9] = [
+    const ALL: [Section; 10] = [
         Section::Answers,
         Section::Model,
+        Section::Computer,
         Section::Sound,
         Section::Talking,
         Section::Look,
@@ -86,6 +90,7 @@ impl Section {
         match self {
             Section::Answers => t!("Answers"),
             Section::Model => t!("Model"),
+            Section::Computer => t!("This computer"),
             Section::Sound => t!("Sound"),
             Section::Talking => t!("Talking"),
             Section::Look => t!("Look"),
@@ -101,9 +106,16 @@ impl Section {
             Section::Answers => answers::answers_ui(ui, state, &mut preferences.answer, commands),
             Section::Model => {
                 model::model_ui(ui, state, &mut preferences.model, commands);
+                if sought(ui, Target::Models) {
+                    ui.scroll_to_cursor(Some(Align::TOP));
+                }
                 models::models_ui(ui, state, commands);
+                if ui.button(t!("What fits this computer?")).clicked() {
+                    seek(ui.ctx(), Target::Computer);
+                }
                 memory::memory_ui(ui, &mut preferences.memory);
             }
+            Section::Computer => computer::computer_ui(ui, state, commands),
             Section::Sound => sound::sound_ui(ui, state, &mut preferences.sound, commands),
             Section::Talking => talking::talking_ui(ui, &mut preferences.talking),
             Section::Look => look::look_ui(ui, &mut preferences.look),
@@ -116,6 +128,35 @@ impl Section {
             Section::Log => log::log_ui(ui, state, commands),
         }
     }
+}
+
+/// A place of the page that a button elsewhere leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The list of larger models.
+    Models,
+    /// What is known of this machine.
+    Computer,
+}
+
+fn target_id() -> Id {
+    Id::unique("wanted place of the settings")
+}
+
+/// Has the page scrolled to a place when it is shown next.
+pub(super) fn seek(context: &Context, target: Target) {
+    context.data_mut(|data| data.insert_temp(target_id(), target));
+}
+
+/// Whether the page is to be scrolled to this place; told once.
+fn sought(ui: &Ui, target: Target) -> bool {
+    ui.data_mut(|data| {
+        let is_sought = data.get_temp(target_id()) == Some(target);
+        if is_sought {
+            data.remove::<Target>(target_id());
+        }
+        is_sought
+    })
 }
 
 /// The page.
@@ -139,7 +180,8 @@ pub(super) fn settings_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>
                 note_ui(ui, &t!("The command line wins over these settings: %{given}.", given = given));
             }
             for section in Section::ALL {
-                section_ui(ui, &section.title(), wanted == Some(section));
+                let is_sought = section == Section::Computer && sought(ui, Target::Computer);
+                section_ui(ui, &section.title(), is_sought || wanted == Some(section));
                 section.show(ui, state, &mut preferences, commands);
             }
         });

@@ -40,6 +40,11 @@ const DARK: Shown = Shown { theme: Theme::Dark, ..LIGHT };
 
 /// The picture of a window over `state`.
 fn draw(state: State, shown: Shown) -> RgbaImage {
+    draw_at(state, shown, None)
+}
+
+/// The same, with the settings scrolled to `target`.
+fn draw_at(state: State, shown: Shown, target: Option<settings::Target>) -> RgbaImage {
     let (sender, _commands) = unbounded();
     let look = Look { theme: shown.theme, contrast: shown.contrast, ..Look::default() };
     let painter = Painter::new();
@@ -51,6 +56,9 @@ fn draw(state: State, shown: Shown) -> RgbaImage {
         .renderer(painter.clone())
         .with_context_setup(move |context| theme::dress(context, &look))
         .build_ui_state(move |ui, state: &mut State| window_ui(ui, state, &sender), state);
+    if let Some(target) = target {
+        settings::seek(&harness.ctx, target);
+    }
     harness.run_steps(12);
     let picture = painter.draw(&harness.ctx, harness.output());
     let [edge, width, height] = [EDGE, shown.size[0], shown.size[1]].map(|side| (side * shown.scale) as u32);
@@ -130,6 +138,8 @@ fn a_larger_model_is_offered() {
 #[test]
 fn a_model_that_is_being_loaded() {
     both("loading", scenes::loading);
+    both("waiting", scenes::waiting);
+    twice("waiting", scenes::waiting);
 }
 
 #[test]
@@ -194,6 +204,25 @@ fn the_settings() {
     twice("settings", scenes::settings);
 }
 
+/// The page about a machine, in light and dark, from its title on.
+fn computer(machine: &str) {
+    for (name, theme) in [("light", Theme::Light), ("dark", Theme::Dark)] {
+        let shown = Shown { theme, size: [760.0, 900.0], ..LIGHT };
+        let picture = draw_at(scenes::computer(machine), shown, Some(settings::Target::Computer));
+        check(&format!("computer-{machine}-{name}"), &picture);
+    }
+}
+
+#[test]
+fn what_is_known_of_the_computer() {
+    ["strix-halo-32", "no-graphics", "geforce-rtx-4090"].into_iter().for_each(computer);
+    let twice = |shown| Shown { scale: 2.0, size: [520.0, 560.0], ..shown };
+    for (name, shown) in [("light", twice(LIGHT)), ("dark", twice(DARK))] {
+        let picture = draw_at(scenes::computer("strix-halo-32"), shown, Some(settings::Target::Computer));
+        check(&format!("computer-{name}-2x"), &picture);
+    }
+}
+
 #[test]
 fn the_large_models() {
     let tall = |shown| Shown { size: [680.0, 800.0], ..shown };
@@ -225,6 +254,9 @@ fn german() {
 fn german_settings() {
     crate::language::choose(Some("de"));
     check("settings-german", &draw(scenes::settings(), Shown { size: [680.0, 1000.0], ..LIGHT }));
+    let shown = Shown { size: [760.0, 900.0], ..LIGHT };
+    let target = Some(settings::Target::Computer);
+    check("computer-german", &draw_at(scenes::computer("strix-halo-32"), shown, target));
     check("conversation-german", &draw(scenes::conversation(), LIGHT));
 }
 

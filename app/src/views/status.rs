@@ -30,13 +30,13 @@ pub(super) fn status_ui(ui: &mut Ui, state: &State) {
 /// What goes on.
 fn words(state: &State) -> String {
     match (&state.model, state.turn.stage) {
-        (Model::Loading(name, progress), _) => progress::loading(name, progress),
+        (Model::Loading(name, progress), Stage::Idle) => progress::loading(name, progress),
         (Model::Absent, _) | (_, Stage::Absent) => t!("No model is loaded").into(),
         (_, _) if let Some(words) = hands_free::words(state) => words,
         (_, Stage::Idle) if state.weights == Weights::Freed => {
             t!("Ready; the model's memory is free until you ask").into()
         }
-        (_, Stage::Thinking) if let Weights::Coming(progress) = &state.weights => {
+        (_, Stage::Idle | Stage::Thinking) if let Weights::Coming(progress) = &state.weights => {
             progress::loading(state.info().map_or("", |info| info.name.as_str()), progress)
         }
         (_, Stage::Idle) => t!("Ready").into(),

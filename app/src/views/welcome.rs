@@ -5,7 +5,7 @@ use eframe::egui::{
     Align, Button, CornerRadius, Frame, Label, Layout, Margin, RichText, ScrollArea, Ui, vec2,
 };
 
-use super::{send, theme};
+use super::{send, settings, theme};
 use crate::command::Command;
 use crate::language::t;
 use crate::state::{ModelWish, State};
@@ -46,11 +46,10 @@ pub(super) fn welcome_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>)
 /// The one button that leads to a spoken answer.
 fn start_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>) {
     let palette = theme::palette(ui);
-    let text = if state.welcome.waits { t!("Loading the model…") } else { t!("Start talking") };
-    let text = RichText::new(text).size(theme::size::HEADING).color(palette.on_accent);
+    let text = RichText::new(t!("Start talking")).size(theme::size::HEADING).color(palette.on_accent);
     let button = Button::new(text).fill(palette.accent).corner_radius(CornerRadius::same(26));
     if ui.add_enabled(state.can_start_talking(), button.min_size(vec2(220.0, 52.0))).clicked() {
-        send(commands, Command::StartTalking);
+        send(commands, Command::Start);
     }
 }
 
@@ -78,6 +77,7 @@ fn larger_ui(ui: &mut Ui, commands: &Sender<Command>) {
             ui.add(Label::new(RichText::new(text).color(palette.weak)).wrap());
             ui.horizontal_wrapped(|ui| {
                 if ui.button(t!("Get the large model…")).clicked() {
+                    settings::seek(ui.ctx(), settings::Target::Models);
                     send(commands, Command::ShowSettings(true));
                     send(commands, Command::Models(ModelWish::Show(true)));
                 }
@@ -117,10 +117,8 @@ mod tests {
         );
         harness.get_by_label("Start talking").click();
         harness.run_steps(2);
-        assert!(matches!(commands.try_iter().collect::<Vec<_>>()[..], [Command::StartTalking]));
-        harness.state_mut().handle(Command::StartTalking, ms(1));
-        harness.run_steps(2);
-        harness.get_by_label("Loading the model…");
+        assert!(matches!(commands.try_iter().collect::<Vec<_>>()[..], [Command::Start]));
+        harness.state_mut().handle(Command::Start, ms(1));
         let info = ready().info().unwrap().clone();
         harness.state_mut().apply(Event::Loaded(info.into(), Cancel::new()), ms(2));
         harness.run_steps(2);

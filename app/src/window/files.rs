@@ -35,7 +35,8 @@ pub(super) fn export(model: &str, exchanges: &[Exchange], clips: &Clips) -> Comm
     choose(|| dialog.pick_folder(), |path| export::write(path, model, exchanges, clips))
 }
 
-fn choose(
+/// Asks where something is written to, and writes it.
+pub(super) fn choose(
     dialog: impl FnOnce() -> Option<PathBuf>,
     write: impl FnOnce(&Path) -> anyhow::Result<PathBuf>,
 ) -> Command {

@@ -46,6 +46,7 @@ impl Window {
             has_focus: context.memory(|memory| memory.focused()).is_some(),
             can_cancel: self.state.is_answering()
                 || self.state.is_holding()
+                || self.state.has_waiting()
                 || self.state.turn.ear.is_wanted(),
             is_locked: self.state.turn.stage.is_locked(),
             shows_settings: self.state.shows_settings,

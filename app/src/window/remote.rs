@@ -50,9 +50,8 @@ pub(super) struct Deafness(Arc<AtomicU8>);
 
 impl Deafness {
     /// In the order of their numbers; the last is none.
-    const REASONS: [Option<&'static str>; 4] = [
+    const REASONS: [Option<&'static str>; 3] = [
         Some("no model is loaded; choose one in the window"),
-        Some("the model is still being loaded; try again when it is ready"),
         Some("this model takes no sound; type the question"),
         None,
     ];
@@ -62,9 +61,8 @@ impl Deafness {
         self.0.store(
             match &state.model {
                 Model::Absent => 0,
-                Model::Loading(..) => 1,
-                Model::Ready(_) if !state.can_talk() => 2,
-                Model::Ready(_) => 3,
+                _ if !state.can_talk() => 1,
+                _ => 2,
             },
             Ordering::Release,
         );
@@ -110,11 +108,9 @@ mod tests {
         let deafness = Deafness::default();
         let mut state = State::new(Settings::default(), Level::default());
         let loaded = |hears| Event::Loaded(info(hears), Cancel::new());
-        for (event, reason) in [
-            (Event::LoadFailed("No.".into()), "no model"),
-            (Event::Loading("x".into()), "still being loaded"),
-            (loaded(false), "takes no sound"),
-        ] {
+        for (event, reason) in
+            [(Event::LoadFailed("No.".into()), "no model"), (loaded(false), "takes no sound")]
+        {
             state.apply(event, Duration::ZERO);
             deafness.follow(&state);
             for command in [Command::Start, Command::Toggle] {
@@ -122,8 +118,11 @@ mod tests {
             }
             assert_eq!(deafness.refuses(&Command::Show), None);
         }
-        state.apply(loaded(true), Duration::ZERO);
-        deafness.follow(&state);
-        assert_eq!(deafness.refuses(&Command::Start), None);
+        // Of a model that is being loaded it is not known; what is said is kept.
+        for event in [Event::Loading("x".into()), loaded(true)] {
+            state.apply(event, Duration::ZERO);
+            deafness.follow(&state);
+            assert_eq!(deafness.refuses(&Command::Start), None);
+        }
     }
 }

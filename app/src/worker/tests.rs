@@ -4,6 +4,7 @@ use crossbeam_channel::unbounded;
 use engine::{Audio, Ending, Role, Summary};
 
 use super::*;
+use crate::clips::Clip;
 
 fn pocket() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/pocket")
@@ -238,4 +239,28 @@ fn memory_that_was_given_back_costs_no_word_of_the_conversation() {
     bench.wait(|event| matches!(event, Event::Waking).then_some(()));
     bench.wait(|event| matches!(event, Event::Rebuilt(_)).then_some(()));
     assert_eq!(bench.written(2).text, answer, "the question is not forgotten");
+}
+
+#[test]
+fn a_recording_that_waited_is_answered_as_if_it_were_spoken_now() {
+    let bench = Bench::start(&pocket());
+    let clip = Audio::open(&pocket().join("samples/03_question.wav")).unwrap();
+    let clip = Clip { rate_hz: Audio::SAMPLE_RATE_HZ, samples: clip.samples };
+    bench.live.set(1);
+    bench.jobs.send(Job::Ask { turn: 1, parts: vec![Part::Sound(clip.into())] }).unwrap();
+    assert_eq!(bench.written(1).text, "The capital of France is Paris.");
+}
+
+#[test]
+fn a_model_that_is_woken_is_there_before_the_question() {
+    let bench = Bench::start_freeing(&pocket(), Some(Duration::from_millis(200)));
+    bench.wait(|event| matches!(event, Event::Freed).then_some(()));
+    bench.jobs.send(Job::FreeAfter(None)).unwrap();
+    // A second wish does nothing.
+    bench.jobs.send(Job::Wake).unwrap();
+    bench.jobs.send(Job::Wake).unwrap();
+    bench.wait(|event| matches!(event, Event::Rebuilt(_)).then_some(()));
+    bench.ask(1, "seven plus eight");
+    assert_eq!(bench.written(1).text, "Seven plus eight is fifteen.");
+    assert!(!bench.events.try_iter().any(|event| matches!(event, Event::Waking)));
 }

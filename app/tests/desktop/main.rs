@@ -51,7 +51,7 @@ fn start_in(desktop: &Desktop, bus: &Bus, is_guarded: bool, arguments: &[&str], 
     command.env("DBUS_SESSION_BUS_ADDRESS", &bus.address).env("LANG", "C");
     command.env_remove("SNAP").env("FLATPAK_ID", if is_guarded { "org.example.Colloquy" } else { "" });
     let process = Process::of(command.stderr(File::create(log).unwrap()));
-    wait_for_log(log, "stage=Idle", 0, 120);
+    wait_for_log(log, "model waits=false", 0, 120);
     process
 }
 

@@ -11,10 +11,12 @@ mod figures;
 mod folder;
 mod journal;
 mod outputs;
+mod recode;
 mod route;
+mod source;
 mod stages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -24,10 +26,11 @@ use crate::engine::Progress;
 use crate::error::Result;
 use crate::files::io_error;
 use crate::settings::Format;
-use crate::weights::Checkpoint;
+use crate::weights::Shard;
 
 pub use checksums::{CheckedFile, check_import};
 pub use figures::ErrorGroup;
+use source::Origin;
 pub use stages::{Import, SourceFile};
 
 /// How a checkpoint is imported.
@@ -39,6 +42,8 @@ pub struct ImportOptions {
     pub folder: Option<PathBuf>,
     /// Most bytes of a file; one with a single tensor may be longer.
     pub shard_bytes: u64,
+    /// A published folder for what the checkpoint lacks: small files and, of files of llama.cpp's, weights.
+    pub with: Option<PathBuf>,
 }
 
 impl ImportOptions {
@@ -65,9 +70,12 @@ pub struct ImportReport {
     pub seconds: f64,
     /// How far what is stored is from what was, in the order of loading.
     pub errors: Vec<ErrorGroup>,
+    /// What the model cannot do that the published one can, and why, in sentences.
+    pub notes: Vec<String>,
 }
 
-/// Imports the checkpoint in the folder `source`. `tell` is told how far it is, in bytes that are written.
+/// Imports the checkpoint in the folder `source`, or of the file `source` where that is one of llama.cpp's. `tell` is told how far it is,
+/// in bytes that are written.
 ///
 /// # Errors
 /// `Error::Io`, `Error::Checkpoint`, `Error::Tensor` and `Error::Config` for what is wrong with the checkpoint, as when it is loaded;
@@ -81,15 +89,12 @@ pub fn import(
     tell: &dyn Fn(Progress),
 ) -> Result<ImportReport> {
     // As the folder is really called: `.` has no name.
-    let source = &source.canonicalize().map_err(|error| io_error(source, error))?;
-    let mut import = Import::open(source, options, cancel, |outline| {
-        // All files are looked at before the first is taken.
-        Checkpoint::open(source)?;
-        folder::identities(outline.shards().iter().map(|shard| shard.path()))
-    })?;
+    let source = &source::really_called(source).map_err(|error| io_error(source, error))?;
+    let with = options.with.as_ref().map(|with| with.canonicalize().map_err(|error| io_error(with, error)));
+    let origin = Origin::open(source, with.transpose()?.as_deref())?;
+    let identities = folder::identities(origin.checkpoint.shards().iter().map(Shard::path))?;
+    let mut import = Import::open(source, origin, identities, options, cancel)?;
     import.check_room()?;
-    for file in import.files() {
-        import.take(&file.name, &source.join(&file.name), false, cancel, tell)?;
-    }
+    import.take_all(cancel, tell)?;
     import.finish()
 }

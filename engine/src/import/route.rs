@@ -7,7 +7,7 @@ use crate::weights::{Checkpoint, Planned};
 
 /// A file of the checkpoint.
 pub(super) struct Source {
-    /// Its name.
+    /// Its name; with its folder where another one has the same.
     pub(super) file: String,
     /// Its length.
     pub(super) bytes: u64,
@@ -19,7 +19,9 @@ pub(super) struct Source {
 pub(super) struct Part {
     /// Which of the planned tensors it is of.
     pub(super) planned: usize,
-    /// Its bytes in the source.
+    /// Its number in a stack.
+    pub(super) matrix: usize,
+    /// Its bytes in the source; of a matrix that is made of several tensors, those of the first.
     pub(super) from: Range<usize>,
     /// Which output it goes to.
     pub(super) output: usize,
@@ -56,23 +58,24 @@ impl Source {
     }
 }
 
-/// The sources of an outlined checkpoint, one for each of its shards.
+/// The sources of a checkpoint whose tensors have places, one for each of its shards.
 pub(super) fn route(checkpoint: &Checkpoint, plan: &[Planned], outputs: &[Output]) -> Vec<Source> {
-    let source = |shard: &crate::weights::Shard| Source {
-        file: shard.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        bytes: shard.length(),
-        parts: Vec::new(),
-    };
-    let mut sources: Vec<_> = checkpoint.shards().iter().map(source).collect();
+    let mut sources: Vec<Source> = Vec::new();
+    for shard in checkpoint.shards() {
+        let name = shard.path().file_name().unwrap_or_default().to_string_lossy();
+        let is_taken = sources.iter().any(|source| source.file == name);
+        let file = if is_taken { shard.path().to_string_lossy() } else { name };
+        sources.push(Source { file: file.into_owned(), bytes: shard.length(), parts: Vec::new() });
+    }
     for (output, shard) in outputs.iter().enumerate() {
         let mut at = shard.header.len() as u64;
         for planned in shard.tensors.clone() {
             let whole = plan[planned].bytes();
-            let places: Vec<_> = plan[planned].tensor.places().collect();
+            let places = plan[planned].places();
             let bytes = whole / places.len().max(1);
-            for (i, (source, from)) in places.iter().enumerate() {
-                let padding = if i + 1 == places.len() { padding_behind(whole) } else { 0 };
-                let part = Part { planned, from: from.clone(), output, at, bytes, padding };
+            for (matrix, (source, from)) in places.iter().enumerate() {
+                let padding = if matrix + 1 == places.len() { padding_behind(whole) } else { 0 };
+                let part = Part { planned, matrix, from: from.clone(), output, at, bytes, padding };
                 at += part.length();
                 sources[*source].parts.push(part);
             }

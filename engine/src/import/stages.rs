@@ -1,7 +1,7 @@
 //! An import whose source comes file by file.
 
 use std::cell::RefCell;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use super::folder::Folder;
 use super::journal::Finished;
 use super::outputs::{self, Output};
 use super::route::{self, Source};
+use super::source::Origin;
 use super::{ImportOptions, ImportReport, checksums, encode, writer};
 use crate::cancel::Cancel;
 use crate::engine::Progress;
@@ -19,9 +20,8 @@ use crate::error::{Error, Result};
 use crate::files::{damaged, write_error};
 use crate::memory::Tally;
 use crate::model::Model;
-use crate::model::config::{Config, GenerationConfig, PreprocessorConfig};
+use crate::model::config::Config;
 use crate::settings::Format;
-use crate::text::{ChatTemplate, Tokenizer};
 use crate::weights::{Checkpoint, Loader, Packed, Planned, Shard};
 
 /// How often progress is told, in seconds.
@@ -29,9 +29,7 @@ const TELL_EVERY: f64 = 0.1;
 
 /// An import that takes the checkpoint's files of weights one by one, as they come. What is taken may be deleted.
 pub struct Import {
-    /// Where the small files are.
-    small: PathBuf,
-    checkpoint: Checkpoint,
+    origin: Origin,
     plan: Vec<Planned>,
     outputs: Vec<Output>,
     /// One for each shard of the checkpoint.
@@ -64,39 +62,39 @@ pub struct SourceFile {
 impl Import {
     /// Begins an import, or goes on with one that was broken off. The folder `source` has the checkpoint's small files; its files of
     /// weights may be cut anywhere behind their headers. `identity` says which checkpoint it is: what was begun with another one is
-    /// begun anew. Reads again what was written before, to see whether it is right.
+    /// begun anew. Reads again what was written before, to see whether it is right. Only what is published by whole files of
+    /// plain weights comes so: what another program has quantised is imported from a folder, and so is anything with
+    /// [`ImportOptions::with`].
     ///
     /// # Errors
-    /// Those of [`import`](super::import).
+    /// Those of [`import`](super::import); `Error::Checkpoint` and `Error::Input` for what does not come so.
     pub fn begin(source: &Path, identity: &str, options: &ImportOptions, cancel: &Cancel) -> Result<Import> {
-        Import::open(source, options, cancel, |_| Ok(identity.into()))
+        if let Some(with) = &options.with {
+            return Err(Error::Input(format!(
+                "files that come one by one take nothing from {}: leave it out, or import the whole folder with --with",
+                with.display()
+            )));
+        }
+        Import::open(source, Origin::outline(source)?, identity.into(), options, cancel)
     }
 
     pub(super) fn open(
         source: &Path,
+        origin: Origin,
+        identity: Value,
         options: &ImportOptions,
         cancel: &Cancel,
-        identity: impl FnOnce(&Checkpoint) -> Result<Value>,
     ) -> Result<Import> {
         let begun = Instant::now();
         let format = options.format;
         if format == Format::F32 {
             return Err(Error::Input("a checkpoint is imported as bf16, q8_0 or q4".into()));
         }
-        let config = check(source)?;
-        let checkpoint = Checkpoint::outline(source)?;
-        if let Some(imported) = checkpoint.imported() {
-            return Err(Error::Input(format!(
-                "{} is imported already, as {}: load it as it is, or import the published checkpoint",
-                source.display(),
-                imported.name()
-            )));
-        }
-        let identity = identity(&checkpoint)?;
-        let plan = plan(&checkpoint, &config, format)?;
+        let checkpoint = &origin.checkpoint;
+        let plan = plan(checkpoint, &origin.config, format)?;
         let packed = Packed { format, source_is_f32: checkpoint.is_f32() };
         let outputs = outputs::split(&plan, packed, options.shard_bytes)?;
-        let sources = route::route(&checkpoint, &plan, &outputs);
+        let sources = route::route(checkpoint, &plan, &outputs);
         let job = json!({
             "program": env!("CARGO_PKG_VERSION"),
             "format": format.name(),
@@ -109,11 +107,10 @@ impl Import {
         let left = sources.iter().zip(&finished).filter(|(_, finished)| finished.is_none());
         let total_bytes = left.map(|(source, _)| source.output_bytes()).sum();
         Ok(Import {
-            small: source.to_owned(),
             kept: finished.iter().flatten().count(),
             is_laid_out: false,
             written: 0,
-            checkpoint,
+            origin,
             plan,
             outputs,
             sources,
@@ -132,9 +129,14 @@ impl Import {
             output_bytes: source.output_bytes(),
             is_taken: finished.is_some(),
         };
-        let mut files: Vec<_> = self.sources.iter().zip(&self.finished).map(file).collect();
-        files.sort_by_key(|file| std::cmp::Reverse(file.bytes));
-        files
+        self.order().into_iter().map(|index| file((&self.sources[index], &self.finished[index]))).collect()
+    }
+
+    /// Numbers of the sources, the largest first.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<_> = (0..self.sources.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(self.sources[index].bytes));
+        order
     }
 
     /// Most bytes of the disk that what is left takes at a time, where the files come one by one in the order of
@@ -176,25 +178,50 @@ impl Import {
         tell: &dyn Fn(Progress),
     ) -> Result<()> {
         let Some(index) = self.sources.iter().position(|source| source.file == name) else {
-            return Err(Error::Input(format!("{} names no file {name}", self.small.display())));
+            return Err(Error::Input(format!("{} names no file {name}", self.origin.small.display())));
         };
         if self.finished[index].is_some() {
             return Ok(());
         }
         let shard = Shard::open(file)?;
-        let outline = &self.checkpoint.shards()[index];
+        let outline = &self.origin.checkpoint.shards()[index];
         if shard.header() != outline.header() || shard.length() != outline.length() {
             let reason =
                 "expected the header that the import was begun with, found another; download it again";
             return Err(damaged(file, reason.into()));
         }
-        self.lay_out()?;
         let cut = gives_back.then(|| OpenOptions::new().write(true).open(file)).transpose();
         let cut = cut.map_err(|source| write_error(file, source))?;
+        self.make(index, Some((&shard, cut.as_ref())), cancel, tell)
+    }
 
+    /// Takes all files, which are there as a whole.
+    ///
+    /// # Errors
+    /// Those of [`Import::take`].
+    pub(super) fn take_all(&mut self, cancel: &Cancel, tell: &dyn Fn(Progress)) -> Result<()> {
+        for index in self.order() {
+            if self.finished[index].is_none() {
+                self.make(index, None, cancel, tell)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what comes of a source: of the file that has come for it, which is cut shorter where it may be; else of its own.
+    fn make(
+        &mut self,
+        index: usize,
+        come: Option<(&Shard, Option<&File>)>,
+        cancel: &Cancel,
+        tell: &dyn Fn(Progress),
+    ) -> Result<()> {
+        self.lay_out()?;
+        let (shard, cut) = come.unwrap_or((&self.origin.checkpoint.shards()[index], None));
         let source = &self.sources[index];
         let (written, begun, total_bytes) = (&mut self.written, self.begun, self.total_bytes);
-        let mut told = 0.0;
+        // The first piece is told at once.
+        let mut told = f64::NEG_INFINITY;
         let mut advance = |bytes: usize| {
             *written += bytes as u64;
             let seconds = begun.elapsed().as_secs_f64();
@@ -204,7 +231,7 @@ impl Import {
             }
         };
         let mut order: Vec<usize> = (0..source.parts.len()).collect();
-        if gives_back {
+        if cut.is_some() {
             order.reverse();
         }
         let mut sums: Vec<(usize, Sums)> = Vec::new();
@@ -217,17 +244,16 @@ impl Import {
                     cancel.check()?;
                     send(index, piece)
                 };
-                let sum = encode::encode(&shard, part, next, &self.plan[part.planned], &mut send)?;
+                let sum = encode::encode(shard, part, next, &self.plan[part.planned], &mut send)?;
                 send(vec![0; part.padding])?;
                 match sums.iter_mut().find(|(planned, _)| *planned == part.planned) {
                     Some((_, of_tensor)) => of_tensor.merge(&sum),
                     None => sums.push((part.planned, sum)),
                 }
                 // Two tensors may be the same bytes.
-                if let Some(cut) =
-                    cut.as_ref().filter(|_| next.is_none_or(|next| next.from.end <= part.from.start))
-                {
-                    cut.set_len(part.from.start as u64).map_err(|source| write_error(file, source))?;
+                if let Some(cut) = cut.filter(|_| next.is_none_or(|next| next.from.end <= part.from.start)) {
+                    cut.set_len(part.from.start as u64)
+                        .map_err(|source| write_error(shard.path(), source))?;
                 }
             }
             Ok(())
@@ -253,7 +279,10 @@ impl Import {
     pub fn finish(mut self) -> Result<ImportReport> {
         self.lay_out()?;
         let Some(finished) = self.finished.into_iter().collect::<Option<Vec<Finished>>>() else {
-            return Err(Error::Input(format!("not all files of {} are imported yet", self.small.display())));
+            return Err(Error::Input(format!(
+                "not all files of {} are imported yet",
+                self.origin.small.display()
+            )));
         };
         let mut of_tensors = vec![Sums::default(); self.plan.len()];
         for (planned, sums) in finished.iter().flat_map(|finished| &finished.sums) {
@@ -266,7 +295,7 @@ impl Import {
             figures.add(planned, sums);
         }
         let crcs = checksums::of_outputs(&self.outputs, &self.sources, &finished);
-        self.folder.copy_small(&self.small)?;
+        self.folder.copy_small(&self.origin.small, self.origin.rewritten.as_ref())?;
         self.folder.write_index(&self.outputs, &self.plan)?;
         self.folder.write_checksums(&self.outputs, &crcs)?;
         let folder = self.folder.publish(&self.outputs)?;
@@ -275,24 +304,13 @@ impl Import {
             shards: self.outputs.len(),
             source_files: self.sources.len(),
             kept_files: self.kept,
-            source_bytes: self.checkpoint.total_bytes() as u64,
+            source_bytes: self.origin.checkpoint.total_bytes() as u64,
             bytes: self.outputs.iter().map(|output| output.bytes).sum(),
             seconds: self.begun.elapsed().as_secs_f64(),
             errors: figures.groups(),
+            notes: self.origin.notes,
         })
     }
-}
-
-/// Reads all small files, so that none is found wanting after the weights are written.
-fn check(source: &Path) -> Result<Config> {
-    let config = Config::load(source)?;
-    GenerationConfig::load(source, &config)?;
-    if let Config::Omni(omni) = &config {
-        PreprocessorConfig::load(source, &omni.thinker)?;
-    }
-    Tokenizer::load(source)?;
-    ChatTemplate::load(source)?;
-    Ok(config)
 }
 
 /// What the model loads, in order.
@@ -306,7 +324,8 @@ pub(super) fn plan(checkpoint: &Checkpoint, config: &Config, format: Format) -> 
 
 /// The folder that is made where none is named.
 fn beside(source: &Path, format: Format) -> PathBuf {
-    let mut name = source.file_name().unwrap_or_default().to_os_string();
+    let name = if source.is_file() { source.file_stem() } else { source.file_name() };
+    let mut name = name.unwrap_or_default().to_os_string();
     name.push(format!("-{}", format.name()));
     source.with_file_name(name)
 }

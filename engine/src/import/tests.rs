@@ -1,3 +1,7 @@
+mod gguf;
+pub(crate) mod packs;
+mod values;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -15,7 +19,7 @@ use crate::model::Model;
 use crate::model::config::Config;
 use crate::recording::Buffer;
 use crate::shape::{Bytes, Element, Shape};
-use crate::weights::{Loader, Planned};
+use crate::weights::{Checkpoint, Loader, Planned, Weights};
 
 const FORMATS: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];
 
@@ -31,7 +35,7 @@ fn omni() -> PathBuf {
 }
 
 fn options(out: &Path, format: Format, shard_bytes: u64) -> ImportOptions {
-    ImportOptions { format, folder: Some(out.to_owned()), shard_bytes }
+    ImportOptions { format, folder: Some(out.to_owned()), shard_bytes, with: None }
 }
 
 fn run(source: &Path, options: &ImportOptions) -> Result<ImportReport> {
@@ -174,8 +178,8 @@ fn errors_are_those_of_the_stored_weights() {
     let outline = Checkpoint::outline(&omni()).unwrap();
     let outlined = outline.scope(name).get("q_proj.weight", &[96, 64]).unwrap();
     let (shard, from) = outlined.places().next().unwrap();
-    let planned = Planned { name: "q".into(), tensor: outlined, element: Element::Bf16 };
-    let part = route::Part { planned: 0, from, output: 0, at: 0, bytes: 96 * 64 * 2, padding: 0 };
+    let planned = Planned { name: "q".into(), weights: Weights::Plain(outlined), element: Element::Bf16 };
+    let part = route::Part { planned: 0, matrix: 0, from, output: 0, at: 0, bytes: 96 * 64 * 2, padding: 0 };
     let mut exact = Vec::new();
     encode::encode(&outline.shards()[shard], &part, None, &planned, &mut |piece| {
         exact.extend(piece);

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     io::ErrorKind,
+    ops::Range,
     path::{Component, Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -10,9 +11,12 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
+    coded::{Code, Coded},
     packed::Packed,
+    packs::{Matrix, Scheme},
     shard::{Encoding, Shard, ShardTensor},
-    tensor::{Tensor, blocks},
+    source::{import_first, refuse_gguf},
+    tensor::{Part, Tensor, blocks, ranges},
 };
 use crate::{
     error::{Error, Result},
@@ -22,8 +26,8 @@ use crate::{
     shape::Bytes,
 };
 
-const INDEX: &str = "model.safetensors.index.json";
-const SINGLE: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+pub(super) const SINGLE: &str = "model.safetensors";
 
 /// How many names a report lists before it only counts.
 const LISTED: usize = 5;
@@ -33,8 +37,23 @@ pub(crate) struct Checkpoint {
     dir: PathBuf,
     shards: Vec<Shard>,
     tensors: HashMap<String, Entry>,
-    /// Whether only headers are read: tensors have places, but no values.
-    is_outline: bool,
+    /// What is had of its tensors.
+    reach: Reach,
+    /// How it was quantised, where it is to be imported and was.
+    pub(super) scheme: Option<Scheme>,
+    /// What to do where a tensor is missing.
+    pub(super) cure: &'static str,
+}
+
+/// What is had of a checkpoint's tensors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// Values.
+    Values,
+    /// The places of those that hold elements one by one, and the values of others: an import takes them file by file.
+    Places,
+    /// The places alone, by the headers: what is behind them need not be there.
+    Headers,
 }
 
 /// A matrix or a stack of them as the files have it.
@@ -43,6 +62,8 @@ pub(super) enum Stored {
     Plain(Tensor),
     /// Blocks that are held as they are, in parts.
     Blocks(Quant, Vec<Bytes>),
+    /// Rows in another program's code.
+    Coded(Coded),
 }
 
 /// Where a tensor lies, and whether a model part has asked for it.
@@ -60,7 +81,7 @@ impl Checkpoint {
     /// `Error::Io` when a file cannot be read; `Error::Checkpoint` when a shard is missing or damaged;
     /// `Error::Tensor` when a tensor is listed twice, out of place, of an unknown type or outside its file.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        Self::read(dir, false)
+        Self::read_plain(dir, Reach::Values)
     }
 
     /// The same, of headers alone: shards may be cut behind them, and tensors have places, but no values.
@@ -68,23 +89,40 @@ impl Checkpoint {
     /// # Errors
     /// Those of [`Checkpoint::open`], but for cut shards.
     pub(crate) fn outline(dir: &Path) -> Result<Self> {
-        Self::read(dir, true)
+        Self::read_plain(dir, Reach::Headers)
     }
 
-    fn read(dir: &Path, is_outline: bool) -> Result<Self> {
+    fn read_plain(dir: &Path, reach: Reach) -> Result<Self> {
+        refuse_gguf(dir, reach)?;
+        let checkpoint = Self::read(dir, reach)?;
+        let mut tensors = checkpoint.shards.iter().flat_map(|shard| &shard.tensors);
+        if let Some(words) = tensors.find(|tensor| matches!(tensor.encoding, Encoding::Words(_))) {
+            let reason = format!("{} holds weights in another program's quants", words.name);
+            return Err(import_first(dir, reach, &reason));
+        }
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint without tensors.
+    pub(super) fn empty(dir: &Path, reach: Reach) -> Self {
+        let (shards, tensors) = (Vec::new(), HashMap::new());
+        Self { dir: dir.to_owned(), shards, tensors, reach, scheme: None, cure: "" }
+    }
+
+    /// As [`Checkpoint::open`], also where only an import understands the weights.
+    pub(super) fn read(dir: &Path, reach: Reach) -> Result<Self> {
         std::fs::metadata(dir).map_err(|source| io_error(dir, source))?;
-        let mut checkpoint =
-            Self { dir: dir.to_owned(), shards: Vec::new(), tensors: HashMap::new(), is_outline };
+        let mut checkpoint = Self::empty(dir, reach);
         let index_path = dir.join(INDEX);
         if let Some(index) = read_json_optional(&index_path)? {
             let index = Index::parse(&index_path, &index)?;
             for file in &index.files {
-                checkpoint.add(open_shard(&dir.join(file), is_outline, &format!("{INDEX} names it"))?)?;
+                checkpoint.add(open_shard(&dir.join(file), reach, &format!("{INDEX} names it"))?)?;
             }
             index.check(&checkpoint)?;
         } else {
             let expected = format!("expected here or {INDEX} beside it");
-            checkpoint.add(open_shard(&dir.join(SINGLE), is_outline, &expected)?)?;
+            checkpoint.add(open_shard(&dir.join(SINGLE), reach, &expected)?)?;
         }
         checkpoint.check_packed()?;
         Ok(checkpoint)
@@ -187,7 +225,43 @@ impl Checkpoint {
         })
     }
 
-    fn add(&mut self, shard: Shard) -> Result<()> {
+    /// Whether there are tensors whose names start so.
+    pub(crate) fn has_any(&self, prefix: &str) -> bool {
+        self.tensors.keys().any(|name| name.starts_with(prefix))
+    }
+
+    /// Adds the tensors of `shard` that this checkpoint has not; they need not be used.
+    pub(super) fn fill_up(&mut self, shard: Shard) {
+        let is_new = |name: &str| !(self.contains(name) || self.has_otherwise(name));
+        let new: Vec<_> = shard.tensors.iter().enumerate().filter(|(_, t)| is_new(&t.name)).collect();
+        let index = self.shards.len();
+        let entry = |tensor| Entry { shard: index, tensor, asked: AtomicBool::new(true) };
+        let new: Vec<_> = new.into_iter().map(|(i, tensor)| (tensor.name.clone(), entry(i))).collect();
+        if !new.is_empty() {
+            self.tensors.extend(new);
+            self.shards.push(shard);
+        }
+    }
+
+    /// Whether a tensor of a published checkpoint is in this one in another form.
+    fn has_otherwise(&self, name: &str) -> bool {
+        let stacked = name.split_once(".experts.").and_then(|(scope, rest)| {
+            let (_, rest) = rest.split_once('.')?;
+            Some(format!("{scope}.experts.{rest}"))
+        });
+        stacked.is_some_and(|name| self.contains(&name))
+            || self.contains(&format!("{name}.0"))
+            || self.matrix(name).is_some()
+    }
+
+    /// The tensors that the matrix `name` is made of, where it was quantised by another program.
+    fn matrix<'a>(&'a self, name: &'a str) -> Option<Matrix<'a>> {
+        Matrix::find(self.scheme?, name, |name| {
+            self.tensors.get(name).map(|entry| (entry.shard, self.locate(entry)))
+        })
+    }
+
+    pub(super) fn add(&mut self, shard: Shard) -> Result<()> {
         let index = self.shards.len();
         for (tensor, stored) in shard.tensors.iter().enumerate() {
             let entry = Entry { shard: index, tensor, asked: AtomicBool::new(false) };
@@ -218,17 +292,25 @@ impl Checkpoint {
                 expected: "F32, F16 or BF16".into(),
                 found: format!("{} blocks; import the checkpoint again", quant.name()),
             }),
+            Stored::Coded(coded) => Err(coded.fault("a vector, which is held in F32, F16 or BF16".into())),
         }
     }
 
     /// A tensor of this shape as the file has it, in `count` parts.
     fn stored(&self, name: &str, shape: &[usize], count: usize) -> Result<Stored> {
         let Some(entry) = self.tensors.get(name) else {
-            return Err(Error::Tensor {
+            let coded = match self.matrix(name) {
+                Some(matrix) => {
+                    matrix.names().for_each(|name| self.ask(name));
+                    Some(matrix.coded(shape)?)
+                }
+                None => self.frames(name, shape)?,
+            };
+            return coded.map(Stored::Coded).ok_or_else(|| Error::Tensor {
                 name: name.to_owned(),
                 path: self.dir.clone(),
                 expected: format!("shape {shape:?}"),
-                found: "no such tensor".into(),
+                found: format!("no such tensor{}", self.cure),
             });
         };
         let (shard, stored) = self.locate(entry);
@@ -243,20 +325,75 @@ impl Checkpoint {
         entry.asked.store(true, Ordering::Relaxed);
         let range = stored.range.clone();
         Ok(match stored.encoding {
-            Encoding::Plain(dtype) if self.is_outline => {
-                Stored::Plain(Tensor::outlined(name, shape, dtype, entry.shard, range))
-            }
-            Encoding::Plain(dtype) => {
+            Encoding::Plain(dtype) if self.reach == Reach::Values => {
                 Stored::Plain(Tensor::from_map(name, shape, dtype, &shard.map, range, count))
             }
-            Encoding::Blocks(quant) if self.is_outline => Stored::Blocks(quant, Vec::new()),
-            Encoding::Blocks(quant) => Stored::Blocks(quant, blocks(&shard.map, range, count)),
+            Encoding::Plain(dtype) => {
+                Stored::Plain(Tensor::placed(name, shape, dtype, (entry.shard, range), count))
+            }
+            Encoding::Blocks(quant) if self.reach == Reach::Values => {
+                Stored::Blocks(quant, blocks(&shard.map, range, count))
+            }
+            Encoding::Blocks(quant) => Stored::Blocks(quant, Vec::new()),
+            Encoding::Ggml(ggml) => {
+                let code = |range: Range<usize>| {
+                    let part = Part::mapped(&shard.map, range.clone(), 1);
+                    ((entry.shard, range), Code::Ggml(ggml, part))
+                };
+                let parts = ranges(range, count).map(code).collect();
+                Stored::Coded(Coded::new(name, &shard.path, shape, parts))
+            }
+            Encoding::Words(_) => {
+                return Err(Error::Tensor {
+                    name: name.to_owned(),
+                    path: shard.path.clone(),
+                    expected: "F32, F16 or BF16".into(),
+                    found: stored.encoding.to_string(),
+                });
+            }
         })
+    }
+
+    /// The patches' weights, which may be stored in two halves, one for each frame.
+    fn frames(&self, name: &str, shape: &[usize]) -> Result<Option<Coded>> {
+        let &[out, colours, 2, height, width] = shape else { return Ok(None) };
+        let half = [out, colours, height, width];
+        let names = [0, 1].map(|i| format!("{name}.{i}"));
+        let [Some(first), Some(second)] = [0, 1].map(|i| self.tensors.get(&names[i])) else {
+            return Ok(None);
+        };
+        if self.reach == Reach::Headers {
+            return Ok(None);
+        }
+        let dtypes = [self.get(&names[0], &half)?.dtype, self.get(&names[1], &half)?.dtype];
+        let (shard, stored) = self.locate(first);
+        if dtypes[0] != dtypes[1] {
+            return Err(Error::Tensor {
+                name: names[1].clone(),
+                path: shard.path.clone(),
+                expected: format!("the type of its other half, {}", dtypes[0]),
+                found: dtypes[1].to_string(),
+            });
+        }
+        let halves = [first, second].map(|entry| {
+            let (shard, stored) = self.locate(entry);
+            Part::mapped(&shard.map, stored.range.clone(), dtypes[0].size())
+        });
+        let code = Code::Frames { dtype: dtypes[0], run: height * width, halves };
+        let parts = vec![((first.shard, stored.range.clone()), code)];
+        Ok(Some(Coded::new(name, &shard.path, shape, parts)))
+    }
+
+    /// Takes note that a tensor was asked for.
+    fn ask(&self, name: &str) {
+        if let Some(entry) = self.tensors.get(name) {
+            entry.asked.store(true, Ordering::Relaxed);
+        }
     }
 }
 
-fn open_shard(path: &Path, is_outline: bool, why: &str) -> Result<Shard> {
-    match if is_outline { Shard::outline(path) } else { Shard::open(path) } {
+pub(super) fn open_shard(path: &Path, reach: Reach, why: &str) -> Result<Shard> {
+    match if reach == Reach::Headers { Shard::outline(path) } else { Shard::open(path) } {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
             Err(damaged(path, format!("{why}, but there is no such file; download the checkpoint again")))
         }
@@ -265,15 +402,15 @@ fn open_shard(path: &Path, is_outline: bool, why: &str) -> Result<Shard> {
 }
 
 /// `model.safetensors.index.json`: which shard holds each tensor.
-struct Index<'a> {
+pub(super) struct Index<'a> {
     path: &'a Path,
     weight_map: &'a Map<String, Value>,
     /// Names of the shards.
-    files: BTreeSet<&'a str>,
+    pub(super) files: BTreeSet<&'a str>,
 }
 
 impl<'a> Index<'a> {
-    fn parse(path: &'a Path, json: &'a Value) -> Result<Self> {
+    pub(super) fn parse(path: &'a Path, json: &'a Value) -> Result<Self> {
         let weight_map = json.get("weight_map").and_then(Value::as_object).filter(|map| !map.is_empty());
         let weight_map = weight_map.ok_or_else(|| {
             damaged(path, "expected weight_map with a shard for each tensor, found none".into())
@@ -370,23 +507,35 @@ impl<'a> Scope<'a> {
         self.checkpoint.stored(&self.path(name), shape, 1)
     }
 
-    /// `count` matrices `{i}.{name}` of shape `shape_each` as one of shape `[count, ...shape_each]`, without copying them. An
-    /// imported checkpoint has them as one, called `name`.
+    /// `count` matrices `{i}.{name}` of shape `shape_each` as one of shape `[count, ...shape_each]`, without copying them. Some
+    /// checkpoints have them as one, called `name`.
     ///
     /// # Errors
     /// `Error::Tensor` where one is missing or has another shape or type than the others.
     pub(super) fn stack(&self, count: usize, name: &str, shape_each: &[usize]) -> Result<Stored> {
-        if self.checkpoint.imported().is_some() {
-            return self.checkpoint.stored(&self.path(name), &[&[count], shape_each].concat(), count);
+        let whole = self.path(name);
+        if self.checkpoint.imported().is_some() || self.checkpoint.contains(&whole) {
+            return self.checkpoint.stored(&whole, &[&[count], shape_each].concat(), count);
         }
-        let each = |i| format!("{i}.{name}");
-        let tensors = (0..count).map(|i| self.get(&each(i), shape_each)).collect::<Result<Vec<_>>>()?;
-        let stacked = Tensor::stack(&tensors).ok_or_else(|| Error::Tensor {
-            name: self.path(&each(0)),
+        let (mut tensors, mut coded) = (Vec::new(), Vec::new());
+        for i in 0..count {
+            match self.matrix(&format!("{i}.{name}"), shape_each)? {
+                Stored::Plain(tensor) => tensors.push(tensor),
+                Stored::Coded(matrix) => coded.push(matrix),
+                Stored::Blocks(..) => (),
+            }
+        }
+        let is_mixed = !tensors.is_empty() && !coded.is_empty();
+        let stacked = Tensor::stack(&tensors).map(Stored::Plain);
+        let stacked = stacked.or_else(|| Coded::stack(coded).map(Stored::Coded)).filter(|_| !is_mixed);
+        stacked.ok_or_else(|| Error::Tensor {
+            name: self.path(&format!("0.{name}")),
             path: self.checkpoint.dir.clone(),
             expected: format!("{count} tensors of one element type to stack"),
-            found: format!("{:?}", tensors.iter().map(|t| t.dtype).collect::<Vec<_>>()),
-        })?;
-        Ok(Stored::Plain(stacked))
+            found: match is_mixed {
+                true => "some quantised and some not".into(),
+                false => format!("{:?}", tensors.iter().map(|t| t.dtype).collect::<Vec<_>>()),
+            },
+        })
     }
 }

@@ -17,8 +17,10 @@ use serde::{
     de::{self, Deserializer, MapAccess, Visitor},
 };
 
+use super::coded::Ggml;
+use super::gguf::{self, Gguf};
 use super::packed::{self, Packed};
-use super::tensor::{DType, checked_numel};
+use super::tensor::{DType, checked_numel, forget};
 use crate::quant::Quant;
 use crate::{
     error::{Error, Result},
@@ -48,6 +50,10 @@ pub(super) enum Encoding {
     Plain(DType),
     /// Blocks as the engine holds them.
     Blocks(Quant),
+    /// Blocks as llama.cpp writes them.
+    Ggml(Ggml),
+    /// Whole numbers of so many bytes, which weights are packed into.
+    Words(usize),
 }
 
 /// A tensor of a shard.
@@ -121,18 +127,21 @@ impl Shard {
 
     /// Takes these bytes of the file out of this process's memory: they are read again if they are asked for again.
     pub(crate) fn forget(&self, range: Range<usize>) {
-        #[cfg(unix)]
-        if !range.is_empty() && range.end <= self.map.len() {
-            let (start, length) = (range.start, range.len());
-            // SAFETY: the map is shared with a file and never written to, so that a dropped page comes back from there with the
-            // same bytes; pages at the range's ends may hold another tensor's, which reads them again.
-            let dropped =
-                unsafe { self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length) };
-            // Pages that stay cost memory, no more.
-            let _ = dropped;
-        }
-        #[cfg(not(unix))]
-        let _ = range;
+        forget(&self.map, range);
+    }
+
+    /// Maps a file of llama.cpp's and checks what stands before its data. `thinker` goes from file to file, see [`gguf::tensors`].
+    ///
+    /// # Errors
+    /// As [`Shard::open`], and `Error::Checkpoint` for another model than the engine runs.
+    pub(super) fn open_gguf(path: &Path, thinker: &mut Option<&'static str>) -> Result<Self> {
+        let file = open(path)?;
+        // SAFETY: as above.
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| io_error(path, source))?;
+        let tensors = gguf::tensors(Gguf::parse(path, &map)?, thinker)?;
+        let length = map.len();
+        let data_start = tensors.iter().map(|tensor| tensor.range.start).min().unwrap_or(length);
+        Ok(Self { path: path.to_owned(), map: Arc::new(map), data_start, length, tensors, packed: None })
     }
 }
 
@@ -224,10 +233,15 @@ fn check(
             (Encoding::Blocks(quant), shape, length)
         }
         None => {
-            let dtype = DType::from_name(&entry.dtype)
-                .ok_or_else(|| fault("element type F32, F16 or BF16".into(), entry.dtype.clone()))?;
-            let length = checked_numel(&entry.shape).and_then(|n| n.checked_mul(dtype.size()));
-            (Encoding::Plain(dtype), entry.shape, length)
+            let words = |size| Some((Encoding::Words(size), size));
+            let (encoding, size) = match &*entry.dtype {
+                "I32" => words(4),
+                "I64" => words(8),
+                other => DType::from_name(other).map(|dtype| (Encoding::Plain(dtype), dtype.size())),
+            }
+            .ok_or_else(|| fault("element type F32, F16 or BF16".into(), entry.dtype.clone()))?;
+            let length = checked_numel(&entry.shape).and_then(|n| n.checked_mul(size));
+            (encoding, entry.shape, length)
         }
     };
     let [start, end] = entry.data_offsets;
@@ -288,6 +302,8 @@ impl fmt::Display for Encoding {
         match self {
             Encoding::Plain(dtype) => dtype.fmt(f),
             Encoding::Blocks(quant) => write!(f, "{} blocks", quant.name()),
+            Encoding::Ggml(ggml) => ggml.fmt(f),
+            Encoding::Words(size) => write!(f, "words of {size} bytes"),
         }
     }
 }

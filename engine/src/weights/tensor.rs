@@ -60,20 +60,23 @@ impl fmt::Display for DType {
     }
 }
 
+/// Where something lies: number of the shard, and bytes of its file.
+pub(crate) type Place = (usize, Range<usize>);
+
 /// Bytes of a tensor or of a run of its rows, aligned for the element type.
 #[derive(Clone)]
-enum Part {
+pub(crate) enum Part {
     /// A range of a mapped shard.
     Mapped(Arc<Mmap>, Range<usize>),
     /// Bytes of our own.
     Owned(Arc<OwnedBytes>),
-    /// A range of a shard, by its number, of which only the header was read.
-    Outlined(usize, Range<usize>),
+    /// Bytes that are not to be had here.
+    Placed(Place),
 }
 
 impl Part {
     /// A range inside a mapped shard; copied when it is not aligned for elements of `size` bytes.
-    fn mapped(map: &Arc<Mmap>, range: Range<usize>, size: usize) -> Self {
+    pub(super) fn mapped(map: &Arc<Mmap>, range: Range<usize>, size: usize) -> Self {
         let bytes = &map[range.clone()];
         if bytes.as_ptr().addr().is_multiple_of(size) {
             Self::Mapped(map.clone(), range)
@@ -86,11 +89,18 @@ impl Part {
         Self::Owned(Arc::new(bytes.into()))
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Mapped(map, range) => &map[range.clone()],
             Self::Owned(bytes) => (**bytes).as_ref(),
-            Self::Outlined(..) => &[],
+            Self::Placed(_) => &[],
+        }
+    }
+
+    /// Takes the bytes `range` out of this process's memory, where they lie in a file.
+    pub(super) fn forget(&self, range: Range<usize>) {
+        if let Self::Mapped(map, place) = self {
+            forget(map, place.start + range.start..place.start + range.end);
         }
     }
 }
@@ -102,12 +112,19 @@ impl AsRef<[u8]> for Part {
 }
 
 /// So many equal pieces of a range of a mapped shard, each aligned for elements of `size` bytes.
-fn pieces(map: &Arc<Mmap>, range: Range<usize>, count: usize, size: usize) -> impl Iterator<Item = Part> {
+pub(super) fn pieces(
+    map: &Arc<Mmap>,
+    range: Range<usize>,
+    count: usize,
+    size: usize,
+) -> impl Iterator<Item = Part> {
+    ranges(range, count).map(move |range| Part::mapped(map, range, size))
+}
+
+/// So many equal pieces of a range.
+pub(super) fn ranges(range: Range<usize>, count: usize) -> impl Iterator<Item = Range<usize>> {
     let each = range.len() / count.max(1);
-    (0..count).map(move |i| {
-        let start = range.start + i * each;
-        Part::mapped(map, start..start + each, size)
-    })
+    (0..count).map(move |i| range.start + i * each..range.start + (i + 1) * each)
 }
 
 /// Blocks of a matrix or of `count` matrices in one, a part for each.
@@ -144,15 +161,15 @@ impl Tensor {
         Self { name: name.to_owned(), shape: shape.to_vec(), dtype, parts }
     }
 
-    /// A tensor that lies in the range of a shard of which only the header was read. It has no values.
-    pub(super) fn outlined(
+    /// A tensor that lies at `place`, in `count` parts. It has no values.
+    pub(super) fn placed(
         name: &str,
         shape: &[usize],
         dtype: DType,
-        shard: usize,
-        range: Range<usize>,
+        (shard, range): Place,
+        count: usize,
     ) -> Self {
-        let parts = vec![Part::Outlined(shard, range)];
+        let parts = ranges(range, count).map(|range| Part::Placed((shard, range))).collect();
         Self { name: name.to_owned(), shape: shape.to_vec(), dtype, parts }
     }
 
@@ -200,10 +217,10 @@ impl Tensor {
         self.parts.iter().map(Part::bytes)
     }
 
-    /// Where the parts of an outlined tensor lie: number of the shard, and bytes of its file.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+    /// Where the parts of a tensor without values lie.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Outlined(shard, range) => Some((*shard, range.clone())),
+            Part::Placed(place) => Some(place.clone()),
             Part::Mapped(..) | Part::Owned(..) => None,
         })
     }
@@ -246,6 +263,22 @@ impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {:?} in {} part(s)", self.name, self.dtype, self.shape, self.parts.len())
     }
+}
+
+/// Takes bytes of a file out of this process's memory: they are read again if they are asked for again.
+pub(super) fn forget(map: &Mmap, range: Range<usize>) {
+    #[cfg(unix)]
+    if !range.is_empty() && range.end <= map.len() {
+        let (start, length) = (range.start, range.len());
+        // SAFETY: the map is shared with a file and never written to, so that a dropped page comes back from there with the same
+        // bytes; pages at the range's ends may hold another tensor's, which reads them again.
+        let dropped =
+            unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length) };
+        // Pages that stay cost memory, no more.
+        let _ = dropped;
+    }
+    #[cfg(not(unix))]
+    let _ = (map, range);
 }
 
 /// Number of elements of a shape, or `None` where it does not fit a `usize`.

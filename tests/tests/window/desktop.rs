@@ -183,10 +183,17 @@ impl Desktop {
 
     /// Starts Colloquy's window; its log goes to `log`. It is returned when a model is ready and it has the keyboard.
     pub fn start_colloquy(&self, binary: &Path, arguments: &[&OsStr], log: &Path) -> Process {
+        let process = self.open_colloquy(binary, arguments, log);
+        wait_for_log(log, "model waits=false", 0, 120);
+        process
+    }
+
+    /// The same as soon as it has the keyboard, while the model is still being loaded.
+    pub fn open_colloquy(&self, binary: &Path, arguments: &[&OsStr], log: &Path) -> Process {
         let mut command = self.command(binary);
         command.args(arguments).stderr(File::create(log).unwrap());
         let process = Process(command.spawn().unwrap());
-        wait_for_log(log, "stage=Idle", 0, 120);
+        wait_for_log(log, "model waits=true", 0, 120);
         self.run("xdotool", ["search", "--sync", "--name", "^Colloquy$", "windowactivate", "--sync"]);
         process
     }

@@ -11,6 +11,7 @@ mod drop;
 mod everyday;
 mod first_run;
 mod hands_free;
+mod loading;
 mod sound;
 
 use std::ffi::OsStr;

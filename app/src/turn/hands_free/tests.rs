@@ -26,7 +26,7 @@ fn a_conversation_goes_on_without_a_key() {
         ]
     };
     let (turn, effects) = waiting(&[answer(1), answer(2)].concat());
-    assert_eq!(turn, Turn { number: 2, stage: Stage::Idle, ear: Ear::Open(1) });
+    assert_eq!(turn, Turn { number: 2, stage: Stage::Idle, ear: Ear::Open(1), ..Turn::FIRST });
     let asked = |number| [Effect::Listen(number), Effect::Close { number, keep: true }];
     assert_eq!(effects, [asked(1), asked(2)].concat());
 }
@@ -89,7 +89,7 @@ fn reports_of_another_ear_change_nothing() {
         Input::EarFailed(1),
         BEGAN,
     ]);
-    assert_eq!(turn, Turn { number: 0, stage: Stage::Idle, ear: Ear::Opening(2) });
+    assert_eq!(turn, Turn { number: 0, stage: Stage::Idle, ear: Ear::Opening(2), ..Turn::FIRST });
     assert_eq!(effects, [Effect::OpenEar(1), Effect::CloseEar, Effect::OpenEar(2)]);
     let (turn, _) = step(turn, Input::EarOpened(2));
     assert_eq!(step(turn, BEGAN), (turn, vec![]));

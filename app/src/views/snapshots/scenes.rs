@@ -1,5 +1,6 @@
 //! What the pictures show.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Ending, Format, Settings, Summary, Timing};
@@ -7,10 +8,10 @@ use image::{Rgba, RgbaImage};
 
 use crate::audio::Level;
 use crate::command::Command;
-use crate::doctor::Fit;
+use crate::doctor::{self, Fit};
 use crate::event::Event;
 use crate::models::{Expected, Kind, Pace, Presence, Progress, models as catalogue};
-use crate::state::{Attachment, ModelReport, ModelWish, Side, State};
+use crate::state::{Attachment, ExamineReport, ModelReport, ModelWish, Side, State};
 use crate::store::Line;
 use crate::views::tests::{ms, ready};
 
@@ -83,6 +84,14 @@ pub(super) fn loading() -> State {
     state.apply(Event::Loading("Qwen3-Omni-30B-A3B".into()), ms(0));
     let progress = engine::Progress { bytes: 21_400_000_000, total_bytes: 63_400_000_000, seconds: 9.7 };
     state.apply(Event::Placed(progress), ms(1));
+    state
+}
+
+/// A spoken and a typed question that came before the model.
+pub(super) fn waiting() -> State {
+    let mut state = speak(loading(), 1);
+    state.handle(Command::Draft("And what is its old town called?".into()), ms(3000));
+    state.handle(Command::Submit, ms(3000));
     state
 }
 
@@ -196,6 +205,14 @@ pub(super) fn models() -> State {
     ] {
         state.apply(Event::Models(report), ms(1));
     }
+    state
+}
+
+/// The settings of one who had a machine examined.
+pub(super) fn computer(machine: &str) -> State {
+    let mut state = settings();
+    let report = Arc::new(doctor::tests::of(machine, None));
+    state.apply(Event::Examined(ExamineReport::Ended(Ok(report))), ms(0));
     state
 }
 
