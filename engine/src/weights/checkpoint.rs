@@ -4,17 +4,21 @@ use std::{
     collections::{BTreeSet, HashMap},
     io::ErrorKind,
     path::{Component, Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value};
 
 use super::{
+    ahead::{Piece, ReadAhead, Reading},
     packed::Packed,
     shard::{Encoding, Shard, ShardTensor},
     tensor::{Tensor, blocks},
 };
 use crate::{
+    cancel::Cancel,
     error::{Error, Result},
     files::{damaged, io_error, read_json_optional},
     quant::Quant,
@@ -33,6 +37,21 @@ pub(crate) struct Checkpoint {
     dir: PathBuf,
     shards: Vec<Shard>,
     tensors: HashMap<String, Entry>,
+    /// How many tensors a model part has asked for.
+    asked: AtomicUsize,
+    ahead: OnceLock<ReadAhead>,
+    spent: Mutex<Spent>,
+}
+
+/// What the time of a loader went to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// Waiting for the disk.
+    pub(crate) read: Duration,
+    /// Bringing weights to the type that they are held in.
+    pub(crate) convert: Duration,
+    /// Placing them in the device's memory.
+    pub(crate) place: Duration,
 }
 
 /// A matrix or a stack of them as the files have it.
@@ -43,11 +62,12 @@ pub(super) enum Stored {
     Blocks(Quant, Vec<Bytes>),
 }
 
-/// Where a tensor lies, and whether a model part has asked for it.
+/// Where a tensor lies, and when a model part has first asked for it.
 struct Entry {
     shard: usize,
     tensor: usize,
-    asked: AtomicBool,
+    /// Counted from 1 on; 0 where none has.
+    asked: AtomicUsize,
 }
 
 impl Checkpoint {
@@ -59,7 +79,14 @@ impl Checkpoint {
     /// `Error::Tensor` when a tensor is listed twice, out of place, of an unknown type or outside its file.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
         std::fs::metadata(dir).map_err(|source| io_error(dir, source))?;
-        let mut checkpoint = Self { dir: dir.to_owned(), shards: Vec::new(), tensors: HashMap::new() };
+        let mut checkpoint = Self {
+            dir: dir.to_owned(),
+            shards: Vec::new(),
+            tensors: HashMap::new(),
+            asked: AtomicUsize::new(0),
+            ahead: OnceLock::new(),
+            spent: Mutex::default(),
+        };
         let index_path = dir.join(INDEX);
         if let Some(index) = read_json_optional(&index_path)? {
             let index = Index::parse(&index_path, &index)?;
@@ -148,7 +175,7 @@ impl Checkpoint {
 
     /// Names of the tensors that nothing has asked for, sorted.
     pub(crate) fn unused(&self) -> Vec<String> {
-        let unused = self.tensors.iter().filter(|(_, entry)| !entry.asked.load(Ordering::Relaxed));
+        let unused = self.tensors.iter().filter(|(_, entry)| entry.asked.load(Ordering::Relaxed) == 0);
         let mut names: Vec<String> = unused.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
         names
@@ -175,7 +202,7 @@ impl Checkpoint {
     fn add(&mut self, shard: Shard) -> Result<()> {
         let index = self.shards.len();
         for (tensor, stored) in shard.tensors.iter().enumerate() {
-            let entry = Entry { shard: index, tensor, asked: AtomicBool::new(false) };
+            let entry = Entry { shard: index, tensor, asked: AtomicUsize::new(0) };
             if let Some(other) = self.tensors.insert(stored.name.clone(), entry) {
                 return Err(Error::Tensor {
                     name: stored.name.clone(),
@@ -206,6 +233,49 @@ impl Checkpoint {
         }
     }
 
+    /// Takes note that a model part wants a tensor.
+    fn ask(&self, entry: &Entry) {
+        let known = entry.asked.load(Ordering::Relaxed);
+        if known == 0 {
+            entry.asked.store(self.asked.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        } else if let Some(ahead) = self.ahead.get() {
+            ahead.ask(known - 1);
+        }
+    }
+
+    /// Begins to read what has been asked for so far, in that order, on threads of its own: who goes through the model once without
+    /// reading has it read while going through it again. `cancel` ends the loading.
+    pub(crate) fn read_ahead(&self, reading: Reading, cancel: &Cancel) {
+        let paths: Vec<Arc<Path>> = self.shards.iter().map(|shard| shard.path.as_path().into()).collect();
+        let mut asked: Vec<(usize, &Entry)> = self
+            .tensors
+            .values()
+            .map(|entry| (entry.asked.load(Ordering::Relaxed), entry))
+            .filter(|(asked, _)| *asked > 0)
+            .collect();
+        asked.sort_unstable_by_key(|(asked, _)| *asked);
+        let piece = |(_, entry): (usize, &Entry)| {
+            let (shard, tensor) = self.locate(entry);
+            Piece { path: paths[entry.shard].clone(), map: shard.map.clone(), range: tensor.range.clone() }
+        };
+        let pieces = asked.into_iter().map(piece).collect();
+        self.ahead.get_or_init(|| ReadAhead::start(pieces, reading, cancel.clone()));
+    }
+
+    fn spend(&self, add: impl FnOnce(&mut Spent)) {
+        add(&mut self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What the loader's time went to so far.
+    pub(crate) fn spent(&self) -> Spent {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The threads that read, to be kept where reading is to go on.
+    pub(crate) fn take_ahead(&mut self) -> Option<ReadAhead> {
+        self.ahead.take()
+    }
+
     /// A tensor of this shape as the file has it, in `count` parts.
     fn stored(&self, name: &str, shape: &[usize], count: usize) -> Result<Stored> {
         let Some(entry) = self.tensors.get(name) else {
@@ -225,7 +295,7 @@ impl Checkpoint {
                 found: format!("{:?}", stored.shape),
             });
         }
-        entry.asked.store(true, Ordering::Relaxed);
+        self.ask(entry);
         let range = stored.range.clone();
         Ok(match stored.encoding {
             Encoding::Plain(dtype) => {
@@ -341,6 +411,28 @@ impl<'a> Scope<'a> {
     /// `Error::Tensor` where it is missing or has another shape.
     pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         self.checkpoint.get(&self.path(name), shape)
+    }
+
+    /// Waits until what was asked for is in memory, where it is read ahead to be copied.
+    ///
+    /// # Errors
+    /// `Error::Cancelled`.
+    pub(super) fn wait(&self) -> Result<()> {
+        let begun = Instant::now();
+        self.checkpoint.ahead.get().map_or(Ok(()), ReadAhead::wait)?;
+        self.checkpoint.spend(|spent| spent.read += begun.elapsed());
+        Ok(())
+    }
+
+    /// Takes note that what was asked for is in place, and of the time that it took.
+    pub(super) fn passed(&self, converted: Duration, placed: Duration) {
+        self.checkpoint.spend(|spent| {
+            spent.convert += converted;
+            spent.place += placed;
+        });
+        if let Some(ahead) = self.checkpoint.ahead.get() {
+            ahead.passed();
+        }
     }
 
     /// The matrix of this name and shape, in whatever form it is stored.

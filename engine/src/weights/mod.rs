@@ -4,6 +4,7 @@
 //! published checkpoint. Nothing is
 //! copied or converted unless the user asks for another format, and an imported checkpoint has it already, and nothing here knows what a tensor is for.
 
+mod ahead;
 mod checkpoint;
 mod held;
 mod loader;
@@ -15,8 +16,9 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ahead::{Behind, ReadAhead, Reading};
 use checkpoint::Stored;
-pub(crate) use checkpoint::{Checkpoint, Scope};
+pub(crate) use checkpoint::{Checkpoint, Scope, Spent};
 use held::Held;
 pub(crate) use held::converted;
 pub(crate) use loader::Loader;
