@@ -29,6 +29,9 @@ use crate::{
 const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
 
+/// Bytes of what counts as no matrix.
+const SMALL: usize = 64 << 10;
+
 /// How many names a report lists before it only counts.
 const LISTED: usize = 5;
 
@@ -253,7 +256,11 @@ impl Checkpoint {
             .map(|entry| (entry.asked.load(Ordering::Relaxed), entry))
             .filter(|(asked, _)| *asked > 0)
             .collect();
-        asked.sort_unstable_by_key(|(asked, _)| *asked);
+        // A loader that leaves matrices where they are wants the small ones at once.
+        let is_late = |entry: &Entry| {
+            matches!(reading, Reading::InPlace(_)) && self.locate(entry).1.range.len() > SMALL
+        };
+        asked.sort_unstable_by_key(|(asked, entry)| (is_late(entry), *asked));
         let piece = |(_, entry): (usize, &Entry)| {
             let (shard, tensor) = self.locate(entry);
             Piece { path: paths[entry.shard].clone(), map: shard.map.clone(), range: tensor.range.clone() }
