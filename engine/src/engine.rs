@@ -21,7 +21,7 @@ use crate::model::positions::MediaIds;
 use crate::model::vision_encoder::VisionEncoder;
 use crate::settings::{Device, Format, Options, Settings};
 use crate::text::{ChatTemplate, Tokenizer};
-use crate::weights::{Checkpoint, ReadAhead};
+use crate::weights::{Checkpoint, ReadAhead, refuse_gguf};
 use loading::Placed;
 pub use loading::{Host, LoadTimes, Progress};
 
@@ -95,6 +95,7 @@ impl Engine {
     /// As [`Engine::load`].
     pub fn load_with(folder: &Path, options: &Options, host: &Host) -> Result<Engine> {
         let begun = Instant::now();
+        refuse_gguf(folder)?;
         if !folder.is_dir() {
             let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no such folder");
             return Err(Error::Io { path: folder.to_owned(), source });

@@ -13,12 +13,15 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// No config, index, tokenizer or template file is near this size; a larger one is not what its name says.
-const MAX_BYTES: u64 = 128 << 20;
+const MAX_BYTES: u64 = 64 << 20;
+
+/// The same for one that is read as a tree of JSON values, which take many times its size.
+const MAX_JSON_BYTES: usize = 8 << 20;
 
 /// The whole file.
 ///
 /// # Errors
-/// `Error::Io` when it cannot be read, `Error::Checkpoint` when it is no plain file or larger than 128 MiB.
+/// `Error::Io` when it cannot be read, `Error::Checkpoint` when it is no plain file or larger than 64 MiB.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     read_optional(path)?.ok_or_else(|| io_error(path, ErrorKind::NotFound.into()))
 }
@@ -60,7 +63,11 @@ pub(crate) fn read_json_optional(path: &Path) -> Result<Option<Value>> {
     read_optional(path)?.map(|bytes| parse_json(path, bytes)).transpose()
 }
 
-fn parse_json(path: &Path, bytes: Vec<u8>) -> Result<Value> {
+/// The file's bytes as JSON. `Error::Checkpoint` where they are not.
+pub(crate) fn parse_json(path: &Path, bytes: Vec<u8>) -> Result<Value> {
+    if bytes.len() > MAX_JSON_BYTES {
+        return Err(damaged(path, format!("expected at most {MAX_JSON_BYTES} bytes, found {}", bytes.len())));
+    }
     let text = to_text(path, bytes)?;
     serde_json::from_str(&text).map_err(|e| {
         let near = excerpt(&text, e.line(), e.column());

@@ -11,6 +11,8 @@ mod executor;
 mod files;
 #[cfg(test)]
 mod fixtures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod image;
 mod import;
 mod kernels;

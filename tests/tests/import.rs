@@ -17,7 +17,7 @@ const FORMATS: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];
 fn imported(source: &Path, format: Format) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("imported");
-    let options = ImportOptions { format, folder: Some(folder.clone()), shard_bytes: 4 << 20 };
+    let options = ImportOptions { format, folder: Some(folder.clone()), shard_bytes: 4 << 20, with: None };
     import(source, &options, &Cancel::new(), &|_| ()).unwrap();
     (dir, folder)
 }

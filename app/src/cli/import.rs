@@ -11,9 +11,12 @@ use serde_json::{Value, json};
 /// Options of `import`.
 #[derive(Args, Debug)]
 pub(crate) struct ImportOptions {
-    /// Folder of the published checkpoint.
+    /// Folder of the published checkpoint, quantised to four bits or not; or a GGUF file, or a folder with one and its mmproj file.
     #[arg(value_name = "SRC")]
     source: PathBuf,
+    /// Folder of a published checkpoint for what SRC lacks: small files and, for GGUF, weights such as the talker's.
+    #[arg(long, value_name = "DIR")]
+    with: Option<PathBuf>,
     /// How matrices of weights are held from then on.
     #[arg(long, value_name = "FORMAT")]
     format: ImportFormat,
@@ -59,7 +62,8 @@ pub(crate) fn run(args: &ImportOptions) -> Result<()> {
         ImportFormat::Q4 => Format::Q4,
     };
     let shard_bytes = (args.shard_gb * 1e9) as u64;
-    let options = engine::ImportOptions { format, folder: args.out.clone(), shard_bytes };
+    let options =
+        engine::ImportOptions { format, folder: args.out.clone(), shard_bytes, with: args.with.clone() };
     let is_seen = std::io::stderr().is_terminal();
     let tell = |progress: Progress| {
         if is_seen {
@@ -101,7 +105,9 @@ fn table(report: &ImportReport) -> String {
         0 => String::new(),
         kept => format!(", {kept} of them from before"),
     };
+    let notes: String = report.notes.iter().map(|note| format!("Note: {note}.\n")).collect();
     table
+        + &notes
         + &format!(
             "Errors are shares of the root mean square of the weights.\n{}: {:.2} GB in {} files{kept}, of {:.2} GB, in {:.1} s\n",
             report.folder.display(),
@@ -133,6 +139,7 @@ fn object(report: &ImportReport) -> Value {
         "bytes": report.bytes,
         "seconds": report.seconds,
         "errors": groups.collect::<Vec<_>>(),
+        "notes": report.notes,
     })
 }
 

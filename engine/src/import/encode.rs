@@ -4,13 +4,14 @@ use rayon::prelude::*;
 
 use super::figures::Sums;
 use super::output::Send;
+use super::recode;
 use crate::error::Result;
 use crate::quant::{BLOCK, Quant};
 use crate::shape::{Element, OwnedBytes};
-use crate::weights::{DType, Planned, converted};
+use crate::weights::{DType, Planned, Weights, converted};
 
 /// Bytes of the source that are taken at a time.
-const PIECE: usize = 8 << 20;
+pub(super) const PIECE: usize = 8 << 20;
 
 /// Bytes of the source that the system reads ahead.
 const AHEAD: usize = 4 * PIECE;
@@ -18,9 +19,13 @@ const AHEAD: usize = 4 * PIECE;
 /// Gives `send` the bytes of `planned`.
 ///
 /// # Errors
-/// Those of `send`.
+/// Those of `send`; `Error::Tensor` for what another program's code holds and the engine's blocks do not.
 pub(super) fn encode(planned: &Planned, send: Send<'_>) -> Result<Sums> {
-    let (tensor, row) = (&planned.tensor, planned.row());
+    let tensor = match &planned.weights {
+        Weights::Plain(tensor) => tensor,
+        Weights::Coded(coded) => return recode::encode(coded, planned.element, send),
+    };
+    let row = planned.row();
     let in_row = row * tensor.dtype.size();
     // Whole rows, at least one.
     let step = (PIECE / in_row.max(1)).max(1) * in_row.max(1);
@@ -36,7 +41,9 @@ pub(super) fn encode(planned: &Planned, send: Send<'_>) -> Result<Sums> {
             let piece = &part[start..end];
             match planned.element.quant() {
                 Some(quant) => {
-                    let (held, sum) = blocks(quant, tensor.dtype, piece, row);
+                    let rows = piece.len() / in_row;
+                    let read = |i: usize, values: &mut [f32]| tensor.dtype.widen(piece, i * row, values);
+                    let (held, sum) = blocks(quant, rows, row, read);
                     let (quants, of_scales) =
                         held.as_ref().split_at(quant.quants(end.abs_diff(start) / in_row, row));
                     send(quants.to_vec())?;
@@ -58,14 +65,28 @@ pub(super) fn encode(planned: &Planned, send: Send<'_>) -> Result<Sums> {
     Ok(sums)
 }
 
-/// Rows in blocks.
-fn blocks(quant: Quant, dtype: DType, piece: &[u8], row: usize) -> (OwnedBytes, Sums) {
-    let rows = piece.len() / (row * dtype.size());
+/// Rows in blocks. `read(i, values)` gives row `i`.
+pub(super) fn blocks(
+    quant: Quant,
+    rows: usize,
+    row: usize,
+    read: impl Fn(usize, &mut [f32]) + Sync,
+) -> (OwnedBytes, Sums) {
     let mut held = OwnedBytes::zeros(quant.bytes(rows, row));
-    let read = |i: usize, values: &mut [f32]| dtype.widen(piece, i * row, values);
-    quant.encode(row, held.as_mut(), read);
+    quant.encode(row, held.as_mut(), &read);
+    let sums = sums(quant, held.as_ref(), rows, row, read);
+    (held, sums)
+}
 
-    let (quants, scales) = held.as_ref().split_at(quant.quants(rows, row));
+/// How far rows in blocks are from what they were.
+pub(super) fn sums(
+    quant: Quant,
+    held: &[u8],
+    rows: usize,
+    row: usize,
+    read: impl Fn(usize, &mut [f32]) + Sync,
+) -> Sums {
+    let (quants, scales) = held.split_at(quant.quants(rows, row));
     let blocks = row.div_ceil(BLOCK);
     let scales: &[u16] = bytemuck::cast_slice(scales);
     let rows = quants
@@ -79,12 +100,11 @@ fn blocks(quant: Quant, dtype: DType, piece: &[u8], row: usize) -> (OwnedBytes, 
             Sums::of(was, is)
         },
     );
-    let sums = sums.reduce(Sums::default, Sums::merged);
-    (held, sums)
+    sums.reduce(Sums::default, Sums::merged)
 }
 
 /// Elements one by one: their own bytes, where they stay what they are.
-fn plain(dtype: DType, element: Element, piece: &[u8]) -> (Vec<u8>, Sums) {
+pub(super) fn plain(dtype: DType, element: Element, piece: &[u8]) -> (Vec<u8>, Sums) {
     let count = piece.len() / dtype.size();
     let to = match element {
         Element::Bf16 => DType::Bf16,

@@ -97,7 +97,7 @@ impl Figures {
         let root = (sums.squares / sums.weights.max(1) as f64).sqrt();
         self.add_all(&[ErrorGroup {
             part: part(&planned.name).into(),
-            kind: kind(&planned.name, planned.tensor.shape.len()).into(),
+            kind: kind(&planned.name, planned.shape().len()).into(),
             held: planned.element.name().into(),
             tensors: 1,
             weights: sums.weights,

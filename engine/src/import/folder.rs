@@ -115,8 +115,8 @@ impl Folder {
         }
     }
 
-    /// Copies configs, tokenizer, templates and what else a person may read.
-    pub(super) fn copy_small(&self, source: &Path) -> Result<()> {
+    /// Copies configs, tokenizer, templates and what else a person may read; `config` in place of config.json.
+    pub(super) fn copy_small(&self, source: &Path, config: Option<&Value>) -> Result<()> {
         let failed = |error| io_error(source, error);
         for entry in fs::read_dir(source).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
@@ -126,6 +126,9 @@ impl Folder {
             if name != INDEX && (SMALL.contains(&ending) || licence) {
                 write_small(&self.part.join(name), &files::read(&path)?)?;
             }
+        }
+        if let Some(config) = config {
+            write_small(&self.part.join("config.json"), format!("{config:#}\n").as_bytes())?;
         }
         Ok(())
     }

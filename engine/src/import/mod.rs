@@ -9,9 +9,11 @@ mod figures;
 mod folder;
 mod journal;
 mod output;
+mod recode;
 mod shards;
+mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -25,9 +27,8 @@ use crate::error::{Error, Result};
 use crate::files::io_error;
 use crate::memory::Tally;
 use crate::model::Model;
-use crate::model::config::{Config, GenerationConfig, PreprocessorConfig};
+use crate::model::config::Config;
 use crate::settings::Format;
-use crate::text::{ChatTemplate, Tokenizer};
 use crate::weights::{Checkpoint, Loader, Packed, Planned};
 
 pub use figures::ErrorGroup;
@@ -35,6 +36,7 @@ use figures::Figures;
 use folder::Folder;
 use journal::Finished;
 use shards::Shard;
+use source::Source;
 
 /// How a checkpoint is imported.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ pub struct ImportOptions {
     pub folder: Option<PathBuf>,
     /// Most bytes of a file; one with a single tensor may be longer.
     pub shard_bytes: u64,
+    /// A published folder for what the checkpoint lacks: small files and, of files of llama.cpp's, weights.
+    pub with: Option<PathBuf>,
 }
 
 /// What an import has made.
@@ -64,9 +68,11 @@ pub struct ImportReport {
     pub seconds: f64,
     /// How far what is stored is from what was, in the order of loading.
     pub errors: Vec<ErrorGroup>,
+    /// What the model cannot do that the published one can, and why, in sentences.
+    pub notes: Vec<String>,
 }
 
-/// Imports the checkpoint in the folder `source`. `tell` is told how far it is, in bytes that are written.
+/// Imports the checkpoint in the folder `source`, or of the file `source` where that is one of llama.cpp's. `tell` is told how far it is, in bytes that are written.
 ///
 /// # Errors
 /// `Error::Io`, `Error::Checkpoint`, `Error::Tensor` and `Error::Config` for what is wrong with the checkpoint, as when it is loaded;
@@ -85,16 +91,10 @@ pub fn import(
         return Err(Error::Input("a checkpoint is imported as bf16, q8_0 or q4".into()));
     }
     // As the folder is really called: `.` has no name.
-    let source = &source.canonicalize().map_err(|error| io_error(source, error))?;
-    let config = check(source)?;
-    let checkpoint = Checkpoint::open(source)?;
-    if let Some(imported) = checkpoint.imported() {
-        return Err(Error::Input(format!(
-            "{} is imported already, as {}: load it as it is, or import the published checkpoint",
-            source.display(),
-            imported.name()
-        )));
-    }
+    let source = &source::really_called(source).map_err(|error| io_error(source, error))?;
+    let with = options.with.as_ref().map(|with| with.canonicalize().map_err(|error| io_error(with, error)));
+    let Source { checkpoint, config, small, rewritten, notes } =
+        Source::open(source, with.transpose()?.as_deref())?;
     let plan = plan(&checkpoint, &config, format)?;
     let packed = Packed { format, source_is_f32: checkpoint.is_f32() };
     let shards = shards::split(&plan, packed, options.shard_bytes)?;
@@ -132,7 +132,7 @@ pub fn import(
         figures.add_all(&finished.errors);
         folder.finished(&finished)?;
     }
-    folder.copy_small(source)?;
+    folder.copy_small(&small, rewritten.as_ref())?;
     folder.write_index(&shards, &plan)?;
     folder.publish()?;
     Ok(ImportReport {
@@ -143,23 +143,12 @@ pub fn import(
         bytes: shards.iter().map(|shard| shard.bytes).sum(),
         seconds: begun.elapsed().as_secs_f64(),
         errors: figures.groups(),
+        notes,
     })
 }
 
 /// How often progress is told, in seconds.
 const TELL_EVERY: f64 = 0.1;
-
-/// Reads all small files, so that none is found wanting after the weights are written.
-fn check(source: &Path) -> Result<Config> {
-    let config = Config::load(source)?;
-    GenerationConfig::load(source, &config)?;
-    if let Config::Omni(omni) = &config {
-        PreprocessorConfig::load(source, &omni.thinker)?;
-    }
-    Tokenizer::load(source)?;
-    ChatTemplate::load(source)?;
-    Ok(config)
-}
 
 /// What the model loads, in order.
 fn plan(checkpoint: &Checkpoint, config: &Config, format: Format) -> Result<Vec<Planned>> {
@@ -199,7 +188,8 @@ fn write(
 
 /// The folder that is made where none is named.
 fn beside(source: &Path, format: Format) -> PathBuf {
-    let mut name = source.file_name().unwrap_or_default().to_os_string();
+    let name = if source.is_file() { source.file_stem() } else { source.file_name() };
+    let mut name = name.unwrap_or_default().to_os_string();
     name.push(format!("-{}", format.name()));
     source.with_file_name(name)
 }

@@ -62,7 +62,7 @@ fn header(tensors: &[Planned], packed: Packed) -> Result<(Vec<u8>, usize)> {
     let mut entries = Map::new();
     let mut at = 0;
     for (i, planned) in tensors.iter().enumerate() {
-        let (bytes, shape) = (planned.bytes(), &planned.tensor.shape);
+        let (bytes, shape) = (planned.bytes(), planned.shape());
         let (name, end) = (planned.name.clone(), at + bytes);
         let entry = match dtype(planned.element) {
             Some(dtype) => json!({"dtype": dtype, "shape": shape, "data_offsets": [at, end]}),

@@ -1,3 +1,7 @@
+mod gguf;
+pub(crate) mod packs;
+mod values;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -25,7 +29,7 @@ fn omni() -> PathBuf {
 }
 
 fn options(out: &Path, format: Format, shard_bytes: u64) -> ImportOptions {
-    ImportOptions { format, folder: Some(out.to_owned()), shard_bytes }
+    ImportOptions { format, folder: Some(out.to_owned()), shard_bytes, with: None }
 }
 
 fn run(source: &Path, options: &ImportOptions) -> Result<ImportReport> {
@@ -165,7 +169,11 @@ fn errors_are_those_of_the_stored_weights() {
     // By plain loops, of one matrix.
     let one = Checkpoint::open(&omni()).unwrap();
     let tensor = one.scope(name).get("q_proj.weight", &[96, 64]).unwrap();
-    let planned = Planned { name: "q".into(), tensor: tensor.clone(), element: Element::Bf16 };
+    let planned = Planned {
+        name: "q".into(),
+        weights: crate::weights::Weights::Plain(tensor.clone()),
+        element: Element::Bf16,
+    };
     let mut exact = Vec::new();
     encode::encode(&planned, &mut |piece| {
         exact.extend(piece);

@@ -4,10 +4,11 @@
 //! dictionaries, `tojson` without HTML escapes, `raise_exception` and `strftime_now`. A list or dictionary that is
 //! printed as such, without `tojson`, looks other than in Python.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use minijinja::{
-    Environment, Value, context,
+    Environment, ErrorKind, Value, context,
     syntax::SyntaxConfig,
     value::{Serde, merge_maps},
 };
@@ -24,6 +25,9 @@ const FALLBACK: &str = include_str!("chatml.jinja");
 
 /// Steps that a rendering may take: far more than any conversation needs, so that a template cannot run for ever.
 const MAX_STEPS: u64 = 50_000_000;
+
+/// Longest text that a rendering may give: more than the tokenizer takes, so that a template cannot fill the memory with it.
+const MAX_BYTES: usize = 4 << 20;
 
 /// The key of a checkpoint's JSON files under which a template stands.
 const KEY: &str = "chat_template";
@@ -69,7 +73,8 @@ impl ChatTemplate {
         }
     }
 
-    fn compile(path: PathBuf, source: String, special_tokens: Value) -> Result<Self> {
+    /// From a template's source, which stands in `path`. Errors as [`ChatTemplate::load`].
+    pub(crate) fn compile(path: PathBuf, source: String, special_tokens: Value) -> Result<Self> {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|e| fault(&path, &e))?);
@@ -108,7 +113,28 @@ impl ChatTemplate {
             enable_thinking.map_or_else(|| context! {}, |enable_thinking| context! { enable_thinking });
         let context = merge_maps([common, thinking, self.special_tokens.clone()]);
         let template = self.environment.get_template(KEY);
-        template.and_then(|template| template.render(context)).map_err(|e| fault(&self.path, &e))
+        let mut text = Text(Vec::new());
+        template
+            .and_then(|template| template.render_captured_to(context, &mut text).map(|_| ()))
+            .map_err(|e| fault(&self.path, &e))?;
+        to_text(&self.path, text.0)
+    }
+}
+
+/// A text that grows up to [`MAX_BYTES`].
+struct Text(Vec<u8>);
+
+impl io::Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -140,6 +166,11 @@ fn special_tokens(config: &Json) -> Value {
 
 fn fault(path: &Path, error: &minijinja::Error) -> Error {
     let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
-    let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let reason = match (error.kind(), error.detail()) {
+        // Only one that is too long cannot be written.
+        (ErrorKind::WriteFailure, _) => format!("it gives a text of more than {MAX_BYTES} bytes"),
+        (_, Some(detail)) => detail.to_owned(),
+        (kind, None) => kind.to_string(),
+    };
     damaged(path, format!("{line}the chat template cannot be used here: {reason}"))
 }

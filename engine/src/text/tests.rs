@@ -262,6 +262,17 @@ fn a_fault_of_the_template_names_file_and_line() {
 }
 
 #[test]
+fn a_template_that_writes_without_end_is_stopped() {
+    let source = "{% for a in range(99999) %}{{ 'a' * 99 }}{% endfor %}";
+    let template = with_template("chat_template.jinja", source).unwrap();
+    let message = template.render(&hello(), None, true, None).unwrap_err().to_string();
+    assert!(
+        message.contains("chat_template.jinja") && message.contains("more than 4194304 bytes"),
+        "{message}"
+    );
+}
+
+#[test]
 fn today_can_be_told() {
     let template = with_template("chat_template.jinja", "{{ strftime_now('%Y-%m-%d %H %B %%') }}").unwrap();
     let text = template.render(&hello(), None, true, None).unwrap();

@@ -145,3 +145,29 @@ fn mean_square_error(ours: &[f32], stored: &[f32]) -> f64 {
     let errors: f64 = ours.iter().zip(stored).map(|(a, b)| square(a - b)).sum();
     errors / stored.iter().map(|&v| square(v)).sum::<f64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::tests::packs::imported_and_decoded;
+    use crate::model::positions::Walk;
+    use crate::settings::{Device, Options};
+
+    #[test]
+    fn imported_four_bits_predict_what_the_weights_that_they_stand_for_do() {
+        let (_dir, imported, decoded) = imported_and_decoded();
+        let load = |folder| {
+            let options = Options { device: Device::Cpu, exact: true, ..Options::default() };
+            Engine::load(folder, &options).unwrap()
+        };
+        let (mut ours, cancel) = (load(&imported), Cancel::new());
+        let mut pair = Pair::of(&mut ours, &cancel).unwrap();
+        pair.stored = load(&decoded);
+        let mut prompt = Prompt::text((20..84).collect());
+        prompt.place(Walk::default(), pair.ours.media_ids());
+        pair.compare("prompt", [&prompt, &prompt]).unwrap();
+        // Of another four bits, the cosine would be 0.94: only the output matrix has eight.
+        let judged = pair.given.judged("logits".into(), 0.9999);
+        assert!(judged.failure.is_none(), "{judged:?}");
+    }
+}

@@ -13,9 +13,11 @@ use serde_json::{Map, Value};
 
 use super::{
     ahead::{Piece, ReadAhead, Reading},
+    coded::{Code, Coded},
     packed::Packed,
+    packs::{Matrix, Scheme},
     shard::{Encoding, Shard, ShardTensor},
-    tensor::{Tensor, blocks},
+    tensor::{Tensor, blocks, pieces},
 };
 use crate::{
     cancel::Cancel,
@@ -26,8 +28,8 @@ use crate::{
     shape::Bytes,
 };
 
-const INDEX: &str = "model.safetensors.index.json";
-const SINGLE: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+pub(super) const SINGLE: &str = "model.safetensors";
 
 /// Bytes of what counts as no matrix.
 const SMALL: usize = 64 << 10;
@@ -40,6 +42,10 @@ pub(crate) struct Checkpoint {
     dir: PathBuf,
     shards: Vec<Shard>,
     tensors: HashMap<String, Entry>,
+    /// How it was quantised, where it is to be imported and was.
+    pub(super) scheme: Option<Scheme>,
+    /// What to do where a tensor is missing.
+    pub(super) cure: &'static str,
     /// How many tensors a model part has asked for.
     asked: AtomicUsize,
     ahead: OnceLock<ReadAhead>,
@@ -63,13 +69,15 @@ pub(super) enum Stored {
     Plain(Tensor),
     /// Blocks that are held as they are, in parts.
     Blocks(Quant, Vec<Bytes>),
+    /// Rows in another program's code.
+    Coded(Coded),
 }
 
 /// Where a tensor lies, and when a model part has first asked for it.
 struct Entry {
     shard: usize,
     tensor: usize,
-    /// Counted from 1 on; 0 where none has.
+    /// Counted from 1 on; 0 where none has, and the last number where none needs to.
     asked: AtomicUsize,
 }
 
@@ -81,15 +89,34 @@ impl Checkpoint {
     /// `Error::Io` when a file cannot be read; `Error::Checkpoint` when a shard is missing or damaged;
     /// `Error::Tensor` when a tensor is listed twice, out of place, of an unknown type or outside its file.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        std::fs::metadata(dir).map_err(|source| io_error(dir, source))?;
-        let mut checkpoint = Self {
+        super::source::refuse_gguf(dir)?;
+        let checkpoint = Self::open_published(dir)?;
+        let mut tensors = checkpoint.shards.iter().flat_map(|shard| &shard.tensors);
+        if let Some(words) = tensors.find(|tensor| matches!(tensor.encoding, Encoding::Words(_))) {
+            let reason = format!("{} holds weights in another program's quants", words.name);
+            return Err(super::source::import_first(dir, &reason));
+        }
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint without tensors.
+    pub(super) fn empty(dir: &Path) -> Self {
+        Self {
             dir: dir.to_owned(),
             shards: Vec::new(),
             tensors: HashMap::new(),
+            scheme: None,
+            cure: "",
             asked: AtomicUsize::new(0),
             ahead: OnceLock::new(),
             spent: Mutex::default(),
-        };
+        }
+    }
+
+    /// As [`Checkpoint::open`], also where only an import understands the weights.
+    pub(super) fn open_published(dir: &Path) -> Result<Self> {
+        std::fs::metadata(dir).map_err(|source| io_error(dir, source))?;
+        let mut checkpoint = Self::empty(dir);
         let index_path = dir.join(INDEX);
         if let Some(index) = read_json_optional(&index_path)? {
             let index = Index::parse(&index_path, &index)?;
@@ -202,7 +229,41 @@ impl Checkpoint {
         })
     }
 
-    fn add(&mut self, shard: Shard) -> Result<()> {
+    /// Whether there are tensors whose names start so.
+    pub(crate) fn has_any(&self, prefix: &str) -> bool {
+        self.tensors.keys().any(|name| name.starts_with(prefix))
+    }
+
+    /// Adds the tensors of `shard` that this checkpoint has not; they need not be used.
+    pub(super) fn fill_up(&mut self, shard: Shard) {
+        let is_new = |name: &str| !(self.contains(name) || self.has_otherwise(name));
+        let new: Vec<_> = shard.tensors.iter().enumerate().filter(|(_, t)| is_new(&t.name)).collect();
+        let index = self.shards.len();
+        let entry = |tensor| Entry { shard: index, tensor, asked: AtomicUsize::new(usize::MAX) };
+        let new: Vec<_> = new.into_iter().map(|(i, tensor)| (tensor.name.clone(), entry(i))).collect();
+        if !new.is_empty() {
+            self.tensors.extend(new);
+            self.shards.push(shard);
+        }
+    }
+
+    /// Whether a tensor of a published checkpoint is in this one in another form.
+    fn has_otherwise(&self, name: &str) -> bool {
+        let stacked = name.split_once(".experts.").and_then(|(scope, rest)| {
+            let (_, rest) = rest.split_once('.')?;
+            Some(format!("{scope}.experts.{rest}"))
+        });
+        stacked.is_some_and(|name| self.contains(&name))
+            || self.contains(&format!("{name}.0"))
+            || self.matrix(name).is_some()
+    }
+
+    /// The tensors that the matrix `name` is made of, where it was quantised by another program.
+    fn matrix<'a>(&'a self, name: &'a str) -> Option<Matrix<'a>> {
+        Matrix::find(self.scheme?, name, |name| self.tensors.get(name).map(|entry| self.locate(entry)))
+    }
+
+    pub(super) fn add(&mut self, shard: Shard) -> Result<()> {
         let index = self.shards.len();
         for (tensor, stored) in shard.tensors.iter().enumerate() {
             let entry = Entry { shard: index, tensor, asked: AtomicUsize::new(0) };
@@ -233,11 +294,12 @@ impl Checkpoint {
                 expected: "F32, F16 or BF16".into(),
                 found: format!("{} blocks; import the checkpoint again", quant.name()),
             }),
+            Stored::Coded(coded) => Err(coded.fault("a vector, which is held in F32, F16 or BF16".into())),
         }
     }
 
     /// Takes note that a model part wants a tensor.
-    fn ask(&self, entry: &Entry) {
+    fn note(&self, entry: &Entry) {
         let known = entry.asked.load(Ordering::Relaxed);
         if known == 0 {
             entry.asked.store(self.asked.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -286,11 +348,18 @@ impl Checkpoint {
     /// A tensor of this shape as the file has it, in `count` parts.
     fn stored(&self, name: &str, shape: &[usize], count: usize) -> Result<Stored> {
         let Some(entry) = self.tensors.get(name) else {
-            return Err(Error::Tensor {
+            let coded = match self.matrix(name) {
+                Some(matrix) => {
+                    matrix.names().for_each(|name| self.ask(name));
+                    Some(matrix.coded(shape)?)
+                }
+                None => self.frames(name, shape)?,
+            };
+            return coded.map(Stored::Coded).ok_or_else(|| Error::Tensor {
                 name: name.to_owned(),
                 path: self.dir.clone(),
                 expected: format!("shape {shape:?}"),
-                found: "no such tensor".into(),
+                found: format!("no such tensor{}", self.cure),
             });
         };
         let (shard, stored) = self.locate(entry);
@@ -302,18 +371,58 @@ impl Checkpoint {
                 found: format!("{:?}", stored.shape),
             });
         }
-        self.ask(entry);
+        self.note(entry);
         let range = stored.range.clone();
         Ok(match stored.encoding {
             Encoding::Plain(dtype) => {
                 Stored::Plain(Tensor::from_map(name, shape, dtype, &shard.map, range, count))
             }
             Encoding::Blocks(quant) => Stored::Blocks(quant, blocks(&shard.map, range, count)),
+            Encoding::Ggml(ggml) => {
+                let parts = pieces(&shard.map, range, count, 1).map(|part| Code::Ggml(ggml, part)).collect();
+                Stored::Coded(Coded::new(name, &shard.path, shape, parts))
+            }
+            Encoding::Words(_) => {
+                return Err(Error::Tensor {
+                    name: name.to_owned(),
+                    path: shard.path.clone(),
+                    expected: "F32, F16 or BF16".into(),
+                    found: stored.encoding.to_string(),
+                });
+            }
         })
+    }
+
+    /// The patches' weights, which may be stored in two halves, one for each frame.
+    fn frames(&self, name: &str, shape: &[usize]) -> Result<Option<Coded>> {
+        let &[out, colours, 2, height, width] = shape else { return Ok(None) };
+        let half = [out, colours, height, width];
+        let names = [0, 1].map(|i| format!("{name}.{i}"));
+        if !names.iter().all(|name| self.contains(name)) {
+            return Ok(None);
+        }
+        let [first, second] = [self.get(&names[0], &half)?, self.get(&names[1], &half)?];
+        let dtype = first.dtype;
+        let halves: Vec<_> = [first, second].into_iter().filter(|t| t.dtype == dtype).collect();
+        let path = self.locate(&self.tensors[&names[0]]).0.path.clone();
+        let coded = Coded::frames(name, &path, shape, height * width, halves);
+        coded.map(Some).ok_or_else(|| Error::Tensor {
+            name: names[1].clone(),
+            path,
+            expected: format!("the type of its other half, {dtype}"),
+            found: "another".into(),
+        })
+    }
+
+    /// Takes note that a tensor was asked for.
+    fn ask(&self, name: &str) {
+        if let Some(entry) = self.tensors.get(name) {
+            self.note(entry);
+        }
     }
 }
 
-fn open_shard(path: &Path, why: &str) -> Result<Shard> {
+pub(super) fn open_shard(path: &Path, why: &str) -> Result<Shard> {
     match Shard::open(path) {
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
             Err(damaged(path, format!("{why}, but there is no such file; download the checkpoint again")))
@@ -323,15 +432,15 @@ fn open_shard(path: &Path, why: &str) -> Result<Shard> {
 }
 
 /// `model.safetensors.index.json`: which shard holds each tensor.
-struct Index<'a> {
+pub(super) struct Index<'a> {
     path: &'a Path,
     weight_map: &'a Map<String, Value>,
     /// Names of the shards.
-    files: BTreeSet<&'a str>,
+    pub(super) files: BTreeSet<&'a str>,
 }
 
 impl<'a> Index<'a> {
-    fn parse(path: &'a Path, json: &'a Value) -> Result<Self> {
+    pub(super) fn parse(path: &'a Path, json: &'a Value) -> Result<Self> {
         let weight_map = json.get("weight_map").and_then(Value::as_object).filter(|map| !map.is_empty());
         let weight_map = weight_map.ok_or_else(|| {
             damaged(path, "expected weight_map with a shard for each tensor, found none".into())
@@ -450,23 +559,35 @@ impl<'a> Scope<'a> {
         self.checkpoint.stored(&self.path(name), shape, 1)
     }
 
-    /// `count` matrices `{i}.{name}` of shape `shape_each` as one of shape `[count, ...shape_each]`, without copying them. An
-    /// imported checkpoint has them as one, called `name`.
+    /// `count` matrices `{i}.{name}` of shape `shape_each` as one of shape `[count, ...shape_each]`, without copying them. Some
+    /// checkpoints have them as one, called `name`.
     ///
     /// # Errors
     /// `Error::Tensor` where one is missing or has another shape or type than the others.
     pub(super) fn stack(&self, count: usize, name: &str, shape_each: &[usize]) -> Result<Stored> {
-        if self.checkpoint.imported().is_some() {
-            return self.checkpoint.stored(&self.path(name), &[&[count], shape_each].concat(), count);
+        let whole = self.path(name);
+        if self.checkpoint.imported().is_some() || self.checkpoint.contains(&whole) {
+            return self.checkpoint.stored(&whole, &[&[count], shape_each].concat(), count);
         }
-        let each = |i| format!("{i}.{name}");
-        let tensors = (0..count).map(|i| self.get(&each(i), shape_each)).collect::<Result<Vec<_>>>()?;
-        let stacked = Tensor::stack(&tensors).ok_or_else(|| Error::Tensor {
-            name: self.path(&each(0)),
+        let (mut tensors, mut coded) = (Vec::new(), Vec::new());
+        for i in 0..count {
+            match self.matrix(&format!("{i}.{name}"), shape_each)? {
+                Stored::Plain(tensor) => tensors.push(tensor),
+                Stored::Coded(matrix) => coded.push(matrix),
+                Stored::Blocks(..) => (),
+            }
+        }
+        let is_mixed = !tensors.is_empty() && !coded.is_empty();
+        let stacked = Tensor::stack(&tensors).map(Stored::Plain);
+        let stacked = stacked.or_else(|| Coded::stack(coded).map(Stored::Coded)).filter(|_| !is_mixed);
+        stacked.ok_or_else(|| Error::Tensor {
+            name: self.path(&format!("0.{name}")),
             path: self.checkpoint.dir.clone(),
             expected: format!("{count} tensors of one element type to stack"),
-            found: format!("{:?}", tensors.iter().map(|t| t.dtype).collect::<Vec<_>>()),
-        })?;
-        Ok(Stored::Plain(stacked))
+            found: match is_mixed {
+                true => "some quantised and some not".into(),
+                false => format!("{:?}", tensors.iter().map(|t| t.dtype).collect::<Vec<_>>()),
+            },
+        })
     }
 }

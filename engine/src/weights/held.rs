@@ -47,6 +47,15 @@ impl Held {
         }
     }
 
+    /// What another program's code becomes where it would be held as `stored` without a format.
+    pub(super) fn element_of_coded(self, stored: Element) -> Element {
+        match self {
+            Held::AsStored => stored,
+            Held::As(dtype) => dtype.into(),
+            Held::Quantised(quant) => quant.into(),
+        }
+    }
+
     /// The parts of a matrix, or of a stack of them, with rows of `row`.
     pub(super) fn parts(self, tensor: Tensor, row: usize) -> (Element, Vec<Bytes>) {
         let (stored, element) = (tensor.dtype, self.element(tensor.dtype));

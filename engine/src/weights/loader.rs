@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use super::noise::{noise, noise_quants};
-use super::{DType, Held, Planned, Scope, Stored, Tensor};
+use super::{Coded, DType, Held, Planned, Scope, Stored, Tensor, Weights};
 use crate::error::Result;
 use crate::memory::Memory;
 use crate::recording::Buffer;
@@ -141,8 +141,8 @@ impl<'a> Loader<'a> {
         let mut kept = self.kept();
         match kept.source.scope() {
             Some(scope) => {
-                let tensor = scope.get(name, stored)?;
-                kept.place(name, Stored::Plain(tensor), shape.into())
+                let stored = scope.matrix(name, stored)?;
+                kept.place(name, stored, shape.into())
             }
             None => kept.random_matrix(shape.into()),
         }
@@ -168,6 +168,7 @@ impl<'a> Loader<'a> {
             }
             Stored::Plain(tensor) => self.held.parts(tensor, shape.row()),
             Stored::Blocks(quant, parts) => (quant.into(), parts),
+            Stored::Coded(coded) => (self.note_coded(name, coded)?, Vec::new()),
         };
         let converted = begun.elapsed();
         let buffer = self.memory.upload(shape, element, parts)?;
@@ -190,9 +191,20 @@ impl<'a> Loader<'a> {
     /// Notes a tensor, where there is a list for that: nothing of it is needed then.
     fn note(&self, name: &str, tensor: &Tensor, held: Held) -> bool {
         let Source::Plan(scope, list) = &self.source else { return false };
-        let (name, tensor) = (scope.path(name), tensor.clone());
-        list.borrow_mut().push(Planned { name, element: held.element(tensor.dtype), tensor });
+        let element = held.element(tensor.dtype);
+        let weights = Weights::Plain(tensor.clone());
+        list.borrow_mut().push(Planned { name: scope.path(name), weights, element });
         true
+    }
+
+    /// Notes a matrix in another program's code, and gives what it is to be held as.
+    fn note_coded(&self, name: &str, coded: Coded) -> Result<Element> {
+        let Source::Plan(scope, list) = &self.source else {
+            return Err(coded.fault("a checkpoint to be run; import it first with `colloquy import`".into()));
+        };
+        let element = self.held.element_of_coded(coded.stored());
+        list.borrow_mut().push(Planned { name: scope.path(name), weights: Weights::Coded(coded), element });
+        Ok(element)
     }
 
     /// One part for each matrix.

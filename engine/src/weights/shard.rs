@@ -17,6 +17,8 @@ use serde::{
     de::{self, Deserializer, MapAccess, Visitor},
 };
 
+use super::coded::Ggml;
+use super::gguf::{self, Gguf};
 use super::packed::{self, Packed};
 use super::tensor::{DType, checked_numel};
 use crate::quant::Quant;
@@ -44,6 +46,10 @@ pub(super) enum Encoding {
     Plain(DType),
     /// Blocks as the engine holds them.
     Blocks(Quant),
+    /// Blocks as llama.cpp writes them.
+    Ggml(Ggml),
+    /// Whole numbers of so many bytes, which weights are packed into.
+    Words(usize),
 }
 
 /// A tensor of a shard.
@@ -69,6 +75,24 @@ impl Shard {
         let (tensors, packed) = parse(path, &map)?;
         Ok(Self { path: path.to_owned(), map: Arc::new(map), tensors, packed })
     }
+
+    /// Maps a file of llama.cpp's and checks what stands before its data. `thinker` goes from file to file, see [`gguf::tensors`].
+    ///
+    /// # Errors
+    /// As [`Shard::open`], and `Error::Checkpoint` for another model than the engine runs.
+    pub(super) fn open_gguf(path: &Path, thinker: &mut Option<&'static str>) -> Result<Self> {
+        let file = open(path)?;
+        // SAFETY: as above.
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| io_error(path, source))?;
+        let tensors = gguf::tensors(Gguf::parse(path, &map)?, thinker)?;
+        Ok(Self { path: path.to_owned(), map: Arc::new(map), tensors, packed: None })
+    }
+}
+
+/// Whether a file's bytes are those of a shard. Errors as [`Shard::open`].
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn check_bytes(path: &Path, file: &[u8]) -> Result<()> {
+    parse(path, file).map(|_| ())
 }
 
 fn parse(path: &Path, file: &[u8]) -> Result<(Vec<ShardTensor>, Option<Packed>)> {
@@ -137,10 +161,15 @@ fn check(
             (Encoding::Blocks(quant), shape, length)
         }
         None => {
-            let dtype = DType::from_name(&entry.dtype)
-                .ok_or_else(|| fault("element type F32, F16 or BF16".into(), entry.dtype.clone()))?;
-            let length = checked_numel(&entry.shape).and_then(|n| n.checked_mul(dtype.size()));
-            (Encoding::Plain(dtype), entry.shape, length)
+            let words = |size| Some((Encoding::Words(size), size));
+            let (encoding, size) = match &*entry.dtype {
+                "I32" => words(4),
+                "I64" => words(8),
+                other => DType::from_name(other).map(|dtype| (Encoding::Plain(dtype), dtype.size())),
+            }
+            .ok_or_else(|| fault("element type F32, F16 or BF16".into(), entry.dtype.clone()))?;
+            let length = checked_numel(&entry.shape).and_then(|n| n.checked_mul(size));
+            (encoding, entry.shape, length)
         }
     };
     let [start, end] = entry.data_offsets;
@@ -201,6 +230,8 @@ impl fmt::Display for Encoding {
         match self {
             Encoding::Plain(dtype) => dtype.fmt(f),
             Encoding::Blocks(quant) => write!(f, "{} blocks", quant.name()),
+            Encoding::Ggml(ggml) => ggml.fmt(f),
+            Encoding::Words(size) => write!(f, "words of {size} bytes"),
         }
     }
 }

@@ -62,7 +62,7 @@ impl fmt::Display for DType {
 
 /// Bytes of a tensor or of a run of its rows, aligned for the element type.
 #[derive(Clone)]
-enum Part {
+pub(crate) enum Part {
     /// A range of a mapped shard.
     Mapped(Arc<Mmap>, Range<usize>),
     /// Bytes of our own.
@@ -71,7 +71,7 @@ enum Part {
 
 impl Part {
     /// A range inside a mapped shard; copied when it is not aligned for elements of `size` bytes.
-    fn mapped(map: &Arc<Mmap>, range: Range<usize>, size: usize) -> Self {
+    pub(super) fn mapped(map: &Arc<Mmap>, range: Range<usize>, size: usize) -> Self {
         let bytes = &map[range.clone()];
         if bytes.as_ptr().addr().is_multiple_of(size) {
             Self::Mapped(map.clone(), range)
@@ -84,10 +84,17 @@ impl Part {
         Self::Owned(Arc::new(bytes.into()))
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Mapped(map, range) => &map[range.clone()],
             Self::Owned(bytes) => (**bytes).as_ref(),
+        }
+    }
+
+    /// Takes the bytes `range` out of this process's memory, where they lie in a file: they are read again if they are asked for again.
+    pub(super) fn forget(&self, range: Range<usize>) {
+        if let Self::Mapped(map, place) = self {
+            forget(map, place.start + range.start..place.start + range.end);
         }
     }
 }
@@ -99,7 +106,12 @@ impl AsRef<[u8]> for Part {
 }
 
 /// So many equal pieces of a range of a mapped shard, each aligned for elements of `size` bytes.
-fn pieces(map: &Arc<Mmap>, range: Range<usize>, count: usize, size: usize) -> impl Iterator<Item = Part> {
+pub(super) fn pieces(
+    map: &Arc<Mmap>,
+    range: Range<usize>,
+    count: usize,
+    size: usize,
+) -> impl Iterator<Item = Part> {
     let each = range.len() / count.max(1);
     (0..count).map(move |i| {
         let start = range.start + i * each;
@@ -185,11 +197,10 @@ impl Tensor {
         self.parts.iter().map(Part::bytes)
     }
 
-    /// Takes the bytes `range` of part `part` out of this process's memory, where they lie in a file: they are read again if they are
-    /// asked for again.
+    /// Takes the bytes `range` of part `part` out of this process's memory, as [`Part::forget`] does.
     pub(crate) fn forget(&self, part: usize, range: Range<usize>) {
-        if let Some(Part::Mapped(map, place)) = self.parts.get(part) {
-            forget(map, place.start + range.start..place.start + range.end);
+        if let Some(part) = self.parts.get(part) {
+            part.forget(range);
         }
     }
 
@@ -203,6 +214,11 @@ impl Tensor {
                 let _ = map.advise_range(memmap2::Advice::WillNeed, start, end - start);
             }
         }
+    }
+
+    /// Its only part; `None` where there are more.
+    pub(super) fn into_part(mut self) -> Option<Part> {
+        self.parts.pop().filter(|_| self.parts.is_empty())
     }
 
     /// The parts themselves, for an executor's memory.

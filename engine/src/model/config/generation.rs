@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::{
     Config,
     fields::{COUNT, Fields},
@@ -47,8 +49,12 @@ impl GenerationConfig {
     /// As [`Config::load`].
     pub(crate) fn load(dir: &Path, config: &Config) -> Result<Self> {
         let path = dir.join("generation_config.json");
-        let json = read_json_optional(&path)?.unwrap_or_else(|| serde_json::json!({}));
-        let fields = Fields::root(&path, &json)?;
+        Self::read(&path, &read_json_optional(&path)?.unwrap_or_else(|| json!({})), config)
+    }
+
+    /// What the file `path` says. Errors as [`Config::load`].
+    pub(crate) fn read(path: &Path, json: &Value, config: &Config) -> Result<Self> {
+        let fields = Fields::root(path, json)?;
         let defaults =
             Sampling { do_sample: true, temperature: 1.0, top_k: 50, top_p: 1.0, repetition_penalty: 1.0 };
         let thinker = Sampling { temperature: 0.6, top_k: 20, top_p: 0.95, ..defaults };

@@ -19,6 +19,7 @@ use std::path::Path;
 pub(crate) use encoders::{AudioConfig, VisionConfig};
 pub(crate) use generation::{GenerationConfig, Sampling};
 pub(crate) use preprocessor::PreprocessorConfig;
+use serde_json::Value;
 pub(crate) use talker::{Code2WavConfig, CodePredictorConfig, TALKER_CONTROL_IDS, TalkerConfig};
 pub(crate) use text::TextConfig;
 
@@ -122,8 +123,12 @@ impl Config {
     /// missing, of the wrong type, out of range, at odds with another or not supported.
     pub(crate) fn load(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
-        let json = read_json(&path)?;
-        let root = Fields::root(&path, &json)?;
+        Self::read(&path, &read_json(&path)?)
+    }
+
+    /// What the file `path` says. Errors as [`Config::load`].
+    pub(crate) fn read(path: &Path, json: &Value) -> Result<Self> {
+        let root = Fields::root(path, json)?;
         match architecture(&root)? {
             Architecture::Omni => Ok(Self::Omni(Box::new(OmniConfig::read(&root)?))),
             Architecture::Dense => Ok(Self::Dense(DenseConfig::read(&root)?)),
@@ -150,7 +155,7 @@ fn architecture(root: &Fields<'_>) -> Result<Architecture> {
     let key = if by_name { "architectures" } else { "model_type" };
     let stated = root.entries().find(|(name, _)| *name == key).map(|(_, value)| value);
     let name = stated.map(|value| if by_name { &value[0] } else { value });
-    match name.and_then(serde_json::Value::as_str) {
+    match name.and_then(Value::as_str) {
         Some("Qwen3OmniMoeForConditionalGeneration" | "qwen3_omni_moe") => Ok(Architecture::Omni),
         Some("Qwen3ForCausalLM" | "qwen3") => Ok(Architecture::Dense),
         _ => {

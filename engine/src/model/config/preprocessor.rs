@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::{
     ThinkerConfig,
     encoders::exactly,
@@ -43,8 +45,12 @@ impl PreprocessorConfig {
     /// As [`super::Config::load`]; also where a size is not the one that the thinker's encoders take.
     pub(crate) fn load(dir: &Path, thinker: &ThinkerConfig) -> Result<Self> {
         let path = dir.join("preprocessor_config.json");
-        let json = read_json_optional(&path)?.unwrap_or_else(|| serde_json::json!({}));
-        let fields = Fields::root(&path, &json)?;
+        Self::read(&path, &read_json_optional(&path)?.unwrap_or_else(|| json!({})), thinker)
+    }
+
+    /// What the file `path` says. Errors as [`PreprocessorConfig::load`].
+    pub(crate) fn read(path: &Path, json: &Value, thinker: &ThinkerConfig) -> Result<Self> {
+        let fields = Fields::root(path, json)?;
         let fixed = |key, size| fields.or(key, size, |f, key| exactly(f, key, size));
         let vision = &thinker.vision;
         let n_fft = fields.or("n_fft", 400, |f, key| f.size(key, 2..=1 << 16))?;

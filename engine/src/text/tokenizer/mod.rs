@@ -1,10 +1,15 @@
 //! Byte-level BPE, from `tokenizer.json`, or from `vocab.json`, `merges.txt` and the added tokens of
 //! `tokenizer_config.json`.
 
+mod file;
+
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use serde_json::{Map, Value, json};
-use tokenizers::DecoderWrapper;
+use serde_json::Value;
+use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::normalizers::NFC;
+
+use file::{Added, Behaviour, File, Normalizer, Pattern, PreTokenizer, Step};
 
 use super::decoder::{Decoder, TokenBytes};
 use crate::{
@@ -24,6 +29,16 @@ const MAX_TEXT_BYTES: usize = 500_000;
 
 /// No vocabulary is near this size; a larger id would make a huge table.
 const MAX_VOCAB: u32 = 1 << 22;
+
+/// What a tokenizer is made of, wherever that stands.
+struct Parts {
+    vocab: HashMap<String, u32>,
+    merges: Vec<(String, String)>,
+    ignore_merges: bool,
+    added: Vec<Added>,
+    normalizer: Option<Normalizer>,
+    pre_tokenizer: PreTokenizer,
+}
 
 /// Text to token ids and back.
 pub(crate) struct Tokenizer {
@@ -46,41 +61,58 @@ impl Tokenizer {
 
     fn from_vocab(dir: &Path) -> Result<Self> {
         let config_path = dir.join("tokenizer_config.json");
-        let added = added_tokens(&config_path, &read_json(&config_path)?)?;
         let vocab_path = dir.join("vocab.json");
-        let mut vocab: Map<String, Value> = serde_json::from_slice(&read(&vocab_path)?)
+        let vocab = serde_json::from_slice(&read(&vocab_path)?)
             .map_err(|e| damaged(&vocab_path, format!("expected an object of tokens and ids: {e}")))?;
-        for token in &added {
-            // In the vocabulary, a token keeps its stated id even where the ids have gaps. No merge leads to it.
-            if let Some(content) = token["content"].as_str() {
-                vocab.insert(content.to_owned(), token["id"].clone());
-            }
-        }
-        let byte_level = json!({
-            "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false,
-        });
-        let split =
-            json!({"type": "Split", "pattern": {"Regex": SPLIT}, "behavior": "Isolated", "invert": false});
-        let json = json!({
-            "version": "1.0",
-            "added_tokens": added,
-            "normalizer": {"type": "NFC"},
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, byte_level]},
-            "decoder": byte_level,
-            "model": {"type": "BPE", "vocab": vocab, "merges": merges(&dir.join("merges.txt"))?},
-        });
-        Self::from_json(&vocab_path, json.to_string().as_bytes())
+        let split = Step::Split {
+            pattern: Pattern::Regex(SPLIT.into()),
+            behavior: Behaviour::Isolated,
+            invert: false,
+        };
+        let bytes = Step::ByteLevel { add_prefix_space: false, trim_offsets: true, use_regex: false };
+        let parts = Parts {
+            vocab,
+            merges: merges(&dir.join("merges.txt"))?,
+            ignore_merges: false,
+            added: added_tokens(&config_path, &read_json(&config_path)?)?,
+            normalizer: Some(Normalizer::Nfc),
+            pre_tokenizer: PreTokenizer::Sequence { pretokenizers: vec![split, bytes] },
+        };
+        Self::build(&vocab_path, parts)
     }
 
-    fn from_json(path: &Path, json: &[u8]) -> Result<Self> {
-        let fault =
-            |e: tokenizers::Error| damaged(path, format!("expected a byte-level BPE tokenizer, found: {e}"));
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(fault)?;
-        inner.with_truncation(None).map_err(fault)?;
-        inner.with_padding(None);
-        if !matches!(inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
-            return Err(damaged(path, "expected a decoder of type ByteLevel, found another".into()));
+    /// From the bytes of a `tokenizer.json`. Errors as [`Tokenizer::load`].
+    pub(crate) fn from_json(path: &Path, json: &[u8]) -> Result<Self> {
+        let File { added_tokens: added, normalizer, pre_tokenizer, model, .. } = File::read(path, json)?;
+        let merges = model.merges.into_iter().map(|merge| merge.pair(path)).collect::<Result<_>>()?;
+        let (vocab, ignore_merges) = (model.vocab, model.ignore_merges);
+        Self::build(path, Parts { vocab, merges, ignore_merges, added, normalizer, pre_tokenizer })
+    }
+
+    /// `path` is named in errors.
+    fn build(path: &Path, mut parts: Parts) -> Result<Self> {
+        let fault = |e: tokenizers::Error| file::fault(path, &e.to_string());
+        for token in &parts.added {
+            // In the vocabulary, a token keeps its stated id even where the ids have gaps. No merge leads to it.
+            if parts.vocab.insert(token.content.clone(), token.id).is_some_and(|id| id != token.id) {
+                return Err(file::fault(path, &format!("two ids for the token {:?}", token.content)));
+            }
         }
+        // The library takes it for granted.
+        if let Some((left, right)) =
+            parts.merges.iter().find(|(left, right)| !parts.vocab.contains_key(&format!("{left}{right}")))
+        {
+            return Err(file::fault(path, &format!("a merge of {left:?} and {right:?} to no token")));
+        }
+        let model = BPE::builder()
+            .vocab_and_merges(parts.vocab.into_iter().collect::<Vocab>(), parts.merges)
+            .ignore_merges(parts.ignore_merges)
+            .build()
+            .map_err(fault)?;
+        let mut inner = tokenizers::Tokenizer::new(model);
+        inner.with_normalizer(parts.normalizer.map(NFC::from)).map_err(fault)?;
+        inner.with_pre_tokenizer(Some(parts.pre_tokenizer.build(path)?));
+        inner.add_tokens(parts.added.into_iter().map(Added::build)).map_err(fault)?;
         let tokens = Arc::new(token_bytes(path, &inner)?);
         Ok(Self { inner, tokens })
     }
@@ -121,8 +153,8 @@ impl Tokenizer {
     }
 }
 
-/// The list `added_tokens` of a `tokenizer.json`, from `added_tokens_decoder` of `tokenizer_config.json`.
-fn added_tokens(path: &Path, config: &Value) -> Result<Vec<Value>> {
+/// The tokens of `added_tokens_decoder` in `tokenizer_config.json`.
+fn added_tokens(path: &Path, config: &Value) -> Result<Vec<Added>> {
     let fault = |key: &str, reason: String| Error::Config {
         path: path.to_owned(),
         key: format!("added_tokens_decoder{key}"),
@@ -138,10 +170,15 @@ fn added_tokens(path: &Path, config: &Value) -> Result<Vec<Value>> {
             return Err(fault(&format!(".{key}"), format!("expected a token with content, found {token}")));
         };
         let flag = |name: &str| token[name].as_bool().unwrap_or(false);
-        tokens.push(json!({
-            "id": id, "content": content, "special": flag("special"), "normalized": flag("normalized"),
-            "single_word": flag("single_word"), "lstrip": flag("lstrip"), "rstrip": flag("rstrip"),
-        }));
+        tokens.push(Added {
+            id,
+            content: content.to_owned(),
+            special: flag("special"),
+            normalized: flag("normalized"),
+            single_word: flag("single_word"),
+            lstrip: flag("lstrip"),
+            rstrip: flag("rstrip"),
+        });
     }
     Ok(tokens)
 }

@@ -1,0 +1,4 @@
+#![no_main]
+
+// A list of tensors and one of metadata, whose lines take few bytes in a file.
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| colloquy_fuzz::bounded(bytes, 8 << 10, 48, engine::fuzzing::gguf));
