@@ -36,7 +36,7 @@ pub use bench::{
     instruction_sets, pipelines, speed,
 };
 pub use cancel::Cancel;
-pub use engine::{Engine, Host, Info, Progress};
+pub use engine::{Engine, Host, Info, LoadTimes, Progress};
 pub use error::{Error, Result};
 pub use event::{Ending, Event, Summary, Timing};
 pub use executor::{Adapter, AdapterKind, Heap, SharedDevice, adapters, graphics_processors};

@@ -4,12 +4,15 @@ use std::{
     collections::{BTreeSet, HashMap},
     io::ErrorKind,
     path::{Component, Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value};
 
 use super::{
+    ahead::{Piece, ReadAhead, Reading},
     coded::{Code, Coded},
     packed::Packed,
     packs::{Matrix, Scheme},
@@ -17,6 +20,7 @@ use super::{
     tensor::{Tensor, blocks, pieces},
 };
 use crate::{
+    cancel::Cancel,
     error::{Error, Result},
     files::{damaged, io_error, read_json_optional},
     quant::Quant,
@@ -26,6 +30,9 @@ use crate::{
 
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 pub(super) const SINGLE: &str = "model.safetensors";
+
+/// Bytes of what counts as no matrix.
+const SMALL: usize = 64 << 10;
 
 /// How many names a report lists before it only counts.
 const LISTED: usize = 5;
@@ -39,6 +46,21 @@ pub(crate) struct Checkpoint {
     pub(super) scheme: Option<Scheme>,
     /// What to do where a tensor is missing.
     pub(super) cure: &'static str,
+    /// How many tensors a model part has asked for.
+    asked: AtomicUsize,
+    ahead: OnceLock<ReadAhead>,
+    spent: Mutex<Spent>,
+}
+
+/// What the time of a loader went to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// Waiting for the disk.
+    pub(crate) read: Duration,
+    /// Bringing weights to the type that they are held in.
+    pub(crate) convert: Duration,
+    /// Placing them in the device's memory.
+    pub(crate) place: Duration,
 }
 
 /// A matrix or a stack of them as the files have it.
@@ -51,11 +73,12 @@ pub(super) enum Stored {
     Coded(Coded),
 }
 
-/// Where a tensor lies, and whether a model part has asked for it.
+/// Where a tensor lies, and when a model part has first asked for it.
 struct Entry {
     shard: usize,
     tensor: usize,
-    asked: AtomicBool,
+    /// Counted from 1 on; 0 where none has, and the last number where none needs to.
+    asked: AtomicUsize,
 }
 
 impl Checkpoint {
@@ -78,8 +101,16 @@ impl Checkpoint {
 
     /// A checkpoint without tensors.
     pub(super) fn empty(dir: &Path) -> Self {
-        let (shards, tensors) = (Vec::new(), HashMap::new());
-        Self { dir: dir.to_owned(), shards, tensors, scheme: None, cure: "" }
+        Self {
+            dir: dir.to_owned(),
+            shards: Vec::new(),
+            tensors: HashMap::new(),
+            scheme: None,
+            cure: "",
+            asked: AtomicUsize::new(0),
+            ahead: OnceLock::new(),
+            spent: Mutex::default(),
+        }
     }
 
     /// As [`Checkpoint::open`], also where only an import understands the weights.
@@ -174,7 +205,7 @@ impl Checkpoint {
 
     /// Names of the tensors that nothing has asked for, sorted.
     pub(crate) fn unused(&self) -> Vec<String> {
-        let unused = self.tensors.iter().filter(|(_, entry)| !entry.asked.load(Ordering::Relaxed));
+        let unused = self.tensors.iter().filter(|(_, entry)| entry.asked.load(Ordering::Relaxed) == 0);
         let mut names: Vec<String> = unused.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
         names
@@ -208,7 +239,7 @@ impl Checkpoint {
         let is_new = |name: &str| !(self.contains(name) || self.has_otherwise(name));
         let new: Vec<_> = shard.tensors.iter().enumerate().filter(|(_, t)| is_new(&t.name)).collect();
         let index = self.shards.len();
-        let entry = |tensor| Entry { shard: index, tensor, asked: AtomicBool::new(true) };
+        let entry = |tensor| Entry { shard: index, tensor, asked: AtomicUsize::new(usize::MAX) };
         let new: Vec<_> = new.into_iter().map(|(i, tensor)| (tensor.name.clone(), entry(i))).collect();
         if !new.is_empty() {
             self.tensors.extend(new);
@@ -235,7 +266,7 @@ impl Checkpoint {
     pub(super) fn add(&mut self, shard: Shard) -> Result<()> {
         let index = self.shards.len();
         for (tensor, stored) in shard.tensors.iter().enumerate() {
-            let entry = Entry { shard: index, tensor, asked: AtomicBool::new(false) };
+            let entry = Entry { shard: index, tensor, asked: AtomicUsize::new(0) };
             if let Some(other) = self.tensors.insert(stored.name.clone(), entry) {
                 return Err(Error::Tensor {
                     name: stored.name.clone(),
@@ -267,6 +298,53 @@ impl Checkpoint {
         }
     }
 
+    /// Takes note that a model part wants a tensor.
+    fn note(&self, entry: &Entry) {
+        let known = entry.asked.load(Ordering::Relaxed);
+        if known == 0 {
+            entry.asked.store(self.asked.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        } else if let Some(ahead) = self.ahead.get() {
+            ahead.ask(known - 1);
+        }
+    }
+
+    /// Begins to read what has been asked for so far, in that order, on threads of its own: who goes through the model once without
+    /// reading has it read while going through it again. `cancel` ends the loading.
+    pub(crate) fn read_ahead(&self, reading: Reading, cancel: &Cancel) {
+        let paths: Vec<Arc<Path>> = self.shards.iter().map(|shard| shard.path.as_path().into()).collect();
+        let mut asked: Vec<(usize, &Entry)> = self
+            .tensors
+            .values()
+            .map(|entry| (entry.asked.load(Ordering::Relaxed), entry))
+            .filter(|(asked, _)| *asked > 0)
+            .collect();
+        // A loader that leaves matrices where they are wants the small ones at once.
+        let is_late = |entry: &Entry| {
+            matches!(reading, Reading::InPlace(_)) && self.locate(entry).1.range.len() > SMALL
+        };
+        asked.sort_unstable_by_key(|(asked, entry)| (is_late(entry), *asked));
+        let piece = |(_, entry): (usize, &Entry)| {
+            let (shard, tensor) = self.locate(entry);
+            Piece { path: paths[entry.shard].clone(), map: shard.map.clone(), range: tensor.range.clone() }
+        };
+        let pieces = asked.into_iter().map(piece).collect();
+        self.ahead.get_or_init(|| ReadAhead::start(pieces, reading, cancel.clone()));
+    }
+
+    fn spend(&self, add: impl FnOnce(&mut Spent)) {
+        add(&mut self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What the loader's time went to so far.
+    pub(crate) fn spent(&self) -> Spent {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The threads that read, to be kept where reading is to go on.
+    pub(crate) fn take_ahead(&mut self) -> Option<ReadAhead> {
+        self.ahead.take()
+    }
+
     /// A tensor of this shape as the file has it, in `count` parts.
     fn stored(&self, name: &str, shape: &[usize], count: usize) -> Result<Stored> {
         let Some(entry) = self.tensors.get(name) else {
@@ -293,7 +371,7 @@ impl Checkpoint {
                 found: format!("{:?}", stored.shape),
             });
         }
-        entry.asked.store(true, Ordering::Relaxed);
+        self.note(entry);
         let range = stored.range.clone();
         Ok(match stored.encoding {
             Encoding::Plain(dtype) => {
@@ -339,7 +417,7 @@ impl Checkpoint {
     /// Takes note that a tensor was asked for.
     fn ask(&self, name: &str) {
         if let Some(entry) = self.tensors.get(name) {
-            entry.asked.store(true, Ordering::Relaxed);
+            self.note(entry);
         }
     }
 }
@@ -449,6 +527,28 @@ impl<'a> Scope<'a> {
     /// `Error::Tensor` where it is missing or has another shape.
     pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         self.checkpoint.get(&self.path(name), shape)
+    }
+
+    /// Waits until what was asked for is in memory, where it is read ahead to be copied.
+    ///
+    /// # Errors
+    /// `Error::Cancelled`.
+    pub(super) fn wait(&self) -> Result<()> {
+        let begun = Instant::now();
+        self.checkpoint.ahead.get().map_or(Ok(()), ReadAhead::wait)?;
+        self.checkpoint.spend(|spent| spent.read += begun.elapsed());
+        Ok(())
+    }
+
+    /// Takes note that what was asked for is in place, and of the time that it took.
+    pub(super) fn passed(&self, converted: Duration, placed: Duration) {
+        self.checkpoint.spend(|spent| {
+            spent.convert += converted;
+            spent.place += placed;
+        });
+        if let Some(ahead) = self.checkpoint.ahead.get() {
+            ahead.passed();
+        }
     }
 
     /// The matrix of this name and shape, in whatever form it is stored.

@@ -262,7 +262,7 @@ impl fmt::Debug for Tensor {
 }
 
 /// Drops the pages of a range of a file; those at its ends may be another tensor's, which reads them again.
-fn forget(map: &Mmap, range: Range<usize>) {
+pub(super) fn forget(map: &Mmap, range: Range<usize>) {
     #[cfg(unix)]
     if !range.is_empty() {
         // SAFETY: the map is shared with a file and never written to, so that a dropped page comes back from there with the same bytes.
