@@ -73,6 +73,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "executor",
         ],
     ),
+    ("fuzzing", &["error", "files", "text", "weights", "model"]),
     (
         "import",
         &[
