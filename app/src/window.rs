@@ -59,6 +59,8 @@ struct Window {
     jobs: Sender<Job>,
     orders: Sender<Order>,
     live: Live,
+    /// Stops a loading.
+    loading: Cancel,
     /// Stops the loaded model's work.
     cancel: Option<Cancel>,
     held: keys::Held,
@@ -163,13 +165,14 @@ impl Window {
             state.clips.clone(),
             preferences.sound.clone(),
         )?;
+        let loading = Cancel::new();
         let jobs = worker::start(worker::Start {
             events: reports.clone(),
             live: live.clone(),
             hearing: ends.hearing,
             speech: ends.speech,
             options: preferences.model.options(options),
-            host: Host { device: device.clone(), progress: None },
+            host: Host { device: device.clone(), cancel: loading.clone(), ..Host::default() },
             settings,
             recorder,
             free_after: preferences.memory.free_after(),
@@ -198,6 +201,7 @@ impl Window {
             jobs,
             orders: ends.orders,
             live,
+            loading,
             cancel: None,
             held: keys::Held::default(),
             frames: Frames::default(),
@@ -256,6 +260,8 @@ impl Window {
         match action {
             Action::Load(folder) => {
                 self.silence();
+                // One that is under way is of no more use.
+                self.loading.fire();
                 self.give(Job::Load(folder));
             }
             Action::Listen { turn, parts, aside } => {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use engine::{Engine, Host, Message, Options, Session, Settings};
+use engine::{Engine, Error, Host, Message, Options, Session, Settings};
 
 use crate::audio::{Hearing, Speech};
 use crate::cli::prompt::{self, Part};
@@ -227,6 +227,8 @@ impl Worker {
                 self.session = Some(session);
                 self.start.events.send(Event::Loaded(Box::new(info), cancel));
             }
+            // Another is wanted instead.
+            Err(Error::Cancelled) => tracing::info!("loading was broken off"),
             Err(error) => {
                 tracing::error!(%error, "the model cannot be loaded");
                 self.start.events.send(Event::LoadFailed(sentence(&error)));
@@ -313,7 +315,7 @@ impl Worker {
         if let Some(session) = &mut self.session {
             session.discard();
         }
-        if !matches!(error, engine::Error::Cancelled) {
+        if !matches!(error, Error::Cancelled) {
             tracing::warn!(turn, %error, "turn failed");
             self.start.events.send(Event::Failed { turn, message: sentence(&error) });
         }
@@ -341,7 +343,7 @@ impl Worker {
         self.wake()?;
         let Some(session) = &mut self.session else { return Ok(()) };
         let Some(parts) = session.take_back() else {
-            return Err(engine::Error::Input(
+            return Err(Error::Input(
                 "there is no answer to give anew; edit the question and send it again".into(),
             ));
         };
@@ -481,7 +483,7 @@ impl Answer<'_> {
 }
 
 /// The engine's error as a sentence that begins and ends like one.
-fn sentence(error: &engine::Error) -> String {
+fn sentence(error: &Error) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();

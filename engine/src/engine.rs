@@ -21,9 +21,9 @@ use crate::model::positions::MediaIds;
 use crate::model::vision_encoder::VisionEncoder;
 use crate::settings::{Device, Format, Options, Settings};
 use crate::text::{ChatTemplate, Tokenizer};
-use crate::weights::{Checkpoint, Reach, refuse_gguf};
+use crate::weights::{Checkpoint, Reach, ReadAhead, refuse_gguf};
 use loading::Placed;
-pub use loading::{Host, Progress};
+pub use loading::{Host, LoadTimes, Progress};
 
 /// Rate of code2wav's sound; no config names it.
 pub(crate) const SPEECH_RATE_HZ: u32 = 24_000;
@@ -54,6 +54,8 @@ pub struct Info {
     pub context_tokens: usize,
     /// Time that loading took.
     pub load_ms: f64,
+    /// What most of it went to.
+    pub load_times: LoadTimes,
 }
 
 /// A loaded checkpoint: weights in place on a device, tokenizer and chat template.
@@ -64,6 +66,8 @@ pub struct Engine {
     host: Host,
     /// The format that the checkpoint was imported in, where it was.
     imported: Option<Format>,
+    /// Reads on what is used where it is stored.
+    ahead: Option<ReadAhead>,
     /// What is wrong with the model in place, if its work shows that something is.
     broken: Option<String>,
     pub(crate) executor: Executor,
@@ -111,8 +115,9 @@ impl Engine {
         let template = ChatTemplate::load(folder)?;
         let checkpoint = Checkpoint::open(folder)?;
         let name = loading::name(folder);
-        let Placed { executor, fallback, model } =
-            loading::place(&name, &checkpoint, &config, options, host)?;
+        let (weight_bytes, imported) = (checkpoint.total_bytes() as u64, checkpoint.imported());
+        let Placed { executor, fallback, model, times, ahead } =
+            loading::place(&name, checkpoint, &config, options, host)?;
 
         let most = config.text().max_positions;
         let info = Info {
@@ -123,16 +128,18 @@ impl Engine {
             hears: model.audio_encoder.is_some(),
             sees: model.vision_encoder.is_some(),
             sample_rate_hz: SPEECH_RATE_HZ,
-            weight_bytes: checkpoint.total_bytes() as u64,
+            weight_bytes,
             context_tokens: options.context_tokens.map_or(most, |tokens| tokens.clamp(1, most)),
             load_ms: begun.elapsed().as_secs_f64() * 1e3,
+            load_times: times,
         };
         Ok(Engine {
             info,
             folder: folder.to_owned(),
             options: options.clone(),
             host: host.clone(),
-            imported: checkpoint.imported(),
+            imported,
+            ahead,
             broken: None,
             executor,
             model,
@@ -162,6 +169,13 @@ impl Engine {
         self.imported.is_some_and(Format::is_quantised)
     }
 
+    /// Waits until all weights are in memory, where they are used where they are stored and read in the background.
+    pub fn finish_reading(&self) {
+        if let Some(ahead) = &self.ahead {
+            ahead.finish();
+        }
+    }
+
     /// Why nothing can be run any more until the model is placed anew, if that is so.
     pub fn fault(&self) -> Option<String> {
         self.broken.clone().or_else(|| self.executor.loss())
@@ -181,8 +195,14 @@ impl Engine {
         let begun = Instant::now();
         self.release()?;
         let checkpoint = Checkpoint::open(&self.folder)?;
-        let placed = loading::place(&self.info.name, &checkpoint, &self.config, &self.options, &self.host)?;
-        Placed { executor: self.executor, fallback: self.info.fallback, model: self.model } = placed;
+        let placed = loading::place(&self.info.name, checkpoint, &self.config, &self.options, &self.host)?;
+        Placed {
+            executor: self.executor,
+            fallback: self.info.fallback,
+            model: self.model,
+            times: self.info.load_times,
+            ahead: self.ahead,
+        } = placed;
         self.info.device = self.executor.description();
         self.info.load_ms = begun.elapsed().as_secs_f64() * 1e3;
         self.broken = None;
@@ -198,6 +218,7 @@ impl Engine {
         self.broken = Some("the model is not in place".into());
         let nowhere = Options { device: Device::Cpu, threads: 1, ..Options::default() };
         (self.executor, _) = Executor::open(&nowhere, None)?;
+        self.ahead = None;
         Ok(())
     }
 

@@ -11,33 +11,42 @@ use crate::model::config::{Config, GenerationConfig, PreprocessorConfig};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::weights;
 
-/// A shard of a published checkpoint, or of an imported one.
-pub fn safetensors(bytes: &[u8]) -> bool {
-    weights::check_bytes(Path::new("model.safetensors"), bytes).is_ok()
+/// A reader of one kind of file.
+#[derive(Clone, Copy, Debug)]
+pub enum Door {
+    /// A shard of a published checkpoint, or of an imported one.
+    Safetensors,
+    /// A file of llama.cpp's.
+    Gguf,
+    /// A `config.json`; what it says is then read as the two smaller configs too.
+    Config,
+    /// A `tokenizer.json`; where it is one, a text goes through it there and back.
+    Tokenizer,
+    /// A chat template; where it is one, it lays out conversations of all kinds.
+    Template,
 }
 
-/// A file of llama.cpp's.
-pub fn gguf(bytes: &[u8]) -> bool {
-    weights::check_gguf(Path::new("model.gguf"), bytes).is_ok()
+impl Door {
+    /// Whether the bytes are those of such a file.
+    pub fn opens(self, bytes: &[u8]) -> bool {
+        let read = match self {
+            Door::Safetensors => weights::check_bytes(Path::new("model.safetensors"), bytes),
+            Door::Gguf => weights::check_gguf(Path::new("model.gguf"), bytes),
+            Door::Config => configs(bytes),
+            Door::Tokenizer => tokenized(bytes),
+            Door::Template => rendered(bytes),
+        };
+        read.is_ok()
+    }
 }
 
-/// A `config.json`; what it says is then read as the two smaller configs too.
-pub fn config(bytes: &[u8]) -> bool {
-    configs(bytes).is_ok()
-}
-
-/// A `tokenizer.json`; where it is one, a text goes through it there and back.
-pub fn tokenizer(bytes: &[u8]) -> bool {
-    let Ok(tokenizer) = Tokenizer::from_json(Path::new("tokenizer.json"), bytes) else { return false };
-    let ids =
-        tokenizer.encode("<|im_start|>user\nWhat's 7 + 8, Zoë? 世界\r\n\t<|im_end|>").unwrap_or_default();
-    tokenizer.decode(&ids);
-    true
-}
-
-/// A chat template; where it is one, it lays out conversations of all kinds.
-pub fn template(bytes: &[u8]) -> bool {
-    rendered(bytes).is_ok()
+fn tokenized(bytes: &[u8]) -> Result<()> {
+    let tokenizer = Tokenizer::from_json(Path::new("tokenizer.json"), bytes)?;
+    // Where the pattern runs out of steps it is refused for this text alone.
+    if let Ok(ids) = tokenizer.encode("<|im_start|>user\nWhat's 7 + 8, Zoë? 世界\r\n\t<|im_end|>") {
+        tokenizer.decode(&ids);
+    }
+    Ok(())
 }
 
 fn configs(bytes: &[u8]) -> Result<()> {
@@ -71,47 +80,46 @@ fn rendered(bytes: &[u8]) -> Result<()> {
 mod tests {
     use super::*;
 
-    type Door = fn(&[u8]) -> bool;
-
     const DOORS: [(&str, Door); 5] = [
-        ("safetensors", safetensors),
-        ("gguf", gguf),
-        ("config", config),
-        ("tokenizer", tokenizer),
-        ("template", template),
+        ("safetensors", Door::Safetensors),
+        ("gguf", Door::Gguf),
+        ("config", Door::Config),
+        ("tokenizer", Door::Tokenizer),
+        ("template", Door::Template),
     ];
+
+    fn data(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+    }
 
     #[test]
     fn the_files_of_a_checkpoint_go_through_their_doors() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/pocket");
         let sound = [
-            ("model-00001-of-00001.safetensors", safetensors as Door),
-            ("config.json", config),
-            ("tokenizer.json", tokenizer),
+            ("assets/pocket/model-00001-of-00001.safetensors", Door::Safetensors),
+            ("assets/pocket/config.json", Door::Config),
+            ("assets/pocket/tokenizer.json", Door::Tokenizer),
+            ("tests/fuzz/seeds/safetensors/imported", Door::Safetensors),
+            ("tests/fuzz/seeds/gguf/small", Door::Gguf),
+            ("tests/fuzz/seeds/template/pocket", Door::Template),
         ];
         for (name, door) in sound {
-            let bytes = std::fs::read(folder.join(name)).unwrap();
-            assert!(door(&bytes), "{name}");
-            assert!(!door(&bytes[..bytes.len() / 2]), "half of {name}");
+            let bytes = std::fs::read(data(name)).unwrap();
+            assert!(door.opens(&bytes), "{name}");
+            assert!(!door.opens(&bytes[..bytes.len() / 2]), "half of {name}");
         }
-        let json = std::fs::read(folder.join("chat_template.json")).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert!(template(json["chat_template"].as_str().unwrap().as_bytes()));
-        assert!(!template(b"{% for %}"));
     }
 
     /// What fuzzing has found, each in a folder named after its door.
     #[test]
     fn what_was_found_once_is_refused() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/fuzz");
-        let mut found = 0;
         for (name, door) in DOORS {
-            for entry in std::fs::read_dir(folder.join(name)).unwrap() {
+            let mut found = 0;
+            for entry in std::fs::read_dir(data("tests/data/fuzz").join(name)).unwrap() {
                 let path = entry.unwrap().path();
-                assert!(!door(&std::fs::read(&path).unwrap()), "{}", path.display());
+                assert!(!door.opens(&std::fs::read(&path).unwrap()), "{}", path.display());
                 found += 1;
             }
+            assert!(found > 0, "{name}");
         }
-        assert!(found >= DOORS.len());
     }
 }

@@ -12,7 +12,7 @@ mod files;
 #[cfg(test)]
 mod fixtures;
 #[cfg(any(test, feature = "fuzzing"))]
-pub mod fuzzing;
+mod fuzzing;
 mod image;
 mod import;
 mod kernels;
@@ -36,10 +36,12 @@ pub use bench::{
     instruction_sets, pipelines, speed,
 };
 pub use cancel::Cancel;
-pub use engine::{Engine, Host, Info, Progress};
+pub use engine::{Engine, Host, Info, LoadTimes, Progress};
 pub use error::{Error, Result};
 pub use event::{Ending, Event, Summary, Timing};
 pub use executor::{Adapter, AdapterKind, Heap, SharedDevice, adapters, graphics_processors};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use fuzzing::Door;
 pub use image::{Image, Video};
 pub use import::{
     CheckedFile, ErrorGroup, Import, ImportOptions, ImportReport, SourceFile, check_import, import,

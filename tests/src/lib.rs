@@ -3,4 +3,5 @@
 
 pub mod checkpoints;
 pub mod program;
+pub mod synthetic;
 pub mod talks;

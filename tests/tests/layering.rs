@@ -34,7 +34,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("recording", &["error", "shape"]),
     ("shader", &["error", "quant", "shape", "recording"]),
     ("memory", &["error", "shape", "recording"]),
-    ("weights", &["error", "quant", "shape", "settings", "files", "recording", "memory"]),
+    ("weights", &["error", "quant", "shape", "settings", "cancel", "files", "recording", "memory"]),
     ("kernels", &["error", "quant", "shape", "recording", "shader"]),
     ("layers", &["error", "shape", "recording", "memory", "weights", "kernels"]),
     (
@@ -73,6 +73,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "executor",
         ],
     ),
+    ("fuzzing", &["error", "files", "text", "weights", "model"]),
     (
         "import",
         &[

@@ -7,7 +7,7 @@ use clap::Args;
 use engine::{Bench, Figures, Stage, Weights};
 use serde_json::{Value, json};
 
-use super::ModelOptions;
+use super::{ModelOptions, load};
 
 /// Options of `bench`.
 #[derive(Args, Debug)]
@@ -34,6 +34,12 @@ pub(crate) struct BenchOptions {
     /// Add the milliseconds of each kernel, of one run that is slowed by measuring them.
     #[arg(long)]
     pub(crate) kernels: bool,
+    /// Measure how fast the checkpoint is loaded instead.
+    #[arg(long, conflicts_with_all = ["shape", "stages", "kernels"])]
+    pub(crate) load: bool,
+    /// Have the system forget the checkpoint's files before each loading, and measure how fast the disk is read besides.
+    #[arg(long, requires = "load")]
+    pub(crate) cold: bool,
 }
 
 fn stage(name: &str) -> Result<Stage, String> {
@@ -46,6 +52,9 @@ fn stage(name: &str) -> Result<Stage, String> {
 /// # Errors
 /// Whatever keeps a stage from being measured, in a sentence.
 pub(crate) fn run(args: &BenchOptions) -> Result<()> {
+    if args.load {
+        return load::run(&args.model, args.cold, args.runs);
+    }
     let weights = match &args.shape {
         Some(shape) => Weights::Random(shape.clone()),
         None => Weights::Checkpoint(args.model.folder()?),

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod doctor;
 pub(crate) mod import;
+mod load;
 pub(crate) mod models;
 mod options;
 pub(crate) mod prompt;

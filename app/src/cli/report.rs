@@ -119,6 +119,7 @@ mod tests {
             weight_bytes: 1,
             context_tokens: 8,
             load_ms: 5.0,
+            load_times: engine::LoadTimes::default(),
         };
         let mut summary = Summary {
             text: "é".into(),

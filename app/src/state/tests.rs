@@ -19,6 +19,7 @@ pub(crate) fn info(hears: bool) -> Box<Info> {
         weight_bytes: 1,
         context_tokens: 100,
         load_ms: 1.0,
+        load_times: engine::LoadTimes::default(),
     })
 }
 

@@ -29,6 +29,7 @@ pub(super) fn ready() -> State {
         weight_bytes: 1,
         context_tokens: 100,
         load_ms: 1.0,
+        load_times: engine::LoadTimes::default(),
     };
     let mut state = State::new(Settings::default(), Level::default());
     state.apply(Event::Loaded(Box::new(info), Cancel::new()), ms(0));

@@ -1,18 +1,19 @@
 //! Bringing a checkpoint's weights to a device: which device, and how far it is.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::room::Needs;
+use crate::cancel::Cancel;
 use crate::error::Result;
-use crate::executor::{Executor, SharedDevice};
+use crate::executor::{Executor, SharedDevice, available_bytes};
 use crate::memory::Tally;
 use crate::model::Model;
 use crate::model::config::Config;
 use crate::settings::{Device, Format, Options};
-use crate::weights::{Checkpoint, Loader};
+use crate::weights::{Behind, Checkpoint, Loader, ReadAhead, Reading, Spent};
 
 /// What the program around an engine lends it and wants to know.
 #[derive(Clone, Default)]
@@ -21,6 +22,8 @@ pub struct Host {
     pub device: Option<SharedDevice>,
     /// Told of each weight that has been placed, on the thread that loads.
     pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+    /// Ends a loading that is under way when it is fired.
+    pub cancel: Cancel,
 }
 
 /// How far the loading of a checkpoint is.
@@ -41,13 +44,37 @@ impl Progress {
     }
 }
 
+/// What the time of a loading went to. Stages overlap: reading counts where the loader waited for it.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct LoadTimes {
+    /// Seconds that it waited for the disk.
+    pub read: f64,
+    /// Seconds that it brought weights to another format.
+    pub convert: f64,
+    /// Seconds that it placed weights in the device's memory.
+    pub place: f64,
+}
+
+impl From<Spent> for LoadTimes {
+    fn from(spent: Spent) -> LoadTimes {
+        let Spent { read, convert, place } = spent;
+        LoadTimes { read: read.as_secs_f64(), convert: convert.as_secs_f64(), place: place.as_secs_f64() }
+    }
+}
+
 /// A model in place.
 pub(super) struct Placed {
     pub(super) executor: Executor,
     /// Why it runs on the processor although a graphics processor was welcome.
     pub(super) fallback: Option<String>,
     pub(super) model: Model,
+    pub(super) times: LoadTimes,
+    /// What goes on reading weights that are used where they are stored.
+    pub(super) ahead: Option<ReadAhead>,
 }
+
+/// Bytes that are read ahead of a loader that copies them.
+const WINDOW: u64 = 1 << 30;
 
 /// How often progress is told, in seconds.
 const TELL_EVERY: f64 = 0.05;
@@ -58,7 +85,7 @@ const TELL_EVERY: f64 = 0.05;
 /// `Error::Device` where that device cannot be used or has too little memory.
 pub(super) fn place(
     name: &str,
-    checkpoint: &Checkpoint,
+    mut checkpoint: Checkpoint,
     config: &Config,
     options: &Options,
     host: &Host,
@@ -98,11 +125,41 @@ pub(super) fn place(
             progress(Progress { bytes, total_bytes, seconds });
         }
     };
+    let gpu = matches!(executor, Executor::Gpu(_));
+    let unified = executor.room().is_none_or(|room| room.unified);
+    let stored_bytes = checkpoint.total_bytes() as u64;
+    let reading = match (gpu, copies) {
+        (true, _) => {
+            let bytes = stored_bytes + if unified { total_bytes } else { 0 };
+            let fits = available_bytes().is_none_or(|available| bytes <= available);
+            Reading::Copied(WINDOW, if fits { Behind::Leave } else { Behind::Drop })
+        }
+        (false, true) => Reading::Copied(WINDOW, Behind::Stay),
+        // More would push out what was read before it.
+        (false, false) => Reading::InPlace(available_bytes().unwrap_or(stored_bytes) / 10 * 9),
+    };
+    read_ahead(&checkpoint, config, format, reading, &host.cancel.renewed())?;
     let mut tally = Tally::over(executor.memory()).telling(&tell);
     let mut loader = Loader::new(checkpoint.scope(""), &mut tally, options.format).with_exact_caches(exact);
     let model = Model::load(&mut loader, config)?;
     checkpoint.finish()?;
-    Ok(Placed { executor, fallback, model })
+    let (times, ahead) = (checkpoint.spent().into(), checkpoint.take_ahead());
+    Ok(Placed { executor, fallback, model, times, ahead: ahead.filter(|_| !copies) })
+}
+
+/// Has the weights read from now on, in the order in which they are loaded.
+fn read_ahead(
+    checkpoint: &Checkpoint,
+    config: &Config,
+    format: Format,
+    reading: Reading,
+    cancel: &Cancel,
+) -> Result<()> {
+    let list = RefCell::new(Vec::new());
+    let mut nowhere = Tally::alone();
+    Model::load(&mut Loader::plan(checkpoint.scope(""), &mut nowhere, format, &list), config)?;
+    checkpoint.read_ahead(reading, cancel);
+    Ok(())
 }
 
 /// The checkpoint's name: its folder's.

@@ -5,6 +5,7 @@
 //! printed as such, without `tojson`, looks other than in Python.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use minijinja::{
@@ -114,9 +115,16 @@ impl ChatTemplate {
         let context = merge_maps([common, thinking, self.special_tokens.clone()]);
         let template = self.environment.get_template(KEY);
         let mut text = Text(Vec::new());
-        template
-            .and_then(|template| template.render_captured_to(context, &mut text).map(|_| ()))
-            .map_err(|e| fault(&self.path, &e))?;
+        let run =
+            || template.and_then(|template| template.render_captured_to(context, &mut text).map(|_| ()));
+        // The library has faults that a template can reach, such as a slice of a list backwards from behind its end.
+        let run = panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
+            damaged(
+                &self.path,
+                "the chat template cannot be used here: the library that runs it has failed".into(),
+            )
+        })?;
+        run.map_err(|e| fault(&self.path, &e))?;
         to_text(&self.path, text.0)
     }
 }

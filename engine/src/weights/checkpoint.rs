@@ -1,17 +1,19 @@
 //! The shards of a checkpoint as one table of tensors, and scopes that ask it by name and shape.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     io::ErrorKind,
     ops::Range,
-    path::{Component, Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
-use serde_json::{Map, Value};
-
 use super::{
+    ahead::{Piece, ReadAhead, Reading},
     coded::{Code, Coded},
+    index::{INDEX, Index},
     packed::Packed,
     packs::{Matrix, Scheme},
     shard::{Encoding, Shard, ShardTensor},
@@ -19,6 +21,7 @@ use super::{
     tensor::{Part, Tensor, blocks, ranges},
 };
 use crate::{
+    cancel::Cancel,
     error::{Error, Result},
     files::{damaged, io_error, read_json_optional},
     quant::Quant,
@@ -26,8 +29,10 @@ use crate::{
     shape::Bytes,
 };
 
-pub(super) const INDEX: &str = "model.safetensors.index.json";
 pub(super) const SINGLE: &str = "model.safetensors";
+
+/// Bytes of what counts as no matrix.
+const SMALL: usize = 64 << 10;
 
 /// How many names a report lists before it only counts.
 const LISTED: usize = 5;
@@ -43,6 +48,21 @@ pub(crate) struct Checkpoint {
     pub(super) scheme: Option<Scheme>,
     /// What to do where a tensor is missing.
     pub(super) cure: &'static str,
+    /// How many tensors a model part has asked for.
+    asked: AtomicUsize,
+    ahead: OnceLock<ReadAhead>,
+    spent: Mutex<Spent>,
+}
+
+/// What the time of a loader went to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// Waiting for the disk.
+    pub(crate) read: Duration,
+    /// Bringing weights to the type that they are held in.
+    pub(crate) convert: Duration,
+    /// Placing them in the device's memory.
+    pub(crate) place: Duration,
 }
 
 /// What is had of a checkpoint's tensors.
@@ -66,11 +86,12 @@ pub(super) enum Stored {
     Coded(Coded),
 }
 
-/// Where a tensor lies, and whether a model part has asked for it.
+/// Where a tensor lies, and when a model part has first asked for it.
 struct Entry {
     shard: usize,
     tensor: usize,
-    asked: AtomicBool,
+    /// Counted from 1 on; 0 where none has, and the last number where none needs to.
+    asked: AtomicUsize,
 }
 
 impl Checkpoint {
@@ -105,8 +126,17 @@ impl Checkpoint {
 
     /// A checkpoint without tensors.
     pub(super) fn empty(dir: &Path, reach: Reach) -> Self {
-        let (shards, tensors) = (Vec::new(), HashMap::new());
-        Self { dir: dir.to_owned(), shards, tensors, reach, scheme: None, cure: "" }
+        Self {
+            dir: dir.to_owned(),
+            shards: Vec::new(),
+            tensors: HashMap::new(),
+            reach,
+            scheme: None,
+            cure: "",
+            asked: AtomicUsize::new(0),
+            ahead: OnceLock::new(),
+            spent: Mutex::default(),
+        }
     }
 
     /// As [`Checkpoint::open`], also where only an import understands the weights.
@@ -201,7 +231,7 @@ impl Checkpoint {
 
     /// Names of the tensors that nothing has asked for, sorted.
     pub(crate) fn unused(&self) -> Vec<String> {
-        let unused = self.tensors.iter().filter(|(_, entry)| !entry.asked.load(Ordering::Relaxed));
+        let unused = self.tensors.iter().filter(|(_, entry)| entry.asked.load(Ordering::Relaxed) == 0);
         let mut names: Vec<String> = unused.map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
         names
@@ -235,7 +265,7 @@ impl Checkpoint {
         let is_new = |name: &str| !(self.contains(name) || self.has_otherwise(name));
         let new: Vec<_> = shard.tensors.iter().enumerate().filter(|(_, t)| is_new(&t.name)).collect();
         let index = self.shards.len();
-        let entry = |tensor| Entry { shard: index, tensor, asked: AtomicBool::new(true) };
+        let entry = |tensor| Entry { shard: index, tensor, asked: AtomicUsize::new(usize::MAX) };
         let new: Vec<_> = new.into_iter().map(|(i, tensor)| (tensor.name.clone(), entry(i))).collect();
         if !new.is_empty() {
             self.tensors.extend(new);
@@ -264,7 +294,7 @@ impl Checkpoint {
     pub(super) fn add(&mut self, shard: Shard) -> Result<()> {
         let index = self.shards.len();
         for (tensor, stored) in shard.tensors.iter().enumerate() {
-            let entry = Entry { shard: index, tensor, asked: AtomicBool::new(false) };
+            let entry = Entry { shard: index, tensor, asked: AtomicUsize::new(0) };
             if let Some(other) = self.tensors.insert(stored.name.clone(), entry) {
                 return Err(Error::Tensor {
                     name: stored.name.clone(),
@@ -296,6 +326,53 @@ impl Checkpoint {
         }
     }
 
+    /// Takes note that a model part wants a tensor.
+    fn note(&self, entry: &Entry) {
+        let known = entry.asked.load(Ordering::Relaxed);
+        if known == 0 {
+            entry.asked.store(self.asked.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        } else if let Some(ahead) = self.ahead.get() {
+            ahead.ask(known - 1);
+        }
+    }
+
+    /// Begins to read what has been asked for so far, in that order, on threads of its own: who goes through the model once without
+    /// reading has it read while going through it again. `cancel` ends the loading.
+    pub(crate) fn read_ahead(&self, reading: Reading, cancel: &Cancel) {
+        let paths: Vec<Arc<Path>> = self.shards.iter().map(|shard| shard.path.as_path().into()).collect();
+        let mut asked: Vec<(usize, &Entry)> = self
+            .tensors
+            .values()
+            .map(|entry| (entry.asked.load(Ordering::Relaxed), entry))
+            .filter(|(asked, _)| *asked > 0)
+            .collect();
+        // A loader that leaves matrices where they are wants the small ones at once.
+        let is_late = |entry: &Entry| {
+            matches!(reading, Reading::InPlace(_)) && self.locate(entry).1.range.len() > SMALL
+        };
+        asked.sort_unstable_by_key(|(asked, entry)| (is_late(entry), *asked));
+        let piece = |(_, entry): (usize, &Entry)| {
+            let (shard, tensor) = self.locate(entry);
+            Piece { path: paths[entry.shard].clone(), map: shard.map.clone(), range: tensor.range.clone() }
+        };
+        let pieces = asked.into_iter().map(piece).collect();
+        self.ahead.get_or_init(|| ReadAhead::start(pieces, reading, cancel.clone()));
+    }
+
+    fn spend(&self, add: impl FnOnce(&mut Spent)) {
+        add(&mut self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What the loader's time went to so far.
+    pub(crate) fn spent(&self) -> Spent {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The threads that read, to be kept where reading is to go on.
+    pub(crate) fn take_ahead(&mut self) -> Option<ReadAhead> {
+        self.ahead.take()
+    }
+
     /// A tensor of this shape as the file has it, in `count` parts.
     fn stored(&self, name: &str, shape: &[usize], count: usize) -> Result<Stored> {
         let Some(entry) = self.tensors.get(name) else {
@@ -322,7 +399,7 @@ impl Checkpoint {
                 found: format!("{:?}", stored.shape),
             });
         }
-        entry.asked.store(true, Ordering::Relaxed);
+        self.note(entry);
         let range = stored.range.clone();
         Ok(match stored.encoding {
             Encoding::Plain(dtype) if self.reach == Reach::Values => {
@@ -387,7 +464,7 @@ impl Checkpoint {
     /// Takes note that a tensor was asked for.
     fn ask(&self, name: &str) {
         if let Some(entry) = self.tensors.get(name) {
-            entry.asked.store(true, Ordering::Relaxed);
+            self.note(entry);
         }
     }
 }
@@ -399,72 +476,6 @@ pub(super) fn open_shard(path: &Path, reach: Reach, why: &str) -> Result<Shard> 
         }
         opened => opened,
     }
-}
-
-/// `model.safetensors.index.json`: which shard holds each tensor.
-pub(super) struct Index<'a> {
-    path: &'a Path,
-    weight_map: &'a Map<String, Value>,
-    /// Names of the shards.
-    pub(super) files: BTreeSet<&'a str>,
-}
-
-impl<'a> Index<'a> {
-    pub(super) fn parse(path: &'a Path, json: &'a Value) -> Result<Self> {
-        let weight_map = json.get("weight_map").and_then(Value::as_object).filter(|map| !map.is_empty());
-        let weight_map = weight_map.ok_or_else(|| {
-            damaged(path, "expected weight_map with a shard for each tensor, found none".into())
-        })?;
-        let mut files = BTreeSet::new();
-        for (name, file) in weight_map {
-            let file = file.as_str().filter(|file| is_plain_name(file)).ok_or_else(|| {
-                damaged(
-                    path,
-                    format!("weight_map: {name}: expected the name of a file beside it, found {file}"),
-                )
-            })?;
-            files.insert(file);
-        }
-        Ok(Self { path, weight_map, files })
-    }
-
-    /// The shards hold what the index says, and nothing else.
-    fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
-        for (name, file) in self.weight_map {
-            if !checkpoint.contains(name) {
-                return Err(Error::Tensor {
-                    name: name.clone(),
-                    path: self.path.to_owned(),
-                    expected: format!("it in {}", file.as_str().unwrap_or_default()),
-                    found: "it in no shard".into(),
-                });
-            }
-        }
-        for shard in &checkpoint.shards {
-            let found = shard.path.file_name().and_then(|name| name.to_str());
-            for ShardTensor { name, .. } in &shard.tensors {
-                let stated = self.weight_map.get(name).and_then(Value::as_str);
-                if found != stated {
-                    return Err(Error::Tensor {
-                        name: name.clone(),
-                        path: shard.path.clone(),
-                        expected: match stated {
-                            Some(stated) => format!("it in {stated} as {INDEX} says"),
-                            None => format!("only tensors that {INDEX} lists"),
-                        },
-                        found: "it in this shard".into(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether the name stays in its folder.
-fn is_plain_name(file: &str) -> bool {
-    let mut components = Path::new(file).components();
-    matches!((components.next(), components.next()), (Some(Component::Normal(name)), None) if name == file)
 }
 
 /// The tensors below a dotted prefix.
@@ -497,6 +508,28 @@ impl<'a> Scope<'a> {
     /// `Error::Tensor` where it is missing or has another shape.
     pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         self.checkpoint.get(&self.path(name), shape)
+    }
+
+    /// Waits until what was asked for is in memory, where it is read ahead to be copied.
+    ///
+    /// # Errors
+    /// `Error::Cancelled`.
+    pub(super) fn wait(&self) -> Result<()> {
+        let begun = Instant::now();
+        self.checkpoint.ahead.get().map_or(Ok(()), ReadAhead::wait)?;
+        self.checkpoint.spend(|spent| spent.read += begun.elapsed());
+        Ok(())
+    }
+
+    /// Takes note that what was asked for is in place, and of the time that it took.
+    pub(super) fn passed(&self, converted: Duration, placed: Duration) {
+        self.checkpoint.spend(|spent| {
+            spent.convert += converted;
+            spent.place += placed;
+        });
+        if let Some(ahead) = self.checkpoint.ahead.get() {
+            ahead.passed();
+        }
     }
 
     /// The matrix of this name and shape, in whatever form it is stored.

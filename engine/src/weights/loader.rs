@@ -1,6 +1,7 @@
 //! Places weights in an executor's memory, asked for by name and shape; or random ones of the same shapes, for measuring.
 
 use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
 use super::noise::{noise, noise_quants};
 use super::{Coded, DType, Held, Planned, Scope, Stored, Tensor, Weights};
@@ -159,6 +160,8 @@ impl<'a> Loader<'a> {
     }
 
     fn place(&mut self, name: &str, stored: Stored, shape: Shape) -> Result<Buffer> {
+        self.wait()?;
+        let begun = Instant::now();
         let (element, parts) = match stored {
             Stored::Plain(tensor) if self.note(name, &tensor, self.held) => {
                 (self.held.element(tensor.dtype), Vec::new())
@@ -167,7 +170,22 @@ impl<'a> Loader<'a> {
             Stored::Blocks(quant, parts) => (quant.into(), parts),
             Stored::Coded(coded) => (self.note_coded(name, coded)?, Vec::new()),
         };
-        self.memory.upload(shape, element, parts)
+        let converted = begun.elapsed();
+        let buffer = self.memory.upload(shape, element, parts)?;
+        self.passed(converted, begun.elapsed() - converted);
+        Ok(buffer)
+    }
+
+    /// Waits until what was asked for is in memory, where it is read ahead.
+    fn wait(&self) -> Result<()> {
+        if let Source::Checkpoint(scope) = &self.source { scope.wait() } else { Ok(()) }
+    }
+
+    /// Takes note that what was asked for is in place, and of the time that it took.
+    fn passed(&self, converted: Duration, placed: Duration) {
+        if let Source::Checkpoint(scope) = &self.source {
+            scope.passed(converted, placed);
+        }
     }
 
     /// Notes a tensor, where there is a list for that: nothing of it is needed then.
@@ -234,9 +252,13 @@ impl<'a> Loader<'a> {
         if self.note(name, &tensor, Held::AsStored) {
             return self.memory.allocate([tensor.numel() * times].into(), Element::F32);
         }
+        self.wait()?;
+        let begun = Instant::now();
         let values = tensor.to_f32().repeat(times);
+        let converted = begun.elapsed();
         let buffer = self.memory.allocate([values.len()].into(), Element::F32)?;
         self.memory.write_f32(buffer, &values)?;
+        self.passed(converted, begun.elapsed() - converted);
         Ok(buffer)
     }
 
@@ -251,6 +273,7 @@ impl<'a> Loader<'a> {
         if kept.note(name, &stored, Held::AsStored) {
             return kept.memory.upload(shape.into(), stored.dtype.into(), Vec::new());
         }
+        kept.wait()?;
         let values = stored.to_f32();
         let mut turned = Vec::with_capacity(values.len());
         for (tap, o) in (0..taps).flat_map(|tap| (0..out).map(move |o| (tap, o))) {

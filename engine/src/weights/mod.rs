@@ -5,10 +5,12 @@
 //! copied or converted unless the user asks for another format, and an imported checkpoint has it already, and nothing here knows what
 //! a tensor is for. Weights that other programs have quantised are read too, for an import only.
 
+mod ahead;
 mod checkpoint;
 mod coded;
 mod gguf;
 mod held;
+mod index;
 mod loader;
 mod noise;
 mod packed;
@@ -20,8 +22,9 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ahead::{Behind, ReadAhead, Reading};
 use checkpoint::Stored;
-pub(crate) use checkpoint::{Checkpoint, Reach, Scope};
+pub(crate) use checkpoint::{Checkpoint, Reach, Scope, Spent};
 pub(crate) use coded::{Code, Coded};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use gguf::check_bytes as check_gguf;

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{Checkpoint, INDEX, Index, Reach, SINGLE, open_shard};
+use super::checkpoint::{Checkpoint, Reach, SINGLE, open_shard};
+use super::index::{INDEX, Index};
 use super::packs::Scheme;
 use super::shard::Shard;
 use crate::error::{Error, Result};

@@ -96,7 +96,9 @@ fn entry_ui(ui: &mut Ui, state: &State, entry: &'static Entry, commands: &Sender
         Some(running) if running.kind.entry == entry => running_ui(ui, running, commands),
         _ if fetching.asked.is_some_and(|kind| kind.entry == entry) => asking_ui(ui, commands),
         running if is_new() => {
-            if ui.add_enabled(running.is_none(), Button::new(t!("Download"))).clicked() {
+            let button = Button::new(t!("Download"));
+            let is_wanted = ui.add_enabled(running.is_none(), button).clicked();
+            if is_wanted {
                 wish(commands, ModelWish::Get(chosen));
             }
         }

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::groups::Groups;
 use super::readback::{Piece, Readback};
 use super::upload;
+use super::writer::InFlight;
 use crate::error::{Error, Result};
 use crate::memory::Memory;
 use crate::recording::{Buffer, Place};
@@ -30,6 +31,7 @@ pub(crate) struct Residents {
     /// What the programs bind of it.
     pub(super) groups: Groups,
     pub(super) readback: Readback,
+    in_flight: InFlight,
 }
 
 impl Residents {
@@ -40,6 +42,7 @@ impl Residents {
             places: Vec::new(),
             free: Vec::new(),
             groups: Groups::default(),
+            in_flight: InFlight::default(),
         }
     }
 
@@ -111,7 +114,7 @@ impl Residents {
 
 impl Memory for Residents {
     fn upload(&mut self, shape: Shape, element: Element, parts: Vec<Bytes>) -> Result<Buffer> {
-        let (buffer, scales) = upload::matrix(&self.context, shape, element, &parts)?;
+        let (buffer, scales) = upload::matrix(&self.context, &mut self.in_flight, shape, element, &parts)?;
         Ok(self.insert(Resident { buffer, scales }, shape, element))
     }
 

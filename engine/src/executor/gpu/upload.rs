@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::context::Context;
-use super::writer::Writer;
+use super::writer::{InFlight, Writer};
 use crate::error::Result;
 use crate::recording::{Buffer, Place};
 use crate::shader::{self, Dispatch};
@@ -44,12 +44,13 @@ impl Layout {
 /// A buffer with the matrix, and where its scales begin (0 without scales).
 pub(super) fn matrix(
     context: &Context,
+    in_flight: &mut InFlight,
     shape: Shape,
     element: Element,
     parts: &[Bytes],
 ) -> Result<(wgpu::Buffer, u64)> {
     let layout = Layout::of(context, shape, element);
-    let mut writer = Writer::new(context, layout.bytes())?;
+    let mut writer = Writer::new(context, in_flight, layout.bytes())?;
     match element.quant() {
         Some(_) => planes(&mut writer, &layout, parts)?,
         None => rows(&mut writer, shape, element, parts)?,
@@ -60,13 +61,12 @@ pub(super) fn matrix(
 /// Rows, each padded to where the next begins.
 fn rows(writer: &mut Writer<'_>, shape: Shape, element: Element, parts: &[Bytes]) -> Result<()> {
     let (row, pitch) = (element.bytes(1, shape.row()), element.bytes(1, shader::pitch(element, shape.row())));
+    let parts: Vec<&[u8]> = parts.iter().map(|part| (**part).as_ref()).collect();
+    if row == pitch {
+        return writer.push_all(&parts);
+    }
     for part in parts {
-        let bytes = (**part).as_ref();
-        if row == pitch {
-            writer.push(bytes)?;
-            continue;
-        }
-        for row in bytes.chunks_exact(row) {
+        for row in part.chunks_exact(row) {
             writer.push(row)?;
             writer.pad(pitch - row.len())?;
         }
@@ -78,9 +78,11 @@ fn rows(writer: &mut Writer<'_>, shape: Shape, element: Element, parts: &[Bytes]
 fn planes(writer: &mut Writer<'_>, layout: &Layout, parts: &[Bytes]) -> Result<()> {
     // Where a part's own scales begin.
     let split = layout.values / parts.len().max(1);
-    parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[..split]))?;
+    let (quants, scales): (Vec<_>, Vec<_>) =
+        parts.iter().map(|part| (**part).as_ref().split_at(split)).unzip();
+    writer.push_all(&quants)?;
     writer.pad(layout.start - layout.values)?;
-    parts.iter().try_for_each(|part| writer.push(&(**part).as_ref()[split..]))
+    writer.push_all(&scales)
 }
 
 /// A buffer of random weights made on the device, in the layout of [`matrix`].
@@ -169,7 +171,8 @@ mod tests {
                     parts.iter().for_each(|part| want.extend_from_slice(&part[3 * values..]));
 
                     let parts = parts.map(|part| Arc::new(part) as Bytes);
-                    let (buffer, scales_at) = matrix(&context, shape, element, &parts).unwrap();
+                    let (buffer, scales_at) =
+                        matrix(&context, &mut InFlight::default(), shape, element, &parts).unwrap();
                     assert_eq!(scales_at, start as u64, "{element:?}, rows of {row}");
                     let got = Readback::new(context.clone()).read(&buffer, 0, want.len()).unwrap();
                     assert!(got == want, "{element:?}, rows of {row}, mapped: {}", context.mappable);

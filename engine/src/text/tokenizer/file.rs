@@ -15,6 +15,10 @@ use tokenizers::{AddedToken, SplitDelimiterBehavior};
 use crate::error::{Error, Result};
 use crate::files::damaged;
 
+/// Most steps of cutting a text, and most bytes of a pattern for it: a compiled one can take megabytes.
+const MAX_STEPS: usize = 4;
+const MAX_PATTERN_BYTES: usize = 2048;
+
 /// The file.
 #[derive(Deserialize)]
 pub(super) struct File {
@@ -177,6 +181,9 @@ impl PreTokenizer {
             PreTokenizer::Sequence { pretokenizers } => pretokenizers,
             PreTokenizer::Single(step) => vec![step],
         };
+        if steps.len() > MAX_STEPS {
+            return Err(fault(path, &format!("more than {MAX_STEPS} steps of cutting a text")));
+        }
         let steps: Result<Vec<_>> = steps.into_iter().map(|step| step.build(path)).collect();
         Ok(Sequence::new(steps?).into())
     }
@@ -189,6 +196,10 @@ impl Step {
                 Ok(ByteLevel::new(add_prefix_space, trim_offsets, use_regex).into())
             }
             Step::Split { pattern, behavior: Behaviour::Isolated, invert } => {
+                let (Pattern::Regex(text) | Pattern::String(text)) = &pattern;
+                if text.len() > MAX_PATTERN_BYTES {
+                    return Err(fault(path, &format!("a pattern of more than {MAX_PATTERN_BYTES} bytes")));
+                }
                 let pattern = match pattern {
                     Pattern::Regex(regex) => SplitPattern::Regex(regex),
                     Pattern::String(text) => SplitPattern::String(text),
