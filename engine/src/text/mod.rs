@@ -2,6 +2,7 @@
 //!
 //! Nothing here counts the rows of sound and pictures: the template leaves one placeholder token for each medium.
 
+mod bounds;
 mod decoder;
 mod python;
 mod template;

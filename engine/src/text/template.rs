@@ -15,6 +15,7 @@ use minijinja::{
 };
 use serde_json::Value as Json;
 
+use super::bounds::{self, MAX_BYTES};
 use super::python;
 use crate::{
     error::{Error, Result},
@@ -26,9 +27,6 @@ const FALLBACK: &str = include_str!("chatml.jinja");
 
 /// Steps that a rendering may take: far more than any conversation needs, so that a template cannot run for ever.
 const MAX_STEPS: u64 = 50_000_000;
-
-/// Longest text that a rendering may give: more than the tokenizer takes, so that a template cannot fill the memory with it.
-const MAX_BYTES: usize = 4 << 20;
 
 /// The key of a checkpoint's JSON files under which a template stands.
 const KEY: &str = "chat_template";
@@ -81,7 +79,11 @@ impl ChatTemplate {
         environment.set_syntax(syntax.map_err(|e| fault(&path, &e))?);
         environment.set_fuel(Some(MAX_STEPS));
         environment.set_formatter(python::print);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(bounds::method);
+        environment.add_filter("join", bounds::join);
+        environment.add_filter("replace", bounds::replace);
+        environment.add_filter("format", bounds::format);
+        environment.add_filter("indent", bounds::indent);
         environment.add_filter("tojson", python::to_json);
         environment.add_function("strftime_now", python::strftime_now);
         environment.add_function("raise_exception", python::raise_exception);

@@ -262,14 +262,29 @@ fn a_fault_of_the_template_names_file_and_line() {
 }
 
 #[test]
-fn a_template_that_writes_without_end_is_stopped() {
-    let source = "{% for a in range(99999) %}{{ 'a' * 99 }}{% endfor %}";
-    let template = with_template("chat_template.jinja", source).unwrap();
-    let message = template.render(&hello(), None, true, None).unwrap_err().to_string();
-    assert!(
-        message.contains("chat_template.jinja") && message.contains("more than 4194304 bytes"),
-        "{message}"
-    );
+fn a_template_that_makes_texts_without_end_is_stopped() {
+    for source in [
+        "{% for a in range(99999) %}{{ 'a' * 99 }}{% endfor %}",
+        "{{ ('a' * 99999)|join('a' * 99) }}",
+        "{{ ('a' * 99).join(range(99999)) }}",
+        "{{ ('a' * 99999)|replace('a', 'a' * 99) }}",
+        "{{ ('a' * 99999).replace('a', 'a' * 99) }}",
+        "{{ ('%s' * 99)|format(*(['a' * 99999] * 99)) }}",
+        "{{ ('{0}' * 99).format('a' * 99999) }}",
+        "{{ '{:99999999999}'.format(1) }}",
+        "{{ 'a'|indent(99999999) }}",
+    ] {
+        let template = with_template("chat_template.jinja", source).unwrap();
+        let message = template.render(&hello(), None, true, None).unwrap_err().to_string();
+        let words = ["chat_template.jinja", "more than 4194304 bytes"];
+        assert!(words.iter().all(|word| message.contains(word)), "{source}: {message}");
+    }
+    let source = "{{ 'abc'|join('-') }} {{ [1, 'x']|join(', ') }} {{ messages|join('+', attribute='role') }} {{ 'aba'|replace('a', 'cc') }} \
+                  {{ '-'.join(['a', 'b']) }} {{ 'aba'.replace('a', 'c', 1) }} {{ '%s=%d'|format('a', 1) }} {{ '{}={:3}'.format('a', 1) }} \
+                  {{ 'a\nb'|indent(2) }}";
+    let text =
+        with_template("chat_template.jinja", source).unwrap().render(&hello(), None, true, None).unwrap();
+    assert_eq!(text, "a-b-c 1, x user ccbcc a-b cba a=1 a=  1 a\n  b");
 }
 
 #[test]
