@@ -1,4 +1,7 @@
 //! Steps by which a template makes a long text of short ones, each with an end: repeated a few times they would fill the memory.
+//!
+//! Not here: `~` and `+`, of which the library tells nobody. They at most double a text, so that it takes some twenty steps of a
+//! template made for that, and not a few by mistake.
 
 use std::fmt::Write;
 
