@@ -113,9 +113,9 @@ impl Clips {
         }
     }
 
-    /// Drops everything.
-    pub(crate) fn clear(&self) {
-        self.lock().kept.clear();
+    /// Drops the clips of all turns before `turn`.
+    pub(crate) fn forget_before(&self, turn: u64) {
+        self.lock().kept.retain(|kept| kept.turn >= turn);
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
         let (seconds, waveform) = clips.outline(1, Side::Answer).unwrap();
         assert_eq!((seconds, waveform.len()), (1.25, 25));
         assert!(!clips.has(1, Side::Question));
-        clips.clear();
+        clips.forget_before(u64::MAX);
         assert!(!clips.has(1, Side::Answer));
     }
 

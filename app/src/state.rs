@@ -440,9 +440,14 @@ impl State {
     }
 
     fn clear(&mut self) {
+        self.clear_before(u64::MAX);
+    }
+
+    /// Forgets the conversation, but not the sound of `turn`, which begins another one.
+    fn clear_before(&mut self, turn: u64) {
         self.forget_waiting();
         self.exchanges.clear();
-        self.clips.clear();
+        self.clips.forget_before(turn);
         self.opened = None;
         self.notice = None;
         self.figures = Figures::default();

@@ -177,6 +177,7 @@ impl Window {
             recorder,
             free_after: preferences.memory.free_after(),
             lose_device_after: options.lose_device_after,
+            load_after: options.load_after.clone(),
         })?;
         state.preferences = preferences.clone();
         state.placed = preferences.model.clone();

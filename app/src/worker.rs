@@ -86,6 +86,8 @@ pub(crate) struct Start {
     pub(crate) free_after: Option<Duration>,
     /// For tests: the device is lost with so many pieces of work after the first model is loaded.
     pub(crate) lose_device_after: Option<u64>,
+    /// For tests: no model is loaded until there is such a file.
+    pub(crate) load_after: Option<PathBuf>,
 }
 
 /// Starts the worker's thread. It ends when the sender is dropped.
@@ -200,6 +202,9 @@ impl Worker {
         self.session = None;
         self.building = None;
         self.is_freed = false;
+        while self.start.load_after.as_ref().is_some_and(|file| !file.exists()) {
+            std::thread::sleep(AHEAD);
+        }
         let loaded = Engine::load_with(folder, &self.start.options, &self.start.host)
             .and_then(|engine| {
                 // A voice that was chosen for another model is no reason to refuse this one.

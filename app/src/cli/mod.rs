@@ -68,6 +68,9 @@ pub(crate) struct WindowOptions {
     /// For tests: lose the graphics processor with the Nth piece of work after the first model is loaded.
     #[arg(long, value_name = "N", hide = true)]
     pub(crate) lose_device_after: Option<u64>,
+    /// For tests: no model is loaded until there is such a file.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) load_after: Option<PathBuf>,
     /// A talk key that works wherever the keyboard is, such as ctrl+alt+t or F9. On Wayland, bind a key of the desktop to
     /// `colloquy remote toggle` instead.
     #[arg(long, value_name = "KEY", value_parser = talk_key::parse)]

@@ -49,7 +49,8 @@ impl State {
     /// The conversation with the loaded model begins, unless it has begun while that was on its way.
     pub(super) fn begin_with_model(&mut self) {
         if !std::mem::take(&mut self.waiting.begun) {
-            self.clear();
+            // What is being said just now belongs to the new one.
+            self.clear_before(if self.is_holding() { self.turn.number } else { u64::MAX });
             self.begin_another();
         }
     }
@@ -57,7 +58,7 @@ impl State {
     /// Keeps a question that came before the model.
     pub(super) fn put_aside(&mut self, exchange: Exchange) {
         if matches!(self.model, Model::Loading(..)) && !self.waiting.begun {
-            self.clear();
+            self.clear_before(exchange.turn);
             self.begin_another();
             self.waiting.begun = true;
         }

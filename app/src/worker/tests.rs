@@ -40,6 +40,7 @@ impl Bench {
             recorder: None,
             free_after,
             lose_device_after: None,
+            load_after: None,
         };
         let jobs = super::start(start).unwrap();
         jobs.send(Job::Load(folder.to_path_buf())).unwrap();

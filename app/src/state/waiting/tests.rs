@@ -30,15 +30,21 @@ fn say(state: &mut State) -> u64 {
     let actions = state.handle(Command::Press, ms(0));
     let [.., Action::Listen { turn, aside: true, .. }] = actions[..] else { panic!("{actions:?}") };
     state.apply(Event::CaptureStarted { turn }, ms(20));
+    speak(state, turn);
     let actions = state.handle(Command::Release, ms(2000));
     assert!(matches!(actions[..], [Action::Close { keep: true, .. }]), "{actions:?}");
     turn
 }
 
-/// The recording of what was said is whole.
-fn hear(state: &mut State, turn: u64, seconds: u32) -> Vec<Action> {
-    let samples: Vec<_> = (0..seconds * 16_000).map(|i| 0.3 * (i as f32 * 0.3).sin()).collect();
+/// Two seconds of speech come in.
+fn speak(state: &State, turn: u64) {
+    let samples: Vec<_> = (0..32_000).map(|i| 0.3 * (i as f32 * 0.3).sin()).collect();
     state.clips.push(turn, Side::Question, 16_000, &samples);
+}
+
+/// The last of what was said is there, a moment without speech.
+fn hear(state: &mut State, turn: u64, seconds: u32) -> Vec<Action> {
+    state.clips.push(turn, Side::Question, 16_000, &[0.0; 960]);
     state.apply(Event::Heard { turn, seconds: seconds as f32, waveform: vec![] }, ms(2060))
 }
 
@@ -82,10 +88,13 @@ fn a_question_that_is_still_being_spoken_when_the_model_is_there_is_asked_when_i
     let mut state = loading();
     assert!(matches!(state.handle(Command::Press, ms(0))[..], [Action::Listen { turn: 1, aside: true, .. }]));
     state.apply(Event::CaptureStarted { turn: 1 }, ms(20));
+    speak(&state, 1);
     assert!(asked(&state.apply(loaded(true), ms(500))).is_none());
     assert!(state.is_holding());
     assert!(asked(&state.handle(Command::Release, ms(2000))).is_none(), "the last of it comes later");
-    assert!(asked(&hear(&mut state, 1, 2)).is_some());
+    let actions = hear(&mut state, 1, 2);
+    let (_, parts) = asked(&actions).unwrap();
+    assert!(matches!(parts, [Part::Sound(clip)] if clip.samples.len() > 16_000), "{parts:?}");
     assert_eq!(state.turn.stage, Stage::Thinking);
     // The next one goes to the model while it is spoken.
     let actions = state.handle(Command::Press, ms(4000));
