@@ -12,7 +12,7 @@ use minijinja::{
 use minijinja_contrib::pycompat;
 
 /// Longest text that a template may make or give, in bytes: more than the tokenizer takes.
-pub(super) const MAX_BYTES: usize = 4 << 20;
+pub(super) const MAX_BYTES: usize = 1 << 20;
 
 /// The filter `join`.
 pub(super) fn join(

@@ -276,7 +276,7 @@ fn a_template_that_makes_texts_without_end_is_stopped() {
     ] {
         let template = with_template("chat_template.jinja", source).unwrap();
         let message = template.render(&hello(), None, true, None).unwrap_err().to_string();
-        let words = ["chat_template.jinja", "more than 4194304 bytes"];
+        let words = ["chat_template.jinja", "more than 1048576 bytes"];
         assert!(words.iter().all(|word| message.contains(word)), "{source}: {message}");
     }
     let source = "{{ 'abc'|join('-') }} {{ [1, 'x']|join(', ') }} {{ messages|join('+', attribute='role') }} {{ 'aba'|replace('a', 'cc') }} \

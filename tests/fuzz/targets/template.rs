@@ -2,7 +2,7 @@
 
 use engine::Door;
 
-// The text that it gives, and what it is made of.
+// Texts of a megabyte, and lists of their characters.
 libfuzzer_sys::fuzz_target!(
     // What panics in the library that runs templates is caught by our reader.
     init: {
@@ -13,5 +13,5 @@ libfuzzer_sys::fuzz_target!(
             }
         }));
     },
-    |bytes: &[u8]| colloquy_fuzz::bounded(bytes, 32 << 20, 64, Door::Template)
+    |bytes: &[u8]| colloquy_fuzz::bounded(bytes, 128 << 20, 64, Door::Template)
 );
