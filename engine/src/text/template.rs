@@ -26,7 +26,7 @@ use crate::{
 const FALLBACK: &str = include_str!("chatml.jinja");
 
 /// Steps that a rendering may take: far more than any conversation needs, so that a template cannot run for ever.
-const MAX_STEPS: u64 = 50_000_000;
+const MAX_STEPS: u64 = 5_000_000;
 
 /// The key of a checkpoint's JSON files under which a template stands.
 const KEY: &str = "chat_template";
