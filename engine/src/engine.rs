@@ -23,6 +23,7 @@ use crate::settings::{Device, Format, Options, Settings};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::weights::{Checkpoint, Reach, ReadAhead, refuse_gguf};
 use loading::Placed;
+pub(crate) use loading::plan;
 pub use loading::{Host, LoadTimes, Progress};
 
 /// Rate of code2wav's sound; no config names it.

@@ -22,7 +22,7 @@ use facts::Facts;
 use findings::examine;
 pub(crate) use findings::{Finding, Severity, gib};
 use forecast::{Ask, Choice, Forecast, forecast, recommend};
-pub(crate) use forecast::{Fit, Place};
+pub(crate) use forecast::{FORMATS, Fit, Place};
 pub(crate) use report::text;
 pub(crate) use rows::rows;
 pub(crate) use system::identity;

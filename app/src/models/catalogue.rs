@@ -6,6 +6,8 @@ use anyhow::{Result, bail};
 use engine::Format;
 use serde::Deserialize;
 
+use crate::doctor::FORMATS;
+
 /// A model.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,9 +60,6 @@ impl Bytes {
         }
     }
 }
-
-/// Formats that a model can be converted to while it comes.
-pub(crate) const FORMATS: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];
 
 /// A model as it is to lie on this machine.
 #[derive(Clone, Copy, PartialEq, Debug)]

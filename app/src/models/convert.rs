@@ -12,6 +12,7 @@ use engine::{Cancel, Format, Import, ImportOptions, SourceFile};
 
 use super::catalogue::Kind;
 use super::download::{Line, Options, Progress, Stage, Switch};
+use super::fault::is_full;
 use super::fetch::remove;
 use super::headers;
 use super::manifest::{Manifest, Part};
@@ -277,14 +278,9 @@ fn is_damaged(error: &engine::Error) -> bool {
 
 /// An error of the engine, with what to do where the disk is full.
 fn failed(error: engine::Error) -> Error {
-    let is_full = match &error {
-        engine::Error::Write { source, .. } => {
-            matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
-        }
-        _ => false,
-    };
+    let has_no_room = matches!(&error, engine::Error::Write { source, .. } if is_full(source));
     let error = Error::new(error);
-    if is_full {
+    if has_no_room {
         error.context("the disk is full: make room there, and go on with the same command")
     } else {
         error

@@ -2,10 +2,7 @@
 
 use engine::Format;
 
-use crate::doctor::{self, Fit, Report};
-
-/// The formats that are offered, the most precise first; sixteen bits are what is published.
-pub(crate) const OFFERED: [Format; 3] = [Format::Bf16, Format::Q8_0, Format::Q4];
+use crate::doctor::{self, FORMATS, Fit, Report};
 
 /// Tokens a second below which an answer is slower than one speaks.
 const SLOW: f64 = 12.0;
@@ -61,7 +58,7 @@ fn of(report: &Report) -> Vec<Expected> {
         let speed = forecast.tokens_per_s.map(|tokens| pace(tokens, forecast.real_time_factor));
         Some(Expected { format, memory: forecast.memory, fit: forecast.fit, speed, is_recommended })
     };
-    OFFERED.into_iter().filter_map(forecast).collect()
+    FORMATS.into_iter().filter_map(forecast).collect()
 }
 
 fn pace(tokens: f64, real_time_factor: Option<f64>) -> Pace {
@@ -89,7 +86,7 @@ mod tests {
     #[test]
     fn of_this_machine_every_format_is_told_and_one_at_most_recommended() {
         let all = expected(false).unwrap();
-        assert_eq!(all.iter().map(|expected| expected.format).collect::<Vec<_>>(), OFFERED);
+        assert_eq!(all.iter().map(|expected| expected.format).collect::<Vec<_>>(), FORMATS);
         assert!(all.iter().filter(|expected| expected.is_recommended).count() <= 1);
         assert!(all.iter().all(|expected| expected.memory > 10_000_000_000 && expected.speed.is_none()));
     }

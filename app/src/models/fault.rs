@@ -1,5 +1,6 @@
 //! What can go wrong with a request, by what is to be done about it.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use anyhow::Error;
@@ -17,6 +18,11 @@ pub(super) enum Fault {
     Never(Error),
     /// The person stopped it.
     Stopped,
+}
+
+/// Whether a file could not be written because there is no room left for it.
+pub(super) fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 impl From<Error> for Fault {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow};
 
 use super::download::{Patience, Switch};
-use super::fault::Fault;
+use super::fault::{Fault, is_full};
 use super::hub::Hub;
 use super::journal::{beside, partial};
 use super::manifest::{Manifest, Part};
@@ -250,11 +250,6 @@ fn unwritten(path: &Path, error: std::io::Error) -> Fault {
 
 /// An error of writing, with what to do where the disk is full.
 fn full(path: &Path, error: std::io::Error) -> Error {
-    let told = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "; make room there, and go on with the same command"
-        }
-        _ => "",
-    };
+    let told = if is_full(&error) { "; make room there, and go on with the same command" } else { "" };
     Error::new(error).context(format!("cannot write {}{told}", path.display()))
 }

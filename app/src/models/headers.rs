@@ -1,14 +1,14 @@
 //! The headers of a model's files of weights, fetched before the files: they say what the model becomes in another format.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow};
 
 use super::download::Line;
 use super::fault::Fault;
-use super::journal::unwritten;
+use super::fetch::remove;
+use super::journal;
 use super::manifest::{Manifest, Part};
 
 /// Bytes that are asked for first; most headers are shorter.
@@ -40,14 +40,7 @@ pub(super) fn fetch(line: &Line<'_>, manifest: &Manifest, part: &Part, folder: &
         Ok(bytes)
     })?;
     let Some(header) = header else { return Ok(false) };
-    let new = unwritten(&path);
-    let put = || -> std::io::Result<()> {
-        let mut file = File::create(&new)?;
-        file.write_all(&header)?;
-        file.sync_all()?;
-        fs::rename(&new, &path)
-    };
-    put().with_context(|| format!("cannot write {}", path.display()))?;
+    journal::put(&path, &header)?;
     Ok(true)
 }
 
@@ -77,11 +70,5 @@ fn range(line: &Line<'_>, manifest: &Manifest, part: &Part, start: u64, end: u64
 /// # Errors
 /// One cannot be deleted.
 pub(super) fn forget<'p>(parts: impl IntoIterator<Item = &'p Part>, folder: &Path) -> Result<()> {
-    for part in parts {
-        let path = folder.join(&part.path);
-        if path.is_file() && fs::remove_file(&path).is_err() {
-            bail!("cannot delete {}", path.display());
-        }
-    }
-    Ok(())
+    parts.into_iter().try_for_each(|part| remove(&folder.join(&part.path)))
 }

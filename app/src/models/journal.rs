@@ -64,7 +64,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     }
 }
 
-/// The name of a file of JSON until it is written whole. Only one program writes at a time, so that one that was killed leaves
+/// The name of a file until it is written whole. Only one program writes at a time, so that one that was killed leaves
 /// no more than this.
 pub(super) fn unwritten(path: &Path) -> PathBuf {
     with_extension(path, ".new")
@@ -75,13 +75,21 @@ pub(super) fn unwritten(path: &Path) -> PathBuf {
 /// # Errors
 /// A sentence that names the file; what was there before stays.
 pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let put = || -> Result<()> {
+    let json = serde_json::to_vec_pretty(value).with_context(|| format!("cannot write {}", path.display()))?;
+    put(path, &json)
+}
+
+/// Writes a file down to the disk, as [`write`].
+///
+/// # Errors
+/// A sentence that names the file; what was there before stays.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    let put = || -> std::io::Result<()> {
         let new = unwritten(path);
         let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(value)?)?;
+        file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&new, path)?;
-        Ok(())
+        fs::rename(&new, path)
     };
     put().with_context(|| format!("cannot write {}", path.display()))
 }

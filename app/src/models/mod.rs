@@ -23,7 +23,7 @@ mod work;
 pub(crate) use catalogue::{Entry, Kind, find_kind, models};
 pub(crate) use check::check;
 pub(crate) use download::{Options, Progress, Stage, Switch, download};
-pub(crate) use expected::{Expected, OFFERED, Pace, expected};
+pub(crate) use expected::{Expected, Pace, expected};
 pub(crate) use place::{Place, Presence};
 pub(crate) use speed::bytes;
 

@@ -198,9 +198,9 @@ mod tests {
     use super::*;
     use crate::audio::Level;
     use crate::command::Command;
-    use crate::doctor::Fit;
+    use crate::doctor::{FORMATS, Fit};
     use crate::event::Event;
-    use crate::models::{OFFERED, models};
+    use crate::models::models;
 
     const NOW: Duration = Duration::ZERO;
 
@@ -264,7 +264,7 @@ mod tests {
             speed: None,
             is_recommended: format == Format::Q4,
         };
-        let all = OFFERED.map(expected).to_vec();
+        let all = FORMATS.map(expected).to_vec();
         state.apply(Event::Models(ModelReport::Expected(all)), NOW);
         assert_eq!((state.fetching.format(), state.fetching.is_measuring), (Format::Q4, false));
         state.apply(Event::Models(ModelReport::Expected(vec![])), NOW);

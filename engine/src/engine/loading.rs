@@ -13,7 +13,7 @@ use crate::memory::Tally;
 use crate::model::Model;
 use crate::model::config::Config;
 use crate::settings::{Device, Format, Options};
-use crate::weights::{Behind, Checkpoint, Loader, ReadAhead, Reading, Spent};
+use crate::weights::{Behind, Checkpoint, Loader, Planned, ReadAhead, Reading, Spent};
 
 /// What the program around an engine lends it and wants to know.
 #[derive(Clone, Default)]
@@ -138,7 +138,9 @@ pub(super) fn place(
         // More would push out what was read before it.
         (false, false) => Reading::InPlace(available_bytes().unwrap_or(stored_bytes) / 10 * 9),
     };
-    read_ahead(&checkpoint, config, format, reading, &host.cancel.renewed())?;
+    // To go through the model tells the checkpoint in which order its weights are loaded.
+    plan(&checkpoint, config, format)?;
+    checkpoint.read_ahead(reading, &host.cancel.renewed());
     let mut tally = Tally::over(executor.memory()).telling(&tell);
     let mut loader = Loader::new(checkpoint.scope(""), &mut tally, options.format).with_exact_caches(exact);
     let model = Model::load(&mut loader, config)?;
@@ -147,19 +149,12 @@ pub(super) fn place(
     Ok(Placed { executor, fallback, model, times, ahead: ahead.filter(|_| !copies) })
 }
 
-/// Has the weights read from now on, in the order in which they are loaded.
-fn read_ahead(
-    checkpoint: &Checkpoint,
-    config: &Config,
-    format: Format,
-    reading: Reading,
-    cancel: &Cancel,
-) -> Result<()> {
+/// What the model loads in `format`, in order. Nothing of it is read.
+pub(crate) fn plan(checkpoint: &Checkpoint, config: &Config, format: Format) -> Result<Vec<Planned>> {
     let list = RefCell::new(Vec::new());
     let mut nowhere = Tally::alone();
     Model::load(&mut Loader::plan(checkpoint.scope(""), &mut nowhere, format, &list), config)?;
-    checkpoint.read_ahead(reading, cancel);
-    Ok(())
+    Ok(list.into_inner())
 }
 
 /// The checkpoint's name: its folder's.

@@ -1,6 +1,5 @@
 //! An import whose source comes file by file.
 
-use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,14 +14,11 @@ use super::route::{self, Source};
 use super::source::Origin;
 use super::{ImportOptions, ImportReport, checksums, encode, writer};
 use crate::cancel::Cancel;
-use crate::engine::Progress;
+use crate::engine::{Progress, plan};
 use crate::error::{Error, Result};
 use crate::files::{damaged, write_error};
-use crate::memory::Tally;
-use crate::model::Model;
-use crate::model::config::Config;
 use crate::settings::Format;
-use crate::weights::{Checkpoint, Loader, Packed, Planned, Shard};
+use crate::weights::{Packed, Planned, Shard};
 
 /// How often progress is told, in seconds.
 const TELL_EVERY: f64 = 0.1;
@@ -92,6 +88,7 @@ impl Import {
         }
         let checkpoint = &origin.checkpoint;
         let plan = plan(checkpoint, &origin.config, format)?;
+        checkpoint.finish()?;
         let packed = Packed { format, source_is_f32: checkpoint.is_f32() };
         let outputs = outputs::split(&plan, packed, options.shard_bytes)?;
         let sources = route::route(checkpoint, &plan, &outputs);
@@ -311,15 +308,6 @@ impl Import {
             notes: self.origin.notes,
         })
     }
-}
-
-/// What the model loads, in order.
-pub(super) fn plan(checkpoint: &Checkpoint, config: &Config, format: Format) -> Result<Vec<Planned>> {
-    let list = RefCell::new(Vec::new());
-    let mut tally = Tally::alone();
-    Model::load(&mut Loader::plan(checkpoint.scope(""), &mut tally, format, &list), config)?;
-    checkpoint.finish()?;
-    Ok(list.into_inner())
 }
 
 /// The folder that is made where none is named.

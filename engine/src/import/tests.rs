@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::folder::Folder;
 use super::*;
+use crate::engine::plan;
 use crate::error::Error;
 use crate::fixtures;
 use crate::memory::{Memory, Tally};
@@ -142,7 +143,7 @@ fn files_are_plain_safetensors_in_load_order_aligned_and_of_the_size_asked_for()
     }
     assert_eq!(bytes, report.bytes);
     let checkpoint = Checkpoint::outline(&omni()).unwrap();
-    let plan = stages::plan(&checkpoint, &Config::load(&omni()).unwrap(), Format::Q4).unwrap();
+    let plan = plan(&checkpoint, &Config::load(&omni()).unwrap(), Format::Q4).unwrap();
     assert_eq!(names, plan.iter().map(|planned| planned.name.clone()).collect::<Vec<_>>());
     // Whatever else belongs to a checkpoint is there.
     for name in ["config.json", "tokenizer.json", "generation_config.json", "chat_template.json"] {

@@ -6,9 +6,9 @@ use crossbeam_channel::Sender;
 use eframe::egui::{Label, RichText, Ui};
 
 use crate::command::Command;
-use crate::doctor::Fit;
+use crate::doctor::{FORMATS, Fit};
 use crate::language::t;
-use crate::models::{Expected, Format, OFFERED, Pace, bytes, models};
+use crate::models::{Expected, Format, Pace, bytes, models};
 use crate::state::{ModelWish, State};
 use crate::views::{send, theme};
 
@@ -17,7 +17,7 @@ pub(super) fn formats_ui(ui: &mut Ui, state: &State, commands: &Sender<Command>)
     let (palette, fetching) = (theme::palette(ui), &state.fetching);
     ui.add_space(theme::space::TIGHT);
     ui.label(t!("In which format? It is converted while it comes, and needs no more room than it takes in the end and one of its files."));
-    for format in OFFERED {
+    for format in FORMATS {
         let expected = fetching.expected.iter().find(|expected| expected.format == format);
         ui.horizontal_wrapped(|ui| {
             if ui.radio(fetching.format() == format, name(format)).clicked() {

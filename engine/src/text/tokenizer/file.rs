@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use tokenizers::normalizers::NFC;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
@@ -165,12 +164,6 @@ impl Added {
             .single_word(self.single_word)
             .lstrip(self.lstrip)
             .rstrip(self.rstrip)
-    }
-}
-
-impl From<Normalizer> for NFC {
-    fn from(Normalizer::Nfc: Normalizer) -> NFC {
-        NFC
     }
 }
 

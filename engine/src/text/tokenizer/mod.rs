@@ -110,7 +110,7 @@ impl Tokenizer {
             .build()
             .map_err(fault)?;
         let mut inner = tokenizers::Tokenizer::new(model);
-        inner.with_normalizer(parts.normalizer.map(NFC::from)).map_err(fault)?;
+        inner.with_normalizer(parts.normalizer.map(|Normalizer::Nfc| NFC)).map_err(fault)?;
         inner.with_pre_tokenizer(Some(parts.pre_tokenizer.build(path)?));
         inner.add_tokens(parts.added.into_iter().map(Added::build)).map_err(fault)?;
         let tokens = Arc::new(token_bytes(path, &inner)?);
