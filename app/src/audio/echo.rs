@@ -1,6 +1,8 @@
 //! Takes the program's own speech out of what the microphone hears, so that it does not answer itself.
 //!
-//! Works only while something is played and for a moment after; what is heard otherwise passes as it is.
+//! Works only while something is played and for a moment after; what is heard otherwise passes as it is. So does what is heard
+//! where nothing of what is played reaches the microphone, as with headphones: the canceller would only weaken the first words of
+//! somebody who speaks over the answer.
 
 use std::collections::VecDeque;
 
@@ -9,12 +11,20 @@ use aec3::pipelines::linear::{self, LinearPipeline};
 use anyhow::{Result, anyhow};
 use engine::{Audio, Resampler};
 
+use super::voice::QUIET;
+
 /// Samples that are worked on at once: 10 ms.
 const FRAME: usize = Audio::SAMPLE_RATE_HZ as usize / 100;
 /// What was played may still be heard for so long after its end: half a second.
 const LINGER: usize = Audio::SAMPLE_RATE_HZ as usize / 2;
 /// Most of what was played that waits for the microphone: half a second.
 const MOST_PLAYED: usize = Audio::SAMPLE_RATE_HZ as usize / 2;
+
+/// What is played at such a level, -40 dB of full scale, would be heard from a speaker.
+const LOUD: f32 = 1e-2;
+/// Frames of silence at the microphone, while it would hear a speaker, from which on there is none near it: 600 ms, and so more
+/// than a speaker is late.
+const SILENT: u32 = 60;
 
 /// The canceller. Give it what is played and what is heard as both come.
 pub(super) struct Echo {
@@ -26,6 +36,18 @@ pub(super) struct Echo {
     heard: Vec<f32>,
     /// Samples for which it goes on working.
     left: usize,
+    path: Path,
+}
+
+/// Whether what is played reaches the microphone.
+#[derive(Default)]
+struct Path {
+    /// Frames since something loud was played, if that is not long ago.
+    since_loud: Option<usize>,
+    /// Frames in which the microphone heard nothing of it, since the last in which it heard something.
+    silent: u32,
+    /// Nothing reaches it.
+    is_absent: bool,
 }
 
 impl Echo {
@@ -40,7 +62,14 @@ impl Echo {
             .enable_gain_controller2(false)
             .build()
             .map_err(|error| anyhow!("The echo cannot be taken out of the microphone: {error:?}."))?;
-        Ok(Echo { canceller, played: VecDeque::new(), resampler: None, heard: Vec::new(), left: 0 })
+        Ok(Echo {
+            canceller,
+            played: VecDeque::new(),
+            resampler: None,
+            heard: Vec::new(),
+            left: 0,
+            path: Path::default(),
+        })
     }
 
     /// Takes what went to the speaker, mono at `rate_hz`.
@@ -74,6 +103,9 @@ impl Echo {
             if self.heard.len() == FRAME {
                 self.frame(out);
                 self.left = self.left.saturating_sub(FRAME).max(usize::from(goes_on));
+                if self.left == 0 {
+                    self.path.end();
+                }
             }
         }
     }
@@ -83,18 +115,48 @@ impl Echo {
         let ready = self.played.len().min(FRAME);
         let mut played: Vec<f32> = self.played.drain(..ready).collect();
         played.resize(FRAME, 0.0);
+        self.path.frame(&played, &self.heard);
         let start = out.len();
         out.resize(start + FRAME, 0.0);
         let done = self
             .canceller
             .handle_render_frame(&played)
             .and_then(|()| self.canceller.process_capture_frame(&self.heard, &mut out[start..]));
-        if !matches!(done, Ok(true)) {
+        let works = matches!(done, Ok(true));
+        if !works {
             tracing::warn!(?done, "the echo was not taken out of the microphone");
+        }
+        if !works || self.path.is_absent {
             out[start..].copy_from_slice(&self.heard);
         }
         self.heard.clear();
     }
+}
+
+impl Path {
+    fn frame(&mut self, played: &[f32], heard: &[f32]) {
+        self.since_loud = match self.since_loud {
+            _ if level(played) > LOUD => Some(0),
+            Some(frames) if frames < LINGER / FRAME => Some(frames + 1),
+            _ => None,
+        };
+        if level(heard) > QUIET {
+            self.silent = 0;
+        } else if self.since_loud.is_some() {
+            self.silent += 1;
+            self.is_absent |= self.silent >= SILENT;
+        }
+    }
+
+    /// Nothing is played any more. What was heard meanwhile may have been a voice or a speaker: that is seen the next time.
+    fn end(&mut self) {
+        *self = Path { is_absent: self.silent >= SILENT, ..Path::default() };
+    }
+}
+
+/// The root mean square.
+fn level(samples: &[f32]) -> f32 {
+    (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
 }
 
 #[cfg(test)]

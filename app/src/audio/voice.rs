@@ -12,7 +12,7 @@ const FRAME: usize = 256;
 /// A frame is voice from this score on.
 const VOICE: f32 = 0.5;
 /// A frame that is quieter than this is no voice, whatever it looks like: -60 dB of full scale.
-const QUIET: f32 = 1e-3;
+pub(super) const QUIET: f32 = 1e-3;
 /// Frames in which the begin of speech is looked for: 256 ms.
 const WINDOW: u32 = 16;
 /// Frames of them that must be voice: 144 ms, which with what the detector looks back at is a fifth of a second.

@@ -75,7 +75,8 @@ pub(super) fn unwritten(path: &Path) -> PathBuf {
 /// # Errors
 /// A sentence that names the file; what was there before stays.
 pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let json = serde_json::to_vec_pretty(value).with_context(|| format!("cannot write {}", path.display()))?;
+    let json =
+        serde_json::to_vec_pretty(value).with_context(|| format!("cannot write {}", path.display()))?;
     put(path, &json)
 }
 

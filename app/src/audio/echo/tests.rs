@@ -121,3 +121,44 @@ fn a_voice_over_the_answer_is_noticed() {
     println!("voices as loud as the answer are noticed after {after:?} ms");
     assert!(after[5] <= 300 && after[9] <= 600, "{after:?}");
 }
+
+#[test]
+fn with_headphones_a_voice_over_the_answer_passes_as_it_is() {
+    let mut played: Vec<f32> = (0..6).flat_map(question).collect();
+    played.truncate(played.len() / FRAME * FRAME);
+    let voice = question(3);
+    let speak = |at: usize| {
+        let mut heard = noise(played.len(), 3e-4);
+        heard[at..].iter_mut().zip(&voice).for_each(|(heard, voice)| *heard += voice);
+        heard
+    };
+    // Over the first answer once it is seen that there is no speaker, and over the next one from its begin.
+    let quiet = noise(played.len(), 3e-4);
+    for (before, at) in [(None, RATE), (Some(&quiet), 0)] {
+        let mut echo = Echo::new().unwrap();
+        if let Some(heard) = before {
+            through(&mut echo, &played, heard);
+            through(&mut echo, &[0.0; RATE], &quiet[..RATE]);
+        }
+        let heard = speak(at);
+        let left = through(&mut echo, &played, &heard);
+        assert_eq!(left[at..], heard[at..left.len()]);
+    }
+    // A speaker is told from headphones, however late the voice comes.
+    let mut echo = Echo::new().unwrap();
+    through(&mut echo, &played, &room(&played, 250));
+    assert!(!echo.path.is_absent);
+}
+
+#[test]
+fn headphones_that_are_taken_off_are_noticed_by_the_next_answer() {
+    let played: Vec<f32> = (0..6).flat_map(question).collect();
+    let (quiet, pause) = (noise(played.len(), 3e-4), [0.0; 2 * RATE]);
+    let mut echo = Echo::new().unwrap();
+    through(&mut echo, &played, &quiet);
+    through(&mut echo, &pause, &quiet[..RATE]);
+    assert!(echo.path.is_absent);
+    through(&mut echo, &played, &room(&played, 40));
+    echo.hear(&pause, false, &mut Vec::new());
+    assert!(!echo.path.is_absent);
+}
