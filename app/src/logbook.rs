@@ -121,14 +121,28 @@ fn shown(wanted: &str, level: LevelFilter) -> Result<Targets, tracing_subscriber
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use tracing::Dispatch;
+    use tracing::dispatcher::with_default;
+    use tracing_subscriber::registry;
+
     use super::*;
+
+    impl Logbook {
+        /// Keeps what `work` logs.
+        pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+            // Where there is one subscriber alone, a line that another test's thread is the first to come to is silent for all
+            // threads from then on, because that thread has no subscriber.
+            static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(registry()));
+            LazyLock::force(&ANOTHER);
+            with_default(&Dispatch::new(registry().with(self.layer())), work)
+        }
+    }
 
     /// What is kept of what `work` logs.
     fn kept(work: impl FnOnce()) -> Vec<String> {
         let logbook = Logbook::default();
-        let subscriber = tracing_subscriber::registry().with(logbook.layer());
-        tracing::subscriber::with_default(subscriber, work);
+        logbook.during(work);
         logbook.lines(Level::INFO).iter().map(Line::to_string).collect()
     }
 

@@ -35,7 +35,6 @@ mod tests {
     use std::time::Duration;
 
     use engine::{Cancel, Ending, Settings};
-    use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
     use crate::audio::Level as Loudness;
@@ -51,29 +50,27 @@ mod tests {
         let logbook = Logbook::default();
         let mut state = State::new(Settings::default(), Loudness::default());
         state.logbook = logbook.clone();
-        let actions =
-            tracing::subscriber::with_default(tracing_subscriber::registry().with(logbook.layer()), || {
-                state.apply(Event::Loaded(info(true), Cancel::new()), NOW);
-                let mut preferences = state.preferences.clone();
-                preferences.answer.system = Some("a secret instruction".into());
-                preferences.model.folder = Some("/people/jane/models/large".into());
-                state.handle(Command::Prefer(Box::new(preferences)), NOW);
-                state.handle(Command::Draft("a secret question".into()), NOW);
-                state.handle(Command::Submit, NOW);
-                state.apply(Event::Text { turn: 1, piece: "a secret answer".into() }, NOW);
-                state.apply(Event::Reasoning { turn: 1, piece: "a secret thought".into() }, NOW);
-                let summary = summary("a secret answer", 0, Ending::Stop);
-                state.apply(Event::Written { turn: 1, summary }, NOW);
-                state.handle(Command::NoTalkKey("See /people/jane/notes.".into()), NOW);
-                state.sounding.devices.speakers =
-                    vec![Device { id: "a".into(), name: "Desk speakers".into() }];
-                let around = Surroundings {
-                    system: "Debian, kernel 6".into(),
-                    home: Some("/people/jane".into()),
-                    ..Surroundings::default()
-                };
-                state.handle(Command::Diagnosed(Box::new(around)), NOW)
-            });
+        let actions = logbook.during(|| {
+            state.apply(Event::Loaded(info(true), Cancel::new()), NOW);
+            let mut preferences = state.preferences.clone();
+            preferences.answer.system = Some("a secret instruction".into());
+            preferences.model.folder = Some("/people/jane/models/large".into());
+            state.handle(Command::Prefer(Box::new(preferences)), NOW);
+            state.handle(Command::Draft("a secret question".into()), NOW);
+            state.handle(Command::Submit, NOW);
+            state.apply(Event::Text { turn: 1, piece: "a secret answer".into() }, NOW);
+            state.apply(Event::Reasoning { turn: 1, piece: "a secret thought".into() }, NOW);
+            let summary = summary("a secret answer", 0, Ending::Stop);
+            state.apply(Event::Written { turn: 1, summary }, NOW);
+            state.handle(Command::NoTalkKey("See /people/jane/notes.".into()), NOW);
+            state.sounding.devices.speakers = vec![Device { id: "a".into(), name: "Desk speakers".into() }];
+            let around = Surroundings {
+                system: "Debian, kernel 6".into(),
+                home: Some("/people/jane".into()),
+                ..Surroundings::default()
+            };
+            state.handle(Command::Diagnosed(Box::new(around)), NOW)
+        });
         let [Action::Copy(report)] = &actions[..] else { panic!("{actions:?}") };
         for told in [
             concat!("Colloquy ", env!("CARGO_PKG_VERSION")),
