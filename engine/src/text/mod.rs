@@ -4,6 +4,8 @@
 
 mod bounds;
 mod decoder;
+mod filters;
+mod guarded;
 mod python;
 mod template;
 #[cfg(test)]

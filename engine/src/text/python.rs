@@ -9,8 +9,11 @@ use minijinja::{
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
+use super::bounds::{self, Text};
+
 /// Prints `{{ value }}` with Python's names for none, true and false.
 pub(super) fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    bounds::printed(state, value)?;
     let name = match value.kind() {
         ValueKind::None => "None",
         ValueKind::Bool if value.is_true() => "True",
@@ -28,12 +31,12 @@ pub(super) fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent = options.get::<Option<usize>>("indent")?.map(|indent| indent.min(16));
     let ascii = options.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false);
     options.assert_all_used()?;
-    let mut bytes = Vec::new();
+    let mut text = Text(Vec::new());
     let format = JsonDumps { indent, ascii, depth: 0, filled: false };
     value
-        .serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, format))
+        .serialize(&mut serde_json::Serializer::with_formatter(&mut text, format))
         .map_err(|e| Error::new(ErrorKind::BadSerialization, format!("tojson: {e}")))?;
-    String::from_utf8(bytes).map_err(|e| Error::new(ErrorKind::BadSerialization, format!("tojson: {e}")))
+    String::from_utf8(text.0).map_err(|e| Error::new(ErrorKind::BadSerialization, format!("tojson: {e}")))
 }
 
 /// The function `strftime_now`: the local time in a format of C's strftime.

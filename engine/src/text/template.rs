@@ -4,18 +4,18 @@
 //! dictionaries, `tojson` without HTML escapes, `raise_exception` and `strftime_now`. A list or dictionary that is
 //! printed as such, without `tojson`, looks other than in Python.
 
-use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use minijinja::{
-    Environment, ErrorKind, Value, context,
+    Environment, Value, context,
     syntax::SyntaxConfig,
     value::{Serde, merge_maps},
 };
 use serde_json::Value as Json;
 
-use super::bounds::{self, MAX_BYTES};
+use super::filters;
+use super::guarded::{self, Guarded};
 use super::python;
 use crate::{
     error::{Error, Result},
@@ -33,6 +33,8 @@ const KEY: &str = "chat_template";
 
 /// Lays out a conversation as the text that the model was trained on.
 pub(crate) struct ChatTemplate {
+    source: String,
+    syntax: SyntaxConfig,
     environment: Environment<'static>,
     /// Where the template stands, for errors.
     path: PathBuf,
@@ -74,21 +76,18 @@ impl ChatTemplate {
 
     /// From a template's source, which stands in `path`. Errors as [`ChatTemplate::load`].
     pub(crate) fn compile(path: PathBuf, source: String, special_tokens: Value) -> Result<Self> {
-        let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(|e| fault(&path, &e))?);
+        let syntax = syntax.map_err(|e| fault(&path, &e))?;
+        Guarded::compile(KEY, &source, &syntax).map_err(|e| fault(&path, &e))?;
+        let mut environment = Environment::new();
         environment.set_fuel(Some(MAX_STEPS));
         environment.set_formatter(python::print);
-        environment.set_unknown_method_callback(bounds::method);
-        environment.add_filter("join", bounds::join);
-        environment.add_filter("replace", bounds::replace);
-        environment.add_filter("format", bounds::format);
-        environment.add_filter("indent", bounds::indent);
         environment.add_filter("tojson", python::to_json);
         environment.add_function("strftime_now", python::strftime_now);
         environment.add_function("raise_exception", python::raise_exception);
-        environment.add_template_owned(KEY, source).map_err(|e| fault(&path, &e))?;
-        Ok(Self { environment, path, special_tokens })
+        filters::add(&mut environment);
+        guarded::add(&mut environment);
+        Ok(Self { source, syntax, environment, path, special_tokens })
     }
 
     /// The text of a conversation.
@@ -115,36 +114,15 @@ impl ChatTemplate {
         let thinking =
             enable_thinking.map_or_else(|| context! {}, |enable_thinking| context! { enable_thinking });
         let context = merge_maps([common, thinking, self.special_tokens.clone()]);
-        let template = self.environment.get_template(KEY);
-        let mut text = Text(Vec::new());
-        let run =
-            || template.and_then(|template| template.render_captured_to(context, &mut text).map(|_| ()));
+        let run = || Guarded::compile(KEY, &self.source, &self.syntax)?.run(&self.environment, context);
         // The library has faults that a template can reach, such as a slice of a list backwards from behind its end.
-        let run = panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
+        let text = panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
             damaged(
                 &self.path,
                 "the chat template cannot be used here: the library that runs it has failed".into(),
             )
         })?;
-        run.map_err(|e| fault(&self.path, &e))?;
-        to_text(&self.path, text.0)
-    }
-}
-
-/// A text that grows up to [`MAX_BYTES`].
-struct Text(Vec<u8>);
-
-impl io::Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_BYTES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        text.map_err(|e| fault(&self.path, &e))
     }
 }
 
@@ -176,11 +154,6 @@ fn special_tokens(config: &Json) -> Value {
 
 fn fault(path: &Path, error: &minijinja::Error) -> Error {
     let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
-    let reason = match (error.kind(), error.detail()) {
-        // Only one that is too long cannot be written.
-        (ErrorKind::WriteFailure, _) => format!("it gives a text of more than {MAX_BYTES} bytes"),
-        (_, Some(detail)) => detail.to_owned(),
-        (kind, None) => kind.to_string(),
-    };
+    let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     damaged(path, format!("{line}the chat template cannot be used here: {reason}"))
 }

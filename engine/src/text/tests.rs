@@ -287,6 +287,163 @@ fn a_template_that_makes_texts_without_end_is_stopped() {
     assert_eq!(text, "a-b-c 1, x user ccbcc a-b cba a=1 a=  1 a\n  b");
 }
 
+/// What a template's rendering is refused with.
+fn refusal(source: &str) -> String {
+    let rendered = with_template("chat_template.jinja", source)
+        .and_then(|template| template.render(&hello(), None, true, None));
+    rendered.map(|text| panic!("{source:.200}: {text:.200}")).unwrap_err().to_string()
+}
+
+#[test]
+fn texts_and_lists_that_grow_without_end_are_refused() {
+    let again = |step: &str| {
+        format!(
+            "{{% set ns = namespace(x='abc', y=[1], z={{}}) %}}{{% for i in range(999) %}}{step}{{% endfor %}}"
+        )
+    };
+    for source in [
+        again("{% set ns.x = ns.x ~ ns.x %}"),
+        again("{% set ns.x = ns.x + ns.x %}"),
+        again("{% set ns.x = ns.x * 3 %}"),
+        again("{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}"),
+        again("{% set ns.x %}{% filter upper %}{{ ns.x }}{{ ns.x }}{% endfilter %}{% endset %}"),
+        again("{% macro m() %}{{ ns.x }}{{ ns.x }}{% endmacro %}{% set ns.x = m() %}"),
+        again("{% set ns.y = ns.y + ns.y %}"),
+        again("{% set ns.y = [ns.y, ns.y] %}"),
+        again("{% set ns.y = (ns.y, ns.y) %}"),
+        again("{% set ns.z = {'a': ns.z, 'b': ns.z} %}"),
+        again("{% set ns.z = dict(a=ns.z, b=ns.z) %}"),
+        "{{ 'text' * 474999 }}".into(),
+        "{{ ('text' * 474999)|escape }}".into(),
+        "{{ 474999 * ['text'] ~ '' }}".into(),
+        "{% if (1 ~ 1) * 99999999 %}{% endif %}".into(),
+        "{{ [[1] * 999] * 999 }}".into(),
+        "{{ ['a', 'a']|map('replace', 'a', 'a' * 999999)|list }}".into(),
+        "{{ range(99)|map('string')|map('tojson', indent=9)|list * 9999 }}".into(),
+    ] {
+        let message = refusal(&source);
+        assert!(message.contains("a text of more than 1048576 bytes"), "{source}: {message}");
+    }
+}
+
+#[test]
+fn a_template_that_takes_too_much_in_all_is_refused() {
+    let keep = "{% macro keep() %}{{ x }}{% endmacro %}";
+    for (source, words) in [
+        ("{% for i in range(9999) %}{% for j in range(9999) %}{% macro m() %}{{ j }}{% endmacro %}{% endfor %}{% endfor %}".into(), "too many"),
+        (format!("{{% for i in range(99999) %}}{{% set x = 'a' * 999999 ~ i %}}{keep}{{% endfor %}}"), "too many"),
+        ("{% set x %}{% for i in range(99999) %}{{ 'abc' * 999 }}{% endfor %}{% endset %}".into(), "too many"),
+        (format!("{{% set x %}}{{% for i in range(99999) %}}{}{{% endfor %}}{{% endset %}}", "abc".repeat(999)), "too many"),
+        ("{% do (range(99999)|list).count(*range(99999)|list, *range(99999)|list, *range(99999)|list) %}".repeat(99), "too many"),
+        ("{{ [1]|slice(99999999999)|list }}".into(), "too many"),
+        ("{{ ('a' * 99999)|map('batch', 999)|list }}".into(), "too many"),
+        ("{{ ('a' * 9999)|map('sum', none, 'a' * 999999)|list|length }}".into(), "too many"),
+        ("{{ range(99999)|list|sort(attribute='a,' * 99999) }}".into(), "more than 1048576"),
+        ("{% set ns = namespace() %}{% set ns.ns = ns %}{{ ns }}".into(), "namespace"),
+        ("{% set ns = namespace() %}{% set x = [ns] %}{% set ns.x = x %}{{ ns }}".into(), "namespace"),
+        ("{% set ns = namespace(x=1) %}{% for i in range(999) %}{% set ns.x = [ns.x] %}{% endfor %}".into(), "lists in one another"),
+        ("{% set x = 'a' * 999999 %}{% for i in range(99999) %}{% if x is lower and x[3] %}{% endif %}{% endfor %}".into(), "more than 5 seconds"),
+    ] {
+        let message = refusal(&source);
+        assert!(message.contains(words), "{source:.200}: {message}");
+    }
+}
+
+#[test]
+fn a_row_of_steps_in_one_tag_does_not_exhaust_the_stack() {
+    for (step, tokens, [before, after]) in [
+        ("a + ", 2, ["{{ ", "a }}"]),
+        ("not ", 1, ["{{ ", "a }}"]),
+        ("- ", 1, ["{{ ", "1 }}"]),
+        ("|list", 2, ["{{ a", " }}"]),
+        (".a", 2, ["{{ a", " }}"]),
+        ("[0]", 3, ["{{ a", " }}"]),
+        ("()", 2, ["{{ a", " }}"]),
+        ("a if b else ", 4, ["{{ ", "a }}"]),
+        ("a is b and ", 4, ["{{ ", "a }}"]),
+        ("{% elif a %}", 4, ["{% if a %}", "{% endif %}"]),
+    ] {
+        let rows = |count: usize| format!("\n{before}{}{after}", step.repeat(count));
+        let message = refusal(&rows(60_000));
+        assert!(message.contains("too much in one tag, in line 2"), "{step}: {message}");
+        // Shortly below the bound the stack is large enough, even if the template says nothing sensible.
+        let template = with_template("chat_template.jinja", &rows(990 / tokens)).unwrap();
+        template.render(&hello(), None, true, None).ok();
+    }
+    // Views of views of a list.
+    let source = "{% set ns = namespace(x=[1, 2]) %}{% for i in range(99999) %}{% set ns.x = ns.x[0:]|reverse %}{% endfor %}\
+                  {{ ns.x }}";
+    let template = with_template("chat_template.jinja", source).unwrap();
+    assert_eq!(template.render(&hello(), None, true, None).unwrap(), "[2, 1]");
+}
+
+#[test]
+fn what_is_guarded_gives_what_it_always_did() {
+    for (source, expected) in [
+        (
+            "{{ 1 + 2 * 3 - 4 // 3 }} {{ 7 % 4 }} {{ 2 ** 10 }} {{ 1.5 * 2 }} {{ -2 * -3 }} {{ (1 + 2) * 3 }}",
+            "6 3 1024 3.0 6 9",
+        ),
+        ("{% for i in range(4) %}{{ loop.index0 % 2 }}{{ ',' if not loop.last }}{% endfor %}", "0,1,0,1"),
+        (
+            "{{ 'a' ~ 1 ~ none ~ true }} {{ 'a' + 'b' }} {{ 'ab' * 2 }} {{ 2 * 'ab' }} {{ [1] * 3 }}",
+            "a1NoneTrue ab abab abab [1, 1, 1]",
+        ),
+        (
+            "{% set all = messages + [{'role': 'x'}] %}{{ all|length }}{{ all[-1].role }}{{ all[1:][0]['role'] }}",
+            "2xx",
+        ),
+        (
+            "{% for m in (messages * 3)[1:] if m.role ~ 's' == 'users' %}{{ m.content[::-1] }}{% endfor %}",
+            "olleholleh",
+        ),
+        ("{{ 'yes' if 'el' in messages[0].content and 1 < 1 + 1 < 3 else 'no' }}", "yes"),
+        ("{% if x is not defined and messages[3] is undefined and not y %}ok{% endif %}", "ok"),
+        (
+            "{{ x|default('d' * 2) }}{{ messages[0].y|d('e') }}{{ (messages[0].nothing or 'f').upper() }}",
+            "ddeF",
+        ),
+        ("{{ {'a' ~ 'b': 1 + 1, 'c': [1 + 2, 'x' * 2]}|tojson }}", r#"{"ab": 2, "c": [3, "xx"]}"#),
+        (
+            "{% macro m(a, b='c' ~ 'd') %}{{ a }}{{ b }}{{ caller() if caller }}{% endmacro %}{{ m('x' + 'y') }}{% call m(1) %}!{% endcall %}",
+            "xycd1cd!",
+        ),
+        (
+            "{% for a in [[1, [2]], [3]] recursive %}{% if a is sequence %}({{ loop(a) }}){% else %}{{ a }}{% endif %}{% endfor %}",
+            "(1(2))(3)",
+        ),
+        (
+            "{% set t %}a{{ 1 }}<{% endset %}{{ t }}{% set u | upper %}b{% endset %}{{ u }}{% filter upper|trim %} c {% endfilter %}",
+            "a1<BC",
+        ),
+        (
+            "{{ messages|map(attribute='role')|join(',') }} {{ messages|map('length')|list }} {{ messages|selectattr('role', 'in', ['user'])|list|length }}",
+            "user [2] 1",
+        ),
+        (
+            "{{ 'a b'.split(' ')[1] }}{{ ' x '.strip() ~ 'y'.upper() }}{{ 'ab'.startswith('a' ~ '') }}{{ '%s-%s'|format(*['a', 'b']) }}",
+            "bxYTruea-b",
+        ),
+        (
+            "{% set ns = namespace(n=0, l=[]) %}{% for i in [3, 1] %}{% set ns.n = ns.n + i %}{% set ns.l = ns.l + [i] %}{% endfor %}{{ ns.n }}{{ ns.l|sort }}",
+            "4[1, 3]",
+        ),
+        (
+            "{{ dict(a=1, **{'b': 2})|items|list }}{{ [1, 2, 3]|batch(2)|list }}{{ [3, 1]|sort(reverse=true) }}",
+            "[('a', 1), ('b', 2)][[1, 2], [3]][3, 1]",
+        ),
+        (
+            "{% autoescape true %}<{{ '<' }}{% endautoescape %}{{ '<'|e }}{% raw %}{{ x }}{% endraw %}",
+            "<&lt;&lt;{{ x }}",
+        ),
+        ("{% block b %}{{ 'a' * 2 }}{% endblock %}{{ self.b() }}{% include 'x' ignore missing %}", "aaaa"),
+    ] {
+        let rendered =
+            with_template("chat_template.jinja", source).and_then(|t| t.render(&hello(), None, true, None));
+        assert_eq!(rendered.unwrap(), expected, "{source}");
+    }
+}
+
 #[test]
 fn today_can_be_told() {
     let template = with_template("chat_template.jinja", "{{ strftime_now('%Y-%m-%d %H %B %%') }}").unwrap();

@@ -2,7 +2,7 @@
 
 use engine::Door;
 
-// Texts of a megabyte, and lists of their characters.
+// All that a template may make, a few times over while it grows.
 libfuzzer_sys::fuzz_target!(
     // What panics in the library that runs templates is caught by our reader.
     init: {
