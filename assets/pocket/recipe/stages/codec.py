@@ -1,0 +1,141 @@
+"""Trains the codec: python -m stages.codec DATA OUT --seconds N [--from FOLDER] [--decoder-only]
+
+First spectra alone teach encoder, codebooks and code2wav; then the codes are frozen, and discriminators teach code2wav
+what speech sounds like. With --decoder-only that goes on from an earlier run, whose codes stay as they are.
+"""
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.code2wav import FRAME, Codec
+from stages.discriminators import Discriminators
+from model.sound import CodecMel, mel_filters
+from stages.training import DEVICE, Clock, Trainer, autocast, load, save
+
+# Shares of the time after which the discriminators begin, and the codes are frozen.
+ADVERSE, FROZEN = 0.35, 0.6
+# Frames of a training piece, and samples of it that the discriminators hear.
+PIECE, HEARD = 32, 24_000
+
+
+class Replies:
+    """All reply clips at 24 kHz on the device, each with a frame of silence behind it."""
+
+    def __init__(self, data: Path, limit: int | None = None):
+        offsets = np.load(data / "reply_offsets.npy")[: limit + 1 if limit else None]
+        clips = torch.from_numpy(np.load(data / "reply.npy")[: offsets[-1]])
+        lengths = np.diff(offsets)
+        longer: list[Tensor] = [torch.empty(0)] * len(lengths)
+        order = np.argsort(lengths)
+        for begin in range(0, len(order), 256):
+            part = order[begin : begin + 256]
+            # A multiple of 80 ms, with silence at the end, so that the spectrum can be extended exactly.
+            size = -(-int(lengths[part].max()) // 1280) * 1280 + 1280
+            block = torch.zeros(len(part), size)
+            for row, i in enumerate(part):
+                block[row, : lengths[i]] = clips[offsets[i] : offsets[i + 1]].float()
+            spectrum = torch.fft.rfft(block.to(DEVICE))
+            wide = torch.fft.irfft(F.pad(spectrum, (0, size * 3 // 4 + 1 - spectrum.shape[1])), size * 3 // 2) * 1.5
+            wide = wide.clamp(-32767, 32767).short()
+            for row, i in enumerate(part):
+                frames = -(-int(lengths[i]) // 1280) + 1
+                longer[i] = wide[row, : frames * FRAME]
+        self.offsets = torch.tensor(np.cumsum([0] + [len(clip) for clip in longer]), device=DEVICE)
+        self.samples = torch.cat(longer)
+
+    def pieces(self, count: int) -> Tensor:
+        """Pieces [count, 1920 PIECE] that begin on a frame, as clips do."""
+        clip = torch.randint(0, len(self.offsets) - 1, (count,), device=DEVICE)
+        frames = (self.offsets[clip + 1] - self.offsets[clip]) // FRAME
+        start = (torch.rand(count, device=DEVICE) * (frames - PIECE + 2).clamp_min(1)).long()
+        return self.cut(clip, start * FRAME, PIECE * FRAME)
+
+    def cut(self, clip: Tensor, start: Tensor, length: int) -> Tensor:
+        at = start[:, None] + torch.arange(length, device=DEVICE)
+        inside = at < (self.offsets[clip + 1] - self.offsets[clip])[:, None]
+        index = (self.offsets[clip][:, None] + at).clamp_max(len(self.samples) - 1)
+        return self.samples[index].float() / 32768 * inside
+
+
+class SpectralLoss:
+    """Distance of spectra at five resolutions, and of mel spectra at two."""
+
+    def __init__(self):
+        self.windows = {size: torch.hann_window(size, device=DEVICE) for size in (2048, 1024, 512, 256, 128)}
+        self.mels = {size: mel_filters(24_000, size, bins, 12_000).to(DEVICE) for size, bins in ((1024, 80), (2048, 100))}
+
+    def __call__(self, made: Tensor, wanted: Tensor) -> Tensor:
+        loss = made.new_zeros(())
+        for size, window in self.windows.items():
+            spectra = (torch.stft(x, size, size // 4, window=window, return_complex=True) for x in (made, wanted))
+            a, b = (spectrum.abs().clamp_min(1e-5) for spectrum in spectra)
+            norm = lambda x: x.square().sum((1, 2)).sqrt()
+            loss = loss + 0.4 * (a.log() - b.log()).abs().mean() + (norm(a - b) / (norm(b) + 0.5)).mean()
+            if size in self.mels:
+                mel = lambda x: (self.mels[size] @ x.square()).clamp_min(1e-6).log()
+                loss = loss + (mel(a) - mel(b)).abs().mean()
+        return loss
+
+
+def train(data: Path, out: Path, clock: Clock, begin: Path | None, decoder_only: bool, batch: int) -> None:
+    replies, mel, spectral = Replies(data), CodecMel(DEVICE), SpectralLoss()
+    print(f"{len(replies.samples) / 24_000:.0f} s of replies", flush=True)
+    codec, judges = Codec().to(DEVICE), Discriminators().to(DEVICE)
+    if begin:
+        load(codec, begin, "codec")
+        if list(begin.glob("discriminators.*")):
+            load(judges, begin, "discriminators")
+    maker = Trainer([codec], clock, 4e-4 if decoder_only else 1e-3, 1e-3, (0.8, 0.95))
+    judging = Trainer([judges], clock, 3e-4, 0.0, (0.8, 0.95))
+    for done in clock.ticks():
+        frozen = decoder_only or clock.share > FROZEN
+        adverse = decoder_only or clock.share > ADVERSE
+        codec.encoder.requires_grad_(not frozen)
+        codec.quantiser.train(not frozen)
+        pieces = replies.pieces(batch)
+        with autocast():
+            latents = codec.encoder(mel(pieces)).float()
+            with torch.autocast(DEVICE, enabled=False):
+                # One in four learns to do with fewer levels, so that the first ones carry the most.
+                few = torch.rand(batch, device=DEVICE) < 0.25
+                levels = torch.where(few, torch.randint(1, 4, (batch,), device=DEVICE), 4).repeat_interleave(PIECE)
+                quantised, codes, commitment = codec.quantiser(latents.flatten(0, 1), None if frozen else levels)
+                rows = codec.expand(quantised.view(batch, PIECE, -1))
+            made = codec.code2wav(rows)
+        made = made.float()
+        wanted = pieces[:, : made.shape[1]]
+        loss = spectral(made, wanted) + (0.0 if frozen else commitment)
+        judged = torch.zeros(())
+        if adverse:
+            start = int(torch.randint(0, made.shape[1] - HEARD, (1,)))
+            a, b = made[:, start : start + HEARD], wanted[:, start : start + HEARD]
+            judged, fooled, alike = judges.judge(a, b, judging)
+            loss = loss + fooled + alike
+        maker.step(loss, 2.0)
+        if not frozen and done % 50 == 49:
+            codec.quantiser.revive()
+        if clock.tells(200):
+            used = [len(level.unique()) for level in codes.T]
+            clock.say("codec", loss=loss.item(), judges=judged.item(), used=used)
+    codec.tabulate()
+    save(codec, out, "codec")
+    save(judges, out, "discriminators")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, default=500)
+    parser.add_argument("--steps", type=int, help="so many steps instead of a time")
+    parser.add_argument("--from", dest="begin", type=Path, help="a folder with a codec to go on from")
+    parser.add_argument("--decoder-only", action="store_true")
+    parser.add_argument("--batch", type=int, default=32)
+    args = parser.parse_args()
+    torch.manual_seed(11)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
+    train(args.data, args.out, Clock(args.seconds, args.steps), args.begin, args.decoder_only, args.batch)

@@ -1,0 +1,200 @@
+"""Trains talker and code predictor on the codec's codes of the replies: python -m stages.talker DATA OUT --seconds N --parts FOLDER
+
+FOLDER holds thinker and codec. Each reply is spoken after the rows of some user's turn, as in the published model: those
+rows, nine that begin the answer, and one of text and codes for each frame.
+"""
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from world import domain
+from model import examples
+from model.code2wav import FRAME, Codec
+from stages.codec import Replies
+from model.models import CODEBOOK, CONFIG, GROUPS, SPEAKERS, TALKER, THINKER, Talker, Thinker
+from model.sound import CodecMel
+from stages.thinker import Examples, rows_of
+from stages.training import DEVICE, Clock, Trainer, autocast, load, read_json, save
+
+# Rows of users' turns before an answer, at most.
+BEFORE = 128
+# Rows that begin an answer.
+HEAD = 9
+# Shares of what the talker reads of its own that is wrong in training, as it will be later: whole frames, and single codes.
+WRONG_FRAMES, WRONG_CODES = 0.08, 0.05
+
+
+class Contexts:
+    """What users said before an answer, as rows for the talker, aligned to their end."""
+
+    @torch.no_grad()
+    def __init__(self, thinker: Thinker, source: Examples, count: int, sizes: tuple[int, ...]):
+        parts: list[tuple[Tensor, ...]] = []
+        while sum(len(part[0]) for part in parts) < count:
+            batch = source.batch(sizes)
+            with autocast():
+                rows, deepstack, _ = rows_of(thinker, batch)
+                _, hidden = thinker.model(rows, batch["positions"], deepstack=deepstack, tap=TALKER["accept_hidden_layer"])
+            parts.append(self.gather(batch, hidden))
+        self.ids, self.hidden, self.mask = (torch.cat([part[i] for part in parts]) for i in range(3))
+        self.positions = torch.cat([part[3] for part in parts], dim=1)
+
+    @staticmethod
+    def gather(batch: dict, hidden: Tensor) -> tuple[Tensor, ...]:
+        count = len(batch["ids"])
+        ids = np.zeros((count, BEFORE), np.int64)
+        index = np.zeros((count, BEFORE), np.int64)
+        positions = np.zeros((3, count, BEFORE), np.int64)
+        mask = np.zeros((count, BEFORE), bool)
+        for row, (tokens, start) in enumerate(zip(batch["ids"].tolist(), batch["start"].tolist())):
+            kept = examples.user_rows(tokens[: start - 3])[-BEFORE:]
+            chosen = [tokens[i] for i in kept]
+            place = slice(BEFORE - len(kept), BEFORE)
+            ids[row, place], index[row, place], mask[row, place] = chosen, kept, True
+            positions[:, row, place] = np.array(examples.positions(chosen)).T
+        index = torch.from_numpy(index).to(DEVICE)
+        rows = hidden.gather(1, index[..., None].expand(-1, -1, hidden.shape[2])).bfloat16()
+        ids, mask, positions = (torch.from_numpy(array).to(DEVICE) for array in (ids, mask, positions))
+        return ids, rows, mask, positions
+
+    def take(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        ids, hidden, mask, positions = self.ids[chosen], self.hidden[chosen], self.mask[chosen], self.positions[:, chosen]
+        width = max(int(mask.sum(1).max()), 1)
+        return ids[:, -width:], hidden[:, -width:], mask[:, -width:], positions[:, :, -width:]
+
+
+class Spoken:
+    """Replies as tokens, codes and speakers, all padded."""
+
+    @torch.no_grad()
+    def __init__(self, data: Path, codec: Codec, tokenizer: Tokenizer):
+        said = read_json(data / "reply.json")
+        clips, mel = Replies(data), CodecMel(DEVICE)
+        self.frames = (clips.offsets[1:] - clips.offsets[:-1]) // FRAME
+        longest = int(self.frames.max())
+        self.codes = torch.zeros(len(said), longest, GROUPS, dtype=torch.int16, device=DEVICE)
+        for begin in range(0, len(said), 256):
+            clip = torch.arange(begin, min(begin + 256, len(said)), device=DEVICE)
+            whole = clips.cut(clip, torch.zeros_like(clip), longest * FRAME)
+            self.codes[clip] = codec.encode(mel(whole)).short()
+        tokens = [tokenizer.encode(reply["text"]).ids for reply in said]
+        width = max(map(len, tokens))
+        self.tokens = torch.tensor([ids + [0] * (width - len(ids)) for ids in tokens], device=DEVICE)
+        self.length = torch.tensor([len(ids) for ids in tokens], device=DEVICE)
+        self.speaker = torch.tensor([SPEAKERS[reply["speaker"]] for reply in said], device=DEVICE)
+        self.weight = torch.tensor([domain.reply_weight(reply["text"]) for reply in said], device=DEVICE)
+        print(f"{len(said)} replies of up to {longest} frames and {width} tokens", flush=True)
+
+
+def begin_rows(talker: Talker, embed: torch.nn.Embedding, text: Tensor, speaker: Tensor) -> tuple[Tensor, ...]:
+    """The nine rows that begin an answer, and the rows that follow its text: its end, and nothing."""
+    project, table = talker.text_projection, talker.model.codec_embedding
+    names = ("im_start_token_id", "assistant_token_id", "tts_pad_token_id", "tts_bos_token_id", "tts_eos_token_id")
+    ids = torch.tensor([CONFIG[name] for name in names] + [examples.NEWLINE], device=DEVICE)
+    begin, role, pad, bos, end, newline = project(embed(ids))
+    codes = ("codec_nothink_id", "codec_think_bos_id", "codec_think_eos_id", "codec_pad_id", "codec_bos_id")
+    nothink, think, thought, silent, go = table(torch.tensor([TALKER[name] for name in codes], device=DEVICE))
+    same = (begin, role, newline, pad + nothink, pad + think, pad + thought)
+    rows = [row.expand(len(text), -1) for row in same]
+    rows += [pad + table(speaker), (bos + silent).expand(len(text), -1), text[:, 0] + go]
+    return torch.stack(rows, dim=1), end, pad
+
+
+def spoil(codes: Tensor) -> Tensor:
+    """Codes with some of them wrong."""
+    other = codes[torch.randperm(len(codes), device=DEVICE)]
+    frames = torch.rand(codes.shape[:2], device=DEVICE)[..., None] < WRONG_FRAMES
+    single = torch.rand(codes.shape, device=DEVICE) < WRONG_CODES
+    return torch.where(single, torch.randint_like(codes, CODEBOOK), torch.where(frames, other, codes))
+
+
+def losses(talker: Talker, embed: torch.nn.Embedding, spoken: Spoken, reply: Tensor, context: tuple) -> dict[str, Tensor]:
+    """Of the first codes and of the others, teacher-forced, with the shares that are right."""
+    frames = spoken.frames[reply]
+    longest = int(frames.max())
+    codes = spoken.codes[reply, :longest].long()
+    ids, hidden, mask, positions = context
+    medium = (ids == THINKER["audio_token_id"]) | (ids == THINKER["image_token_id"])
+    before = torch.where(medium[..., None], talker.hidden_projection(hidden.float()), talker.text_projection(embed(ids)))
+
+    text = talker.text_projection(embed(spoken.tokens[reply]))
+    head, end, pad = begin_rows(talker, embed, text, spoken.speaker[reply])
+    # Frame k comes with the token after the next: the first one stands in the head.
+    place = torch.arange(longest, device=DEVICE)[None]
+    index = (place + 1).clamp_max(text.shape[1] - 1).expand(len(reply), -1)
+    trailing = text.gather(1, index[..., None].expand(-1, -1, text.shape[2]))
+    last = spoken.length[reply][:, None] - 1
+    trailing = torch.where((place < last)[..., None], trailing, torch.where((place == last)[..., None], end, pad))
+    own = talker.embed_frames(spoil(codes)) + trailing
+    x = torch.cat((before.to(own.dtype), head.to(own.dtype), own), dim=1)
+
+    after = positions.amax((0, 2)) + 1
+    after = torch.where(mask.any(1), after, 0)[:, None] + torch.arange(HEAD + longest, device=DEVICE)
+    positions = torch.cat((positions, after.expand(3, -1, -1)), dim=2)
+    length = x.shape[1]
+    there = torch.cat((mask, mask.new_ones(len(reply), HEAD + longest)), dim=1)
+    seen = torch.ones(length, length, dtype=torch.bool, device=DEVICE).tril() & there[:, None]
+    # Padding sees itself, so that no row of the softmax is empty.
+    seen = seen | torch.eye(length, dtype=torch.bool, device=DEVICE)
+    out, _ = talker.model(x, positions, mask=seen[:, None])
+    out = out[:, mask.shape[1] + HEAD - 1 :]
+
+    step = torch.arange(longest + 1, device=DEVICE)[None]
+    wanted = F.pad(codes[:, :, 0], (0, 1))
+    wanted = torch.where(step == frames[:, None], TALKER["codec_eos_token_id"], wanted)
+    told = step <= frames[:, None]
+    first = talker.codec_head(out[told]).float()
+    inside = step[:, :-1] < frames[:, None]
+    true = codes[inside]
+    rest = talker.predict_rest(out[:, :-1][inside], true).float()
+    return {
+        "first": F.cross_entropy(first, wanted[told]),
+        "rest": F.cross_entropy(rest.flatten(0, 1), true[:, 1:].flatten()),
+        "right": (first.argmax(-1) == wanted[told]).float().mean(),
+        "rest_right": (rest.argmax(-1) == true[:, 1:]).float().mean(0),
+    }
+
+
+def train(data: Path, out: Path, parts: Path, clock: Clock, begin: Path | None, batch: int, scale: float) -> None:
+    tokenizer = Tokenizer.from_file(str(data / "tokenizer.json"))
+    thinker, codec, talker = Thinker().to(DEVICE).eval(), Codec().to(DEVICE).eval(), Talker().to(DEVICE)
+    load(thinker, parts, "thinker")
+    load(codec, parts, "codec")
+    if begin:
+        load(talker, begin, "talker")
+    spoken = Spoken(data, codec, tokenizer)
+    source = Examples(data, tokenizer, clock, 0.1 * scale)
+    sizes = (100, 60, 40, 50, 30) if scale >= 1 else (4, 4, 2, 3, 2)
+    contexts = Contexts(thinker, source, int(6000 * scale) + 8, sizes)
+    embed = thinker.model.embed_tokens.requires_grad_(False)
+    trainer = Trainer([talker], clock, 8e-4 if begin else 1.5e-3, 0.02, (0.9, 0.98))
+    for _ in clock.ticks():
+        reply = torch.multinomial(spoken.weight, batch, replacement=True)
+        context = contexts.take(torch.randint(0, len(contexts.ids), (batch,), device=DEVICE))
+        with autocast():
+            loss = losses(talker, embed, spoken, reply, context)
+        trainer.step(loss["first"] + 2 * loss["rest"] + 0.01 * talker.model.imbalance())
+        if clock.tells(200):
+            rest_right = [round(share, 2) for share in loss["rest_right"].tolist()]
+            clock.say("talker", first=loss["first"].item(), rest=loss["rest"].item(), right=loss["right"].item(), rest_right=rest_right)
+    save(talker, out, "talker")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--parts", type=Path, required=True, help="a folder with thinker and codec")
+    parser.add_argument("--seconds", type=float, default=500)
+    parser.add_argument("--steps", type=int, help="so many steps instead of a time")
+    parser.add_argument("--from", dest="begin", type=Path, help="a folder with a talker to go on from")
+    parser.add_argument("--batch", type=int, default=192)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the examples")
+    args = parser.parse_args()
+    torch.manual_seed(31)
+    train(args.data, args.out, args.parts, Clock(args.seconds, args.steps), args.begin, args.batch, args.scale)

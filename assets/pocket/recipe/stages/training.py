@@ -1,0 +1,104 @@
+"""What the training stages share: their clock, their optimiser, and the files in which their work is kept."""
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+# Largest file of weights: small enough for any way of carrying them to another machine.
+MOST_BYTES = 14_000_000
+
+
+class Clock:
+    """How much of a stage has passed: of its seconds, or of its steps where those are given."""
+
+    def __init__(self, seconds: float, steps: int | None = None):
+        self.begun, self.seconds, self.steps, self.done = time.time(), seconds, steps, 0
+
+    @property
+    def share(self) -> float:
+        if self.steps:
+            return self.done / self.steps
+        return (time.time() - self.begun) / self.seconds
+
+    def ticks(self):
+        """Counts steps until the time is over."""
+        while self.share < 1:
+            yield self.done
+            self.done += 1
+
+    def tells(self, every: int) -> bool:
+        """Whether figures are to be said at this step. To take them waits for the device."""
+        return self.done % every == 0
+
+    def say(self, name: str, **figures: float | list) -> None:
+        told = (f"{key} {value:.4f}" if isinstance(value, float) else f"{key} {value}" for key, value in figures.items())
+        print(f"{name} {self.done} after {time.time() - self.begun:.0f} s:", ", ".join(told), flush=True)
+
+
+class Trainer:
+    """AdamW with a warm-up and a cosine over the clock. Vectors do not decay."""
+
+    def __init__(self, modules: list[nn.Module], clock: Clock, peak: float, decay: float, betas: tuple[float, float]):
+        self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in self.parameters if p.dim() >= 2], "weight_decay": decay},
+            {"params": [p for p in self.parameters if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        self.adam = torch.optim.AdamW(groups, peak, betas=betas, fused=DEVICE == "cuda")
+        self.clock, self.peak = clock, peak
+
+    def step(self, loss: Tensor, most: float = 1.0) -> None:
+        """One step down `loss`, with gradients of at most this norm."""
+        warm = min(1.0, (self.clock.done + 1) / 300)
+        rate = self.peak * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, self.clock.share))) + 0.01 * self.peak
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self.adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, most)
+        self.adam.step()
+
+
+def autocast() -> torch.autocast:
+    """BF16 arithmetic where there is a GPU."""
+    return torch.autocast(DEVICE, torch.bfloat16, enabled=DEVICE == "cuda")
+
+
+def save(module: nn.Module, folder: Path, name: str) -> None:
+    """Writes weights as BF16 into NAME.0.safetensors and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{name}.*.safetensors"):
+        old.unlink()
+    files: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for key, tensor in module.state_dict().items():
+        kept = tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor
+        size += kept.nbytes
+        if size > MOST_BYTES:
+            files.append({})
+            size = kept.nbytes
+        files[-1][key] = kept.cpu().contiguous().clone()
+    for i, tensors in enumerate(files):
+        save_file(tensors, folder / f"{name}.{i}.safetensors")
+
+
+def weights(folder: Path, name: str) -> dict[str, Tensor]:
+    """What `save` wrote, in float32."""
+    files = sorted(folder.glob(f"{name}.*.safetensors"))
+    if not files:
+        raise SystemExit(f"{folder} holds no {name}: run the stage that trains it first")
+    tensors = {key: tensor for file in files for key, tensor in load_file(file).items()}
+    return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
+
+
+def load(module: nn.Module, folder: Path, name: str) -> None:
+    module.load_state_dict(weights(folder, name))
+
+
+def read_json(path: Path) -> list[dict]:
+    return json.loads(path.read_text())
