@@ -72,8 +72,6 @@ def autocast() -> torch.autocast:
 def save(module: nn.Module, folder: Path, name: str) -> None:
     """Writes weights as BF16 into NAME.0.safetensors and so on."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{name}.*.safetensors"):
-        old.unlink()
     files: list[dict[str, Tensor]] = [{}]
     size = 0
     for key, tensor in module.state_dict().items():
@@ -84,7 +82,11 @@ def save(module: nn.Module, folder: Path, name: str) -> None:
             size = kept.nbytes
         files[-1][key] = kept.cpu().contiguous().clone()
     for i, tensors in enumerate(files):
-        save_file(tensors, folder / f"{name}.{i}.safetensors")
+        save_file(tensors, folder / f"{name}.{i}.new")
+    for old in folder.glob(f"{name}.*.safetensors"):
+        old.unlink()
+    for i in range(len(files)):
+        (folder / f"{name}.{i}.new").rename(folder / f"{name}.{i}.safetensors")
 
 
 def weights(folder: Path, name: str) -> dict[str, Tensor]:

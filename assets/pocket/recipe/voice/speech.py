@@ -104,7 +104,10 @@ class Clips:
         self.header()
         self.file.close()
         numpy.save(self.folder / f"{self.name}_offsets.npy", numpy.array(self.offsets, numpy.int64))
-        (self.folder / f"{self.name}.json").write_text(json.dumps(rows))
+        # The last, and whole at once: whoever waits for this file finds everything.
+        new = self.folder / f"{self.name}.json.new"
+        new.write_text(json.dumps(rows))
+        new.rename(self.folder / f"{self.name}.json")
 
 
 def make(pool: Pool, folder: Path, name: str, work: Callable, jobs: Iterable, rows: list[dict]) -> None:
@@ -122,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="make all clips")
     parser.add_argument("data", type=Path)
     parser.add_argument("--questions", type=int, default=110000)
-    parser.add_argument("--replies", type=int, default=14000)
+    parser.add_argument("--replies", type=int, default=9000)
     parser.add_argument("--processes", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
