@@ -262,7 +262,7 @@ impl Answering {
 impl Choosing {
     fn sampling(self) -> Sampling {
         let Choosing { temperature, top_k, top_p } = self;
-        Sampling { temperature, top_k, top_p, repetition_penalty: 1.0 }
+        Sampling { temperature, top_k, top_p, repetition_penalty: Some(1.0) }
     }
 }
 

@@ -82,13 +82,15 @@ pub struct Sampling {
     pub top_k: usize,
     /// Only the most likely tokens that together reach this probability; 1 is all.
     pub top_p: f32,
-    /// Logits of tokens already used in this answer are divided (positive) or multiplied (negative) by this; 1 is off.
-    pub repetition_penalty: f32,
+    /// Logits of tokens already used in this answer are divided (positive) or multiplied (negative) by this; 1 is off. As the
+    /// checkpoint's own defaults say where `None`.
+    pub repetition_penalty: Option<f32>,
 }
 
 impl Sampling {
-    /// Always the most likely token.
-    pub const GREEDY: Sampling = Sampling { temperature: 0.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0 };
+    /// Always the most likely token, after the checkpoint's own repetition penalty.
+    pub const GREEDY: Sampling =
+        Sampling { temperature: 0.0, top_k: 0, top_p: 1.0, repetition_penalty: None };
 }
 
 /// Choices that hold for a conversation and may change between answers. `None` takes the checkpoint's own default.
@@ -137,11 +139,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The same settings, but the most likely token everywhere. The repetition penalty of speech stays the checkpoint's.
+    /// The same settings, but the most likely token everywhere.
     pub fn greedy(mut self) -> Settings {
         self.text_sampling = Some(Sampling::GREEDY);
+        self.speech_sampling = Some(Sampling::GREEDY);
         self.residual_sampling = Some(Sampling::GREEDY);
-        self.speech_sampling = None;
         self
     }
 }

@@ -9,8 +9,7 @@
 use std::path::Path;
 
 use engine::{
-    Audio, Content, Device, Ending, Engine, Event, Message, Options, Result, Role, Sampling, Session,
-    Settings, Summary,
+    Audio, Content, Device, Ending, Engine, Event, Message, Options, Result, Role, Session, Settings, Summary,
 };
 
 use crate::checkpoints::pocket;
@@ -41,8 +40,7 @@ impl Answer {
 
 /// The most likely token and code everywhere, from the first on.
 pub fn greedy() -> Settings {
-    let settings = Settings { max_text_tokens: 64, max_frames: Some(60), ..Settings::default() }.greedy();
-    Settings { speech_sampling: Some(Sampling::GREEDY), ..settings }
+    Settings { max_text_tokens: 64, max_frames: Some(60), ..Settings::default() }.greedy()
 }
 
 /// The same without speech.

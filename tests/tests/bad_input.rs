@@ -172,7 +172,12 @@ fn config_values_of_the_wrong_kind() {
 fn settings_out_of_range() {
     let mut session = session(&pocket(), silent());
     let sampling = |temperature, top_p, repetition_penalty| Settings {
-        text_sampling: Some(engine::Sampling { temperature, top_k: 0, top_p, repetition_penalty }),
+        text_sampling: Some(engine::Sampling {
+            temperature,
+            top_k: 0,
+            top_p,
+            repetition_penalty: Some(repetition_penalty),
+        }),
         ..silent()
     };
     for (t, p, r) in [

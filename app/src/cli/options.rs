@@ -151,7 +151,7 @@ impl AnswerOptions {
             temperature: self.temperature.unwrap_or(1.0),
             top_k: self.top_k.unwrap_or(0),
             top_p: self.top_p.unwrap_or(1.0),
-            repetition_penalty: 1.0,
+            repetition_penalty: Some(1.0),
         });
         let settings = Settings {
             system: self.system.clone(),

@@ -383,24 +383,25 @@ fn params(chosen: Option<Sampling>, configured: &Configured) -> Result<sample::P
         temperature: if configured.do_sample { configured.temperature } else { 0.0 },
         top_k: configured.top_k,
         top_p: configured.top_p,
-        repetition_penalty: configured.repetition_penalty,
+        repetition_penalty: None,
     });
+    let penalty = s.repetition_penalty.unwrap_or(configured.repetition_penalty);
     let fits = |value: f32, range: std::ops::RangeInclusive<f32>| range.contains(&value);
     if !fits(s.temperature, 0.0..=100.0)
         || !fits(s.top_p, f32::MIN_POSITIVE..=1.0)
-        || !fits(s.repetition_penalty, 0.01..=100.0)
+        || !fits(penalty, 0.01..=100.0)
     {
         return Err(Error::Input(format!(
             "sampling out of range: temperature must be 0 to 100, top_p above 0 and at most 1, repetition penalty 0.01 to 100; \
              found {}, {} and {}",
-            s.temperature, s.top_p, s.repetition_penalty
+            s.temperature, s.top_p, penalty
         )));
     }
     Ok(sample::Params {
         temperature: s.temperature,
         top_k: s.top_k,
         top_p: s.top_p,
-        repetition_penalty: s.repetition_penalty,
+        repetition_penalty: penalty,
         allowed: None,
     })
 }

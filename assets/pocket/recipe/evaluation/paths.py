@@ -137,7 +137,7 @@ class Transformers:
             options = {"return_audio": True, "speaker": question.voice, "talker_max_new_tokens": 256}
             options |= {name: value for name, value in self.sampling.items() if name.startswith("talker_")}
             if question.greedy:
-                options |= {"talker_do_sample": False, "talker_repetition_penalty": 1.0}
+                options |= {"talker_do_sample": False}
         self.codes = []
         self.model.thinker.rope_deltas = None
         self.torch.manual_seed(question.seed)
@@ -182,34 +182,18 @@ def ask_transformers(checkpoint: str, questions: list[Question], jobs: int) -> l
         return list(pool.map(_ask, questions, chunksize=8))
 
 
-def greedy_copy(checkpoint: str, folder: Path) -> str:
-    """The checkpoint with a generation_config.json by which no code of speech is drawn by chance."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in Path(checkpoint).iterdir():
-        link = folder / file.name
-        link.unlink(missing_ok=True)
-        if file.is_file() and file.name != "generation_config.json":
-            link.symlink_to(file.resolve())
-    config = json.loads(Path(checkpoint, "generation_config.json").read_text())
-    config |= {"talker_do_sample": False, "talker_repetition_penalty": 1.0}
-    (folder / "generation_config.json").write_text(json.dumps(config))
-    return str(folder.resolve())
-
-
 def ask_colloquy(
     program: str, checkpoint: str, questions: list[Question], jobs: int, folder: Path, threads: int = 1
 ) -> list[Answer]:
     """All answers of the program, in order: one process for each question."""
     tokenizer = Tokenizer.from_file(os.path.join(checkpoint, "tokenizer.json"))
     folder.mkdir(parents=True, exist_ok=True)
-    greedy = greedy_copy(checkpoint, folder / "greedy")
 
     def ask(numbered: tuple[int, Question]) -> Answer:
         number, question = numbered
         file = folder / f"{number:05d}.json"
         file.write_text(json.dumps(question.messages))
-        model = greedy if question.greedy and question.voice else checkpoint
-        command = [program, "talk", "--model", model, "--device", "cpu", "--threads", str(threads), "--json"]
+        command = [program, "talk", "--model", checkpoint, "--device", "cpu", "--threads", str(threads), "--json"]
         command += ["--messages", str(file), "--seed", str(question.seed)]
         command += ["--max-text-tokens", str(MOST_TEXT_TOKENS)]
         command += ["--greedy"] if question.greedy else []
