@@ -196,7 +196,8 @@ def ask_colloquy(
         command = [program, "talk", "--model", checkpoint, "--device", "cpu", "--threads", str(threads), "--json"]
         command += ["--messages", str(file), "--seed", str(question.seed)]
         command += ["--max-text-tokens", str(MOST_TEXT_TOKENS)]
-        command += ["--greedy"] if question.greedy else []
+        # Text is greedy in any case, as with transformers.
+        command += ["--greedy"] if question.greedy else ["--temperature", "0"]
         command += ["--voice", question.voice] if question.voice else ["--no-speech"]
         command += ["--out", question.out] if question.voice and question.out else []
         if question.tools:
