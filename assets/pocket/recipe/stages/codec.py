@@ -3,7 +3,6 @@
 First spectra alone teach encoder, codebooks and code2wav; then the codes are frozen, and discriminators teach code2wav
 what speech sounds like. With --decoder-only that goes on from an earlier run, whose codes stay as they are.
 """
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from model.code2wav import FRAME, Codec
 from stages.discriminators import Discriminators
 from model.sound import CodecMel, mel_filters
-from stages.training import DEVICE, Clock, Trainer, autocast, load, save
+from stages.training import DEVICE, Clock, Trainer, arguments, autocast, load, save
 
 # Shares of the time after which the discriminators begin, and the codes are frozen.
 ADVERSE, FROZEN = 0.35, 0.6
@@ -127,12 +126,7 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, decoder_only:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seconds", type=float, default=500)
-    parser.add_argument("--steps", type=int, help="so many steps instead of a time")
-    parser.add_argument("--from", dest="begin", type=Path, help="a folder with a codec to go on from")
+    parser = arguments(__doc__)
     parser.add_argument("--decoder-only", action="store_true")
     parser.add_argument("--batch", type=int, default=32)
     args = parser.parse_args()

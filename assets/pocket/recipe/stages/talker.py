@@ -3,7 +3,6 @@
 FOLDER holds thinker and codec. Each reply is spoken after the rows of some user's turn, as in the published model: those
 rows, nine that begin the answer, and one of text and codes for each frame.
 """
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from stages.codec import Replies
 from model.models import CODEBOOK, CONFIG, GROUPS, SPEAKERS, TALKER, THINKER, Talker, Thinker
 from model.sound import CodecMel
 from stages.thinker import Examples, rows_of
-from stages.training import DEVICE, Clock, Trainer, autocast, load, read_json, save
+from stages.training import DEVICE, Clock, Trainer, arguments, autocast, load, read_json, save
 
 # Rows of users' turns before an answer, at most.
 BEFORE = 128
@@ -186,13 +185,8 @@ def train(data: Path, out: Path, parts: Path, clock: Clock, begin: Path | None, 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
+    parser = arguments(__doc__)
     parser.add_argument("--parts", type=Path, required=True, help="a folder with thinker and codec")
-    parser.add_argument("--seconds", type=float, default=500)
-    parser.add_argument("--steps", type=int, help="so many steps instead of a time")
-    parser.add_argument("--from", dest="begin", type=Path, help="a folder with a talker to go on from")
     parser.add_argument("--batch", type=int, default=192)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the examples")
     args = parser.parse_args()

@@ -3,7 +3,6 @@
 It learns the last reply of each conversation. A helper behind the audio tower, which is not part of the model, learns to
 write down the question: it teaches the tower to hear.
 """
-import argparse
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from model import examples
 from world import pictures
 from model.models import THINKER, VOCABULARY, Thinker
 from model.sound import Microphone
-from stages.training import DEVICE, Clock, Trainer, autocast, load, read_json, save
+from stages.training import DEVICE, Clock, Trainer, arguments, autocast, load, read_json, save
 
 # Longest clip of a question.
 SECONDS = 6
@@ -141,12 +140,7 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, keep_embeddin
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seconds", type=float, default=500)
-    parser.add_argument("--steps", type=int, help="so many steps instead of a time")
-    parser.add_argument("--from", dest="begin", type=Path, help="a folder with a thinker to go on from")
+    parser = arguments(__doc__)
     parser.add_argument("--keep-embeddings", action="store_true", help="for a talker that was trained with them")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the examples")
     args = parser.parse_args()

@@ -1,4 +1,5 @@
 """What the training stages share: their clock, their optimiser, and the files in which their work is kept."""
+import argparse
 import json
 import math
 import time
@@ -104,3 +105,14 @@ def load(module: nn.Module, folder: Path, name: str) -> None:
 
 def read_json(path: Path) -> list[dict]:
     return json.loads(path.read_text())
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """What every stage is told."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("data", type=Path, help="folder of the sounds")
+    parser.add_argument("out", type=Path, help="folder for the weights")
+    parser.add_argument("--seconds", type=float, default=480)
+    parser.add_argument("--steps", type=int, help="so many steps instead of a time")
+    parser.add_argument("--from", dest="begin", type=Path, help="a folder with weights of this stage to go on from")
+    return parser
