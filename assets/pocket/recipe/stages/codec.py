@@ -15,8 +15,9 @@ from stages.discriminators import Discriminators
 from model.sound import CodecMel, mel_filters
 from stages.training import DEVICE, Clock, Trainer, arguments, autocast, load, save
 
-# Shares of the time after which the discriminators begin, and the codes are frozen.
-ADVERSE, FROZEN = 0.35, 0.6
+# Shares of the time after which codes take the place of latents, the discriminators begin, and the codes are frozen. Codebooks
+# that begin with an untrained encoder's latents, which are all alike, use few of their codes for long.
+CODED, ADVERSE, FROZEN = 0.04, 0.35, 0.6
 # Frames of a training piece, and samples of it that the discriminators hear.
 PIECE, HEARD = 32, 24_000
 
@@ -102,7 +103,10 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, decoder_only:
                 # One in four learns to do with fewer levels, so that the first ones carry the most.
                 few = torch.rand(batch, device=DEVICE) < 0.25
                 levels = torch.where(few, torch.randint(1, 4, (batch,), device=DEVICE), 4).repeat_interleave(PIECE)
-                quantised, codes, commitment = codec.quantiser(latents.flatten(0, 1), None if frozen else levels)
+                if begin or clock.share > CODED:
+                    quantised, codes, commitment = codec.quantiser(latents.flatten(0, 1), None if frozen else levels)
+                else:
+                    quantised, codes, commitment = latents, None, 0.01 * latents.square().mean()
                 rows = codec.expand(quantised.view(batch, PIECE, -1))
             made = codec.code2wav(rows)
         made = made.float()
@@ -115,10 +119,10 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, decoder_only:
             judged, fooled, alike = judges.judge(a, b, judging)
             loss = loss + fooled + alike
         maker.step(loss, 2.0)
-        if not frozen and done % 50 == 49:
+        if codes is not None and not frozen and done % 50 == 49:
             codec.quantiser.revive()
         if clock.tells(200):
-            used = [len(level.unique()) for level in codes.T]
+            used = [] if codes is None else [len(level.unique()) for level in codes.T]
             clock.say("codec", loss=loss.item(), judges=judged.item(), used=used)
     codec.tabulate()
     save(codec, out, "codec")
