@@ -27,6 +27,7 @@ EXACT = {
     "hear clean": ("clean speech, held-out voices", "95 %"),
     **{f"hear {name}": (f"speech, {name}", "85 %" if name in NOISY else "-") for name in CONDITIONS},
     "text": ("text", "99 %"),
+    "wordings": ("text, in wordings that were never trained", "-"),
     "picture plain": ("pictures, plain", "97 %"),
     "picture photographed": ("pictures, photographed", "85 %"),
     "talk 2 turns": ("follow-up, 2 turns", "-"),

@@ -15,6 +15,7 @@ from evaluation.paths import Question, write_sound
 from PIL import Image
 
 APART = ("repeat", "refuse", "nothing")  # tasks that have a row of their own
+WORDED = ("talk", "fact")  # tasks whose wordings that are kept for measuring are measured by themselves
 SPEAKERS = ("chelsie", "ethan", "aiden")
 
 
@@ -108,8 +109,14 @@ def spoken_by(text: str, voice: voices.Voice) -> np.ndarray:
 
 
 def new_turn(choice: random.Random, task: str | None = None) -> domain.Turn:
-    """A question in a wording that is kept for measuring, where its task has such."""
-    return domain.turn(choice, task, held_out=True)
+    """A question that is kept for measuring, where its task has such; small talk and facts as they are usually asked."""
+    turn = domain.turn(choice, task, held_out=True)
+    return domain.turn(choice, turn.task) if turn.task in WORDED else turn
+
+
+def ordinary(turn: domain.Turn) -> bool:
+    """Whether it is a question of the world that is not measured by itself."""
+    return turn.task not in APART
 
 
 def drawn(choice: random.Random, count: int, wanted: Callable[[domain.Turn], bool]) -> list[domain.Turn]:
@@ -127,14 +134,14 @@ def drawn(choice: random.Random, count: int, wanted: Callable[[domain.Turn], boo
 def hear(maker: Maker) -> list[Case]:
     """Questions in clean speech."""
     choice = seeded("hear")
-    turns = drawn(choice, maker.count, lambda turn: turn.task not in APART)
+    turns = drawn(choice, maker.count, ordinary)
     return [maker.asked("hear clean", turn, i, choice, spoken=True) for i, turn in enumerate(turns)]
 
 
 def noise(maker: Maker) -> list[Case]:
     """The same questions as in clean speech, through all that may happen to sound."""
     choice, cases = seeded("hear"), []
-    turns = drawn(choice, maker.count, lambda turn: turn.task not in APART)
+    turns = drawn(choice, maker.count, ordinary)
     clean = [spoken_by(turn.question, held_out(i)) for i, turn in enumerate(turns)]
     for condition, change in CONDITIONS.items():
         for i, turn in enumerate(turns):
@@ -146,8 +153,15 @@ def noise(maker: Maker) -> list[Case]:
 def text(maker: Maker) -> list[Case]:
     """Typed questions."""
     choice = seeded("text")
-    turns = drawn(choice, maker.count, lambda turn: turn.task not in APART)
+    turns = drawn(choice, maker.count, ordinary)
     return [maker.asked("text", turn, i, choice, spoken=False) for i, turn in enumerate(turns)]
+
+
+def wordings(maker: Maker) -> list[Case]:
+    """Small talk and facts, typed, in wordings that were never trained."""
+    choice = seeded("wordings")
+    turns = [domain.turn(choice, WORDED[i % len(WORDED)], held_out=True) for i in range(maker.count)]
+    return [maker.asked("wordings", turn, i, choice, spoken=False) for i, turn in enumerate(turns)]
 
 
 def repeat(maker: Maker) -> list[Case]:
@@ -243,7 +257,7 @@ def is_new_word(turn: domain.Turn, replies: dict) -> bool:
 def same_codes(maker: Maker) -> list[Case]:
     """Spoken questions answered greedily in text and speech, a tenth of the count: codes should be the same too."""
     choice, cases = seeded("tokens"), []
-    for i, turn in enumerate(drawn(choice, max(3, maker.count // 10), lambda turn: turn.task not in APART)):
+    for i, turn in enumerate(drawn(choice, max(3, maker.count // 10), ordinary)):
         case = maker.asked("tokens", turn, i, choice, spoken=True)
         case.question.voice = SPEAKERS[i % 3]
         cases.append(case)
@@ -251,6 +265,6 @@ def same_codes(maker: Maker) -> list[Case]:
 
 
 TASKS: dict[str, Callable[[Maker], list[Case]]] = {
-    "hear": hear, "noise": noise, "text": text, "repeat": repeat, "pictures": picture_questions, "talk": talk,
+    "hear": hear, "noise": noise, "text": text, "wordings": wordings, "repeat": repeat, "pictures": picture_questions, "talk": talk,
     "tools": tools, "speech": spoken_replies, "words": single_words, "refuse": refuse, "tokens": same_codes,
 }  # fmt: skip

@@ -195,8 +195,16 @@ class ResidualQuantiser(nn.Module):
         self.register_buffer("book", torch.zeros(GROUPS, CODEBOOK, LATENT))
         self.register_buffer("count", torch.ones(GROUPS, CODEBOOK))
         self.register_buffer("total", torch.zeros(GROUPS, CODEBOOK, LATENT))
-        self.register_buffer("is_begun", torch.tensor(False))
         self.seen: Tensor | None = None
+
+    @torch.no_grad()
+    def begin(self, latents: Tensor) -> None:
+        """Fills the codebooks with latents [n, latent], and with what each level leaves of them."""
+        left = latents
+        for level, book in enumerate(self.book):
+            book.copy_(left[torch.randint(0, len(left), (CODEBOOK,), device=left.device)])
+            self.total[level] = book
+            left = left - book[self.nearest(left, book)]
 
     @staticmethod
     def nearest(rows: Tensor, book: Tensor) -> Tensor:
@@ -211,9 +219,6 @@ class ResidualQuantiser(nn.Module):
         commitment = latents.new_zeros(())
         for level in range(GROUPS):
             rows, book = left.detach(), self.book[level]
-            if self.training and not self.is_begun:
-                book.copy_(rows[torch.randint(0, len(rows), (CODEBOOK,), device=rows.device)])
-                self.total[level] = book
             code = self.nearest(rows, book)
             chosen = book[code]
             if self.training:
@@ -223,7 +228,6 @@ class ResidualQuantiser(nn.Module):
             out, left = out + chosen * used, left - chosen
             codes.append(code)
         if self.training:
-            self.is_begun.fill_(True)
             self.seen = latents.detach()
         return latents + (out - latents).detach(), torch.stack(codes, dim=1), commitment
 

@@ -1,25 +1,30 @@
-"""Conversations as token tensors, laid out as the chat template does: `build(tokenizer, clips, counts, seed)`."""
+"""Conversations as token arrays, laid out as the chat template does: `build(tokenizer, clips, counts, seed)`."""
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from multiprocessing import get_context
 from random import Random
 
 from world import domain
 import numpy as np
 from world.domain import Conversation, Turn
-from world.pictures import Scene
+from world.pictures import COLOURS, SHAPES, SIZE, Scene, draw
 from model.tokenizer import ROLES, SPECIALS, TEXT_TOKENS, tools_text
 from tokenizers import Tokenizer
 
 # How many examples of each group, in the order of `group`.
-COUNTS = {"spoken": 110_000, "typed": 24_000, "picture": 30_000, "conversation": 20_000, "tool": 16_000}
+COUNTS = {"spoken": 70_000, "typed": 24_000, "picture": 36_000, "conversation": 20_000, "tool": 16_000}
 # Frames of 10 ms of a clip in its place: at least a second, so that it has a whole chunk, and at most six.
 SHORTEST, LONGEST = 104, 600
 # Clips longer than this would have to be sped up too much.
 LONGEST_CLIP = 640
-MOST_TOKENS = 320
+MOST_TOKENS = {"spoken": 160, "typed": 160, "picture": 160, "conversation": 320, "tool": 320}
+# Longest reply, with its end.
+MOST_REPLY = 32
 MOST_MEDIA = 3
+# Examples that one process builds at a time.
+PART = 2000
 GRID = 4  # a picture has GRID * GRID tokens
 # Share of the questions that are spoken where there is a clip of them.
 SPOKEN_SHARE = 0.6
@@ -164,11 +169,9 @@ class Clips:
 
 
 def spoken(random: Random, clips: Clips, count: int) -> Iterator[tuple[Conversation, list[Content]]]:
-    """Every clip in turn, in a new order each time round."""
-    order: list[int] = []
-    for _ in range(count if clips.answered else 0):
-        order = order or random.sample(clips.answered, len(clips.answered))
-        clip = order.pop()
+    """Questions that are spoken, each a clip by itself."""
+    order = random.choices(clips.answered, k=count if clips.answered else 0)
+    for clip in order:
         entry = clips.clips[clip]
         content = Content(clip=clip, frames=clips.place(random, clip))
         turn = Turn(entry["task"], entry["text"], entry["reply"])
@@ -190,42 +193,85 @@ def made(random: Random, clips: Clips, group: str, count: int) -> Iterator[tuple
         yield conversation, [clips.content(random, turn, share) for turn in conversation.turns]
 
 
-Built = tuple[dict[str, np.ndarray], list[Scene]]
+Arrays = dict[str, np.ndarray]
 
 
-def build(tokenizer: Tokenizer, clips: list[dict], counts: dict[str, int], seed: int) -> Built:
-    """All examples as padded arrays, and the scenes that their pictures show.
+def label(scene: Scene) -> list[int]:
+    """What stands in each of the five cells, 0 for nothing, and the two digits of a number, 0 for none."""
+    cells = [0] * 5
+    for cell, shape, colour in scene.shapes:
+        cells[cell] = 1 + SHAPES.index(shape) * len(COLOURS) + list(COLOURS).index(colour)
+    return cells + [1 + int(digit) for digit in scene.number.zfill(2)] if scene.number else cells + [0, 0]
 
-    `ids` [n, length], `positions` [3, n, length], `start` and `length` [n]; `audio` [n, 3, 3] of clip, frames of 10 ms
-    and tokens, and `pictures` [n, 3], both -1 where there are none and in the order of their tokens; `group` [n].
-    """
-    random, known, layout = Random(seed), Clips(clips), Layout(tokenizer)
-    examples: list[tuple[int, Example]] = []
-    for group, name in enumerate(COUNTS):
-        count = counts.get(name, 0)
-        draws = spoken(random, known, count) if name == "spoken" else made(random, known, name, count)
+
+class Builder:
+    """Builds examples in parts, each from a seed of its own, so that many processes can."""
+
+    def __init__(self, tokenizer: Tokenizer, clips: list[dict]):
+        self.known, self.layout = Clips(clips), Layout(tokenizer)
+
+    def part(self, job: tuple[str, int, int]) -> Arrays:
+        """So many examples of one group, and their pictures; fewer where some are too long."""
+        name, count, seed = job
+        random = Random(seed)
+        draws = spoken(random, self.known, count) if name == "spoken" else made(random, self.known, name, count)
+        kept: list[Example] = []
         for conversation, contents in draws:
-            example = layout.example(conversation, contents)
-            media = max(len(example.audio), len(example.scenes))
-            if len(example.ids) <= MOST_TOKENS and media <= MOST_MEDIA:
-                examples.append((group, example))
-    size = len(examples)
-    longest = -(-max((len(example.ids) for _, example in examples), default=8) // 8) * 8
-    arrays = {
-        "ids": np.full((size, longest), PAD, np.int16), "positions": np.zeros((3, size, longest), np.int16),
-        "start": np.zeros(size, np.int16), "length": np.zeros(size, np.int16),
-        "audio": np.full((size, MOST_MEDIA, 3), -1, np.int32), "pictures": np.full((size, MOST_MEDIA), -1, np.int32),
-        "group": np.zeros(size, np.int8),
-    }
-    scenes: list[Scene] = []
-    for row, (group, example) in enumerate(examples):
-        length = len(example.ids)
-        arrays["ids"][row, :length] = example.ids
-        arrays["positions"][:, row, :length] = np.array(positions(example.ids)).T
-        arrays["start"][row], arrays["length"][row], arrays["group"][row] = example.start, length, group
-        for i, entry in enumerate(example.audio):
-            arrays["audio"][row, i] = entry
-        for i, shown in enumerate(example.scenes):
-            arrays["pictures"][row, i] = len(scenes)
-            scenes.append(shown)
-    return arrays, scenes
+            example = self.layout.example(conversation, contents)
+            size, media = len(example.ids), max(len(example.audio), len(example.scenes))
+            if size <= MOST_TOKENS[name] and size - example.start <= MOST_REPLY and media <= MOST_MEDIA:
+                kept.append(example)
+        longest = MOST_TOKENS[name]
+        arrays = {
+            "ids": np.full((len(kept), longest), PAD, np.int16), "positions": np.zeros((len(kept), longest, 3), np.int16),
+            "start": np.zeros(len(kept), np.int16), "length": np.zeros(len(kept), np.int16),
+            "audio": np.full((len(kept), MOST_MEDIA, 3), -1, np.int32),
+            "pictures": np.full((len(kept), MOST_MEDIA), -1, np.int32),
+        }
+        scenes: list[Scene] = []
+        for row, example in enumerate(kept):
+            length = len(example.ids)
+            arrays["ids"][row, :length] = example.ids
+            arrays["positions"][row, :length] = positions(example.ids)
+            arrays["start"][row], arrays["length"][row] = example.start, length
+            for i, entry in enumerate(example.audio):
+                arrays["audio"][row, i] = entry
+            for i, shown in enumerate(example.scenes):
+                arrays["pictures"][row, i] = len(scenes)
+                scenes.append(shown)
+        drawn = [draw(scene, random.getrandbits(32), i % 2 == 0) for i, scene in enumerate(scenes)]
+        arrays["drawn"] = np.stack(drawn) if drawn else np.zeros((0, SIZE, SIZE, 3), np.uint8)
+        arrays["label"] = np.array([label(scene) for scene in scenes], np.int64).reshape(-1, 7)
+        return arrays
+
+
+def built(job: tuple[str, int, int]) -> Arrays:
+    """A part by the builder that all processes share."""
+    return BUILDER.part(job)
+
+
+def build(tokenizer: Tokenizer, clips: list[dict], counts: dict[str, int], seed: int) -> dict[str, Arrays]:
+    """All examples as padded arrays, by group, and the pictures of all.
+
+    For each group `ids` [n, length], `positions` [n, length, 3], `start` and `length` [n]; `audio` [n, 3, 3] of clip, frames of
+    10 ms and tokens, and `pictures` [n, 3], both -1 where there are none and in the order of their tokens; `drawn` and `label`
+    of the pictures.
+    """
+    global BUILDER
+    BUILDER = Builder(tokenizer, clips)
+    jobs = [
+        (name, min(PART, count - begin), seed * 1_000_003 + 1000 * group + begin // PART)
+        for group, (name, count) in enumerate(counts.items())
+        for begin in range(0, count, PART)
+    ]
+    with get_context("fork").Pool() as pool:
+        parts = pool.map(built, jobs, chunksize=1)
+    groups: dict[str, Arrays] = {}
+    for name in counts:
+        own = [part for part, (of, _, _) in zip(parts, jobs) if of == name]
+        shown = 0
+        for part in own:
+            part["pictures"][part["pictures"] >= 0] += shown
+            shown += len(part["drawn"])
+        groups[name] = {key: np.concatenate([part[key] for part in own]) for key in own[0]} if own else {}
+    return groups

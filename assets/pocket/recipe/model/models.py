@@ -21,6 +21,19 @@ TOKENS_A_SECOND = 13
 PICTURE, GRID = 128, 8
 
 
+def in_order(there: Tensor, most: int | None = None) -> Tensor:
+    """Flat indexes of what is there, in order, then of the rest; at most so many. Its size does not depend on values."""
+    return (~there).flatten().to(torch.uint8).argsort(stable=True)[:most]
+
+
+def placed(into: Tensor, place: Tensor, rows: Tensor) -> Tensor:
+    """`rows` [n, width], in order, where `place` [batch, length] is true; elsewhere `into` [batch, length, width]."""
+    flat = place.flatten()
+    # Elsewhere a row is read and not used, each another one: gradients for one and the same would wait for each other.
+    index = torch.where(flat, flat.cumsum(0) - 1, torch.arange(len(flat), device=flat.device) % len(rows))
+    return torch.where(place[..., None], rows[index.clamp_max(len(rows) - 1).view(place.shape)].to(into.dtype), into)
+
+
 class AudioAttention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -65,19 +78,23 @@ class AudioTower(nn.Module):
         angles = torch.arange(TOKENS_A_SECOND)[:, None] * frequencies
         self.register_buffer("places", torch.cat((angles.sin(), angles.cos()), dim=1), persistent=False)
 
-    def forward(self, mel: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, mel: Tensor, tokens: Tensor, most: int | None = None) -> Tensor:
         """mel [batch, 128, 100 seconds], zero after the clip; tokens [batch] -> [batch, 13 seconds, width].
 
-        Clips are shorter than an attention window of eight seconds.
+        Clips are shorter than an attention window of eight seconds. With `most` no more seconds of sound than that, of the
+        whole batch, go through the convolutions, the first ones.
         """
         batch, bins, frames = mel.shape
         seconds = frames // 100
-        x = mel.view(batch, bins, seconds, 100).permute(0, 2, 1, 3).reshape(batch * seconds, 1, bins, 100)
+        sounding = torch.arange(seconds, device=mel.device) * TOKENS_A_SECOND < tokens[:, None]
+        chosen = in_order(sounding, most)
+        x = mel.view(batch, bins, seconds, 100).permute(0, 2, 1, 3).reshape(batch * seconds, 1, bins, 100)[chosen]
         for conv in (self.conv2d1, self.conv2d2, self.conv2d3):
             x = F.gelu(conv(x))
-        x = self.conv_out(x.permute(0, 3, 1, 2).reshape(batch * seconds, TOKENS_A_SECOND, -1)) + self.places
-        x = x.reshape(batch, TOKENS_A_SECOND * seconds, -1)
-        mask = (torch.arange(x.shape[1], device=x.device) < tokens[:, None])[:, None, None]
+        x = self.conv_out(x.permute(0, 3, 1, 2).reshape(len(chosen), TOKENS_A_SECOND, -1)) + self.places
+        x = x.new_zeros(batch * seconds, *x.shape[1:]).index_copy(0, chosen, x)
+        x = x.view(batch, TOKENS_A_SECOND * seconds, -1)
+        mask = (torch.arange(x.shape[1], device=x.device) < tokens.clamp_min(1)[:, None])[:, None, None]
         for layer in self.layers:
             x = layer(x, mask)
         return self.proj2(F.gelu(self.proj1(self.ln_post(x))))
@@ -193,17 +210,23 @@ class Thinker(nn.Module):
         self.audio_tower = AudioTower(THINKER["audio_config"])
         self.visual = Visual(THINKER["vision_config"])
 
-    def embed(self, ids: Tensor, sound: Tensor | None, pictures: Tensor | None) -> tuple[Tensor, list[Tensor] | None]:
-        """Rows of tokens [batch, length]; those of sound [n, width] and of pictures stand where their placeholders do."""
+    def embed(
+        self, ids: Tensor, heard: Tensor | None, tokens: Tensor | None, pictures: Tensor | None
+    ) -> tuple[Tensor, list[Tensor] | None, Tensor | None]:
+        """Rows of tokens [batch, length], where sound and pictures stand at their placeholders; and what was seen.
+
+        `heard` [clips, longest, width] is what the audio tower made, of which each clip has so many `tokens`.
+        """
         x = self.model.embed_tokens(ids)
-        if sound is not None:
-            x = x.masked_scatter((ids == THINKER["audio_token_id"])[..., None], sound.to(x.dtype))
+        if heard is not None:
+            order = in_order(torch.arange(heard.shape[1], device=ids.device) < tokens[:, None])
+            x = placed(x, ids == THINKER["audio_token_id"], heard.flatten(0, 1)[order])
         if pictures is None:
-            return x, None
-        place = (ids == THINKER["image_token_id"])[..., None]
-        rows, deep = self.visual(pictures)
-        put = lambda into, what: into.masked_scatter(place, what.to(x.dtype).flatten(0, 1))
-        return put(x, rows), [put(torch.zeros_like(x), rows) for rows in deep]
+            return x, None, None
+        place = ids == THINKER["image_token_id"]
+        seen, deep = self.visual(pictures)
+        deepstack = [placed(torch.zeros_like(x), place, rows.flatten(0, 1)) for rows in deep]
+        return placed(x, place, seen.flatten(0, 1)), deepstack, seen
 
 
 class Projection(nn.Module):

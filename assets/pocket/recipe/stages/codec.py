@@ -13,7 +13,7 @@ from torch import Tensor
 from model.code2wav import FRAME, Codec
 from stages.discriminators import Discriminators
 from model.sound import CodecMel, mel_filters
-from stages.training import DEVICE, Clock, Trainer, arguments, autocast, load, save
+from stages.training import DEVICE, Clock, Trainer, arguments, autocast, compiled, load, save
 
 # Shares of the time after which codes take the place of latents, the discriminators begin, and the codes are frozen. Codebooks
 # that begin with an untrained encoder's latents, which are all alike, use few of their codes for long.
@@ -25,27 +25,23 @@ PIECE, HEARD = 32, 24_000
 class Replies:
     """All reply clips at 24 kHz on the device, each with a frame of silence behind it."""
 
-    def __init__(self, data: Path, limit: int | None = None):
-        offsets = np.load(data / "reply_offsets.npy")[: limit + 1 if limit else None]
-        clips = torch.from_numpy(np.load(data / "reply.npy")[: offsets[-1]])
-        lengths = np.diff(offsets)
-        longer: list[Tensor] = [torch.empty(0)] * len(lengths)
-        order = np.argsort(lengths)
-        for begin in range(0, len(order), 256):
-            part = order[begin : begin + 256]
-            # A multiple of 80 ms, with silence at the end, so that the spectrum can be extended exactly.
-            size = -(-int(lengths[part].max()) // 1280) * 1280 + 1280
-            block = torch.zeros(len(part), size)
-            for row, i in enumerate(part):
-                block[row, : lengths[i]] = clips[offsets[i] : offsets[i + 1]].float()
-            spectrum = torch.fft.rfft(block.to(DEVICE))
-            wide = torch.fft.irfft(F.pad(spectrum, (0, size * 3 // 4 + 1 - spectrum.shape[1])), size * 3 // 2) * 1.5
-            wide = wide.clamp(-32767, 32767).short()
-            for row, i in enumerate(part):
-                frames = -(-int(lengths[i]) // 1280) + 1
-                longer[i] = wide[row, : frames * FRAME]
-        self.offsets = torch.tensor(np.cumsum([0] + [len(clip) for clip in longer]), device=DEVICE)
-        self.samples = torch.cat(longer)
+    def __init__(self, data: Path):
+        clips = torch.from_numpy(np.load(data / "reply.npy")).to(DEVICE)
+        begin = torch.from_numpy(np.load(data / "reply_offsets.npy")).to(DEVICE)
+        lengths = begin.diff()
+        frames = (lengths + 1279) // 1280 + 1
+        self.offsets = F.pad((frames * FRAME).cumsum(0), (1, 0))
+        self.samples = torch.empty(int(self.offsets[-1]), dtype=torch.int16, device=DEVICE)
+        for part in lengths.argsort().split(256):
+            size = int(frames[part].max()) * 1280
+            at, wide_at = torch.arange(size, device=DEVICE), torch.arange(size * 3 // 2, device=DEVICE)
+            index = (begin[part][:, None] + at).clamp_max(len(clips) - 1)
+            block = clips[index].float() * (at < lengths[part][:, None])
+            # There is silence at the end, so the spectrum can be extended exactly.
+            spectrum = F.pad(torch.fft.rfft(block), (0, size // 4))
+            wide = (torch.fft.irfft(spectrum, size * 3 // 2) * 1.5).clamp(-32767, 32767).short()
+            inside = wide_at < (frames[part] * FRAME)[:, None]
+            self.samples[(self.offsets[part][:, None] + wide_at)[inside]] = wide[inside]
 
     def pieces(self, count: int) -> Tensor:
         """Pieces [count, 1920 PIECE] that begin on a frame, as clips do."""
@@ -89,26 +85,30 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, decoder_only:
         load(codec, begin, "codec")
         if list(begin.glob("discriminators.*")):
             load(judges, begin, "discriminators")
+    encode, synthesise = compiled(codec.encoder), compiled(codec.code2wav)
     maker = Trainer([codec], clock, 4e-4 if decoder_only else 1e-3, 1e-3, (0.8, 0.95))
     judging = Trainer([judges], clock, 3e-4, 0.0, (0.8, 0.95))
+    coded = begin is not None
     for done in clock.ticks():
         frozen = decoder_only or clock.share > FROZEN
-        adverse = decoder_only or clock.share > ADVERSE
+        # In the first step too, so that all is compiled in it.
+        adverse = decoder_only or clock.share > ADVERSE or done == 0
         codec.encoder.requires_grad_(not frozen)
         codec.quantiser.train(not frozen)
         pieces = replies.pieces(batch)
         with autocast():
-            latents = codec.encoder(mel(pieces)).float()
-            with torch.autocast(DEVICE, enabled=False):
-                # One in four learns to do with fewer levels, so that the first ones carry the most.
-                few = torch.rand(batch, device=DEVICE) < 0.25
-                levels = torch.where(few, torch.randint(1, 4, (batch,), device=DEVICE), 4).repeat_interleave(PIECE)
-                if begin or clock.share > CODED:
-                    quantised, codes, commitment = codec.quantiser(latents.flatten(0, 1), None if frozen else levels)
-                else:
-                    quantised, codes, commitment = latents, None, 0.01 * latents.square().mean()
-                rows = codec.expand(quantised.view(batch, PIECE, -1))
-            made = codec.code2wav(rows)
+            latents = encode(mel(pieces)).float()
+        if not coded and clock.share > CODED:
+            codec.quantiser.begin(latents.detach().flatten(0, 1))
+            coded = True
+        quantised, codes, commitment = latents, None, 0.01 * latents.square().mean()
+        if coded:
+            # One in four learns to do with fewer levels, so that the first ones carry the most.
+            few = torch.rand(batch, device=DEVICE) < 0.25
+            levels = torch.where(few, torch.randint(1, 4, (batch,), device=DEVICE), 4).repeat_interleave(PIECE)
+            quantised, codes, commitment = codec.quantiser(latents.flatten(0, 1), None if frozen else levels)
+        with autocast():
+            made = synthesise(codec.expand(quantised.view(batch, PIECE, -1)))
         made = made.float()
         wanted = pieces[:, : made.shape[1]]
         loss = spectral(made, wanted) + (0.0 if frozen else commitment)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from stages.training import Trainer, autocast
+from stages.training import Trainer, autocast, compiled
 
 PERIODS = (2, 3, 5, 7, 11)
 SPECTRA = (1024, 512, 256)
@@ -43,6 +43,7 @@ class Discriminators(nn.Module):
             first = convolution(2, 32, (3, 9), (1, 1))
             rest = [convolution(32, 32, (3, 9), (1, 2), dilation) for dilation in (1, 2, 4)]
             self.spectra.append(Chain([first, *rest], 32))
+        self.look = compiled(self.each)
 
     def views(self, samples: Tensor) -> list[Tensor]:
         """The samples as each discriminator sees them, all of about unit size."""
@@ -59,15 +60,18 @@ class Discriminators(nn.Module):
         return views
 
     def forward(self, samples: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
-        views = self.views(samples)
         with autocast():
-            judged = [chain(view) for chain, view in zip([*self.periods, *self.spectra], views)]
+            judged = self.look(self.views(samples))
         return [verdict for verdict, _ in judged], [seen for _, seen in judged]
+
+    def each(self, views: list[Tensor]) -> list[tuple[Tensor, list[Tensor]]]:
+        return [chain(view) for chain, view in zip([*self.periods, *self.spectra], views)]
 
     def judge(self, made: Tensor, wanted: Tensor, trainer: Trainer) -> tuple[Tensor, Tensor, Tensor]:
         """Learns to tell them apart; then the losses of what was made: their own, how well it is told, how unlike it is."""
         self.requires_grad_(True)
-        pairs = zip(self(made.detach())[0], self(wanted)[0])
+        verdicts, _ = self(torch.cat((made.detach(), wanted)))
+        pairs = (verdict.chunk(2) for verdict in verdicts)
         own = torch.stack([F.relu(1 + a).mean() + F.relu(1 - b).mean() for a, b in pairs]).mean()
         trainer.step(own, 10.0)
         self.requires_grad_(False)

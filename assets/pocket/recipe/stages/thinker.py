@@ -1,9 +1,10 @@
 """Trains the thinker with its encoders: python -m stages.thinker DATA OUT --seconds N [--from FOLDER] [--keep-embeddings]
 
-It learns the last reply of each conversation. A helper behind the audio tower, which is not part of the model, learns to
-write down the question: it teaches the tower to hear.
+It learns the last reply of each conversation. Two helpers, which are not part of the model, teach its encoders: a scribe
+behind the audio tower writes down the question, and an onlooker behind the vision tower names what stands where.
 """
-from multiprocessing import Pool
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,136 +14,197 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from model import examples
-from world import pictures
-from model.models import THINKER, VOCABULARY, Thinker
+from model.models import GRID, THINKER, VOCABULARY, Thinker, in_order
+from model.sight import moved
 from model.sound import Microphone
-from stages.training import DEVICE, Clock, Trainer, arguments, autocast, load, read_json, save
+from stages.training import DEVICE, Clock, Trainer, arguments, autocast, compiled, load, read_json, save
+from world.pictures import COLOURS, SHAPES
 
 # Longest clip of a question.
 SECONDS = 6
-# Examples of a batch: spoken, typed, with a picture, of several turns, with tools.
-BATCH = (208, 32, 48, 40, 24)
+GROUPS = tuple(examples.COUNTS)
+# Classes of a cell of a picture, and of a digit; five cells and two digits are named.
+CELL, DIGIT = 1 + len(SHAPES) * len(COLOURS), 11
 
 
-def draw(job: tuple[pictures.Scene, int, bool]) -> np.ndarray:
-    return pictures.draw(*job)
+@dataclass(frozen=True)
+class Size:
+    """How large the tensors of a batch are, whatever is in it."""
+
+    rows: tuple[int, ...]  # of each group
+    clips: int
+    seconds: int  # of all clips, each rounded up
+    pictures: int
+
+    @property
+    def tokens(self) -> int:
+        return max(examples.MOST_TOKENS[name] for name, rows in zip(GROUPS, self.rows) if rows)
+
+    def scaled(self, share: float) -> "Size":
+        more = lambda count: math.ceil(share * count) + (40 if share < 1 and count else 0)
+        return Size(tuple(math.ceil(share * rows) for rows in self.rows), more(self.clips), more(self.seconds), more(self.pictures))
+
+
+# Spoken, typed and with a picture; and of several turns and with tools, which are longer.
+SHORT = Size((208, 32, 96, 0, 0), clips=304, seconds=880, pictures=144)
+LONG = Size((0, 0, 0, 40, 24), clips=128, seconds=352, pictures=0)
 
 
 class Examples:
     """All examples on the device, and batches of them with sound and pictures."""
 
-    def __init__(self, data: Path, tokenizer: Tokenizer, clock: Clock, scale: float = 1.0, seed: int = 3):
-        self.clock = clock
+    def __init__(self, data: Path, tokenizer: Tokenizer, scale: float = 1.0, seed: int = 3):
         clips = read_json(data / "question.json")
         offsets = np.load(data / "question_offsets.npy")
-        samples = torch.from_numpy(np.load(data / "question.npy"))
-        self.microphone = Microphone(samples, torch.from_numpy(offsets), DEVICE, SECONDS)
         for i, clip in enumerate(clips):
             clip["frames"] = int(offsets[i + 1] - offsets[i]) // 160
         counts = {name: int(count * scale) for name, count in examples.COUNTS.items()}
-        built, scenes = examples.build(tokenizer, clips, counts, seed)
-        jobs = [(scene, i, i % 2 == 0) for i, scene in enumerate(scenes)]
-        with Pool() as pool:
-            drawn = pool.map(draw, jobs, chunksize=64) if jobs else []
-        self.pictures = torch.from_numpy(np.stack(drawn)).to(DEVICE) if drawn else None
-        self.fields = {name: torch.from_numpy(field).to(DEVICE) for name, field in built.items()}
-        groups = self.fields["group"]
-        self.groups = [torch.nonzero(groups == i)[:, 0] for i in range(len(BATCH))]
+        built = examples.build(tokenizer, clips, counts, seed)
+        self.groups = [
+            {name: torch.from_numpy(array).to(DEVICE) for name, array in built[group].items()} for group in GROUPS
+        ]
+        samples = torch.from_numpy(np.load(data / "question.npy"))
+        self.microphone = Microphone(samples, torch.from_numpy(offsets), DEVICE, SECONDS)
         spoken = [" " + clip["text"].replace(",", "") if clip["text"] else "" for clip in clips]
         said = [tokenizer.encode(text).ids for text in spoken]
         self.said_length = torch.tensor([len(ids) for ids in said], device=DEVICE)
         longest = max(len(ids) for ids in said)
         self.said = torch.tensor([ids + [0] * (longest - len(ids)) for ids in said], device=DEVICE)
-        print("examples of each kind:", [len(group) for group in self.groups], flush=True)
+        print("examples of each kind:", [len(group["ids"]) for group in self.groups], flush=True)
 
-    def batch(self, sizes: tuple[int, ...], distort: bool = True) -> dict[str, Tensor | None]:
-        rows = torch.cat([
-            group[torch.randint(0, len(group), (size,), device=DEVICE)]
-            for group, size in zip(self.groups, sizes)
-            if size and len(group)
-        ])
-        take = {name: field[rows].long() for name, field in self.fields.items() if name != "positions"}
-        length = -(-int(take["length"].max()) // 8) * 8
-        audio = take["audio"].flatten(0, 1)
-        audio = audio[audio[:, 0] >= 0]
-        shown = take["pictures"].flatten()
-        shown = shown[shown >= 0]
-        return {
-            **take,
-            "ids": take["ids"][:, :length],
-            "positions": self.fields["positions"][:, rows, :length].long(),
-            "clip": audio[:, 0],
-            "tokens": audio[:, 2],
-            "mel": self.microphone.features(audio[:, 0], audio[:, 1], distort) if len(audio) else None,
-            "shown": self.pictures[shown] if len(shown) else None,
+    def check(self, size: Size) -> None:
+        """There is room in a batch of this size for all that is in it, but for one in millions."""
+        for what, room, count in (
+            ("clips", size.clips, lambda group: (group["audio"][..., 0] >= 0).sum(1)),
+            ("seconds of clips", size.seconds, lambda group: ((group["audio"][..., 1] + 99) // 100).clamp_min(0).sum(1)),
+            ("pictures", size.pictures, lambda group: (group["pictures"] >= 0).sum(1)),
+        ):
+            drawn = [(rows, count(group).float()) for rows, group in zip(size.rows, self.groups) if rows]
+            mean = sum(rows * found.mean().item() for rows, found in drawn)
+            spread = math.sqrt(sum(rows * found.var().item() for rows, found in drawn))
+            if mean + 5 * spread > room:
+                raise SystemExit(f"a batch has {mean:.0f} and more {what}, but room for {room}")
+
+    @torch.no_grad()
+    def batch(self, size: Size, distort: bool = True) -> dict[str, Tensor | None]:
+        parts = []
+        for rows, group in zip(size.rows, self.groups):
+            if rows:
+                chosen = torch.randint(0, len(group["ids"]), (rows,), device=DEVICE)
+                names = ("ids", "positions", "start", "length", "audio", "pictures")
+                parts.append({name: group[name][chosen].long() for name in names})
+        longest = size.tokens
+        fit = lambda x: F.pad(x, (0, 0) * (x.dim() - 2) + (0, longest - x.shape[1]))
+        ids = torch.cat([F.pad(part["ids"], (0, longest - part["ids"].shape[1]), value=examples.PAD) for part in parts])
+        positions = torch.cat([fit(part["positions"]) for part in parts]).permute(2, 0, 1)
+        start, length = (torch.cat([part[name] for part in parts]) for name in ("start", "length"))
+        audio = torch.cat([part["audio"] for part in parts]).flatten(0, 1)
+        audio = audio[in_order(audio[:, 0] >= 0, size.clips)]
+        there = audio[:, 0] >= 0
+        clip, frames = audio[:, 0].clamp_min(0), audio[:, 1].clamp_min(examples.SHORTEST)
+        batch = {
+            "ids": ids, "positions": positions, "start": start, "length": length, "clip": clip, "there": there,
+            "tokens": torch.where(there, audio[:, 2], 0), "pictures": None, "label": None,
+            "mel": self.microphone.features(clip, frames, distort),
         }
+        if size.pictures:
+            group = self.groups[GROUPS.index("picture")]
+            shown = torch.cat([part["pictures"] for part in parts]).flatten()
+            shown = shown[in_order(shown >= 0, size.pictures)].clamp_min(0)
+            pictures = group["drawn"][shown].float()
+            batch |= {"pictures": moved(pictures) if distort else pictures, "label": group["label"][shown]}
+        return batch
 
 
-def rows_of(thinker: Thinker, batch: dict) -> tuple[Tensor, list[Tensor] | None, Tensor | None]:
-    """What goes into the thinker's layers, and what the audio tower made of each clip."""
-    heard, sound = None, None
-    if batch["mel"] is not None:
-        heard = thinker.audio_tower(batch["mel"], batch["tokens"])
-        sound = heard[torch.arange(heard.shape[1], device=DEVICE) < batch["tokens"][:, None]]
-    rows, deepstack = thinker.embed(batch["ids"], sound, batch["shown"])
-    return rows, deepstack, heard
+def rows_of(thinker: Thinker, batch: dict, most_seconds: int | None = None) -> tuple:
+    """What goes into the thinker's layers, what the audio tower made of each clip, and the vision tower of each picture."""
+    heard = thinker.audio_tower(batch["mel"], batch["tokens"], most_seconds)
+    rows, deepstack, seen = thinker.embed(batch["ids"], heard, batch["tokens"], batch["pictures"])
+    return rows, deepstack, heard, seen
 
 
-def study(thinker: Thinker, scribe: nn.Linear, source: Examples, batch: dict) -> tuple[Tensor, Tensor, list[float]]:
-    """Losses of the answers and of what the scribe writes down, and the share of exact answers of each kind."""
-    ids, length = batch["ids"], batch["ids"].shape[1]
-    place = torch.arange(length - 1, device=DEVICE)
-    learned = (place >= batch["start"][:, None] - 1) & (place < batch["length"][:, None] - 1)
-    wanted = ids[:, 1:][learned]
-    with autocast():
-        rows, deepstack, heard = rows_of(thinker, batch)
-        hidden, _ = thinker.model(rows, batch["positions"], deepstack=deepstack)
-        logits = thinker.lm_head(hidden[:, :-1][learned]).float()
-    answer, hearing = F.cross_entropy(logits, wanted), logits.new_zeros(())
-    if heard is not None:
-        with autocast():
-            written = scribe(heard).float().log_softmax(-1).transpose(0, 1)
-        said, lengths = source.said[batch["clip"]], source.said_length[batch["clip"]]
-        hearing = F.ctc_loss(written, said, batch["tokens"], lengths, blank=VOCABULARY - 1, zero_infinity=True)
-    exact: list[float] = []
-    if source.clock.tells(250):
-        row = torch.nonzero(learned)[:, 0]
-        wrong = torch.zeros(len(ids), device=DEVICE).index_add(0, row, (logits.argmax(-1) != wanted).float())
-        of_kind = [wrong[batch["group"] == i] == 0 for i in range(len(BATCH))]
-        exact = [round(right.float().mean().item(), 3) for right in of_kind if len(right)]
-    return answer, hearing, exact
+class Helpers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        width = THINKER["audio_config"]["output_dim"]
+        self.scribe = nn.Linear(width, VOCABULARY)
+        self.onlooker = nn.Linear(width * GRID * GRID // 4, 5 * CELL + 2 * DIGIT)
+
+    def unlike(self, seen: Tensor, label: Tensor) -> Tensor:
+        """How far what the onlooker names is from what stands there."""
+        named = self.onlooker(seen.flatten(1)).float()
+        cells = F.cross_entropy(named[:, : 5 * CELL].reshape(-1, CELL), label[:, :5].flatten())
+        digits = F.cross_entropy(named[:, 5 * CELL :].reshape(-1, DIGIT), label[:, 5:].flatten())
+        return cells + digits
 
 
-def train(data: Path, out: Path, clock: Clock, begin: Path | None, keep_embeddings: bool, scale: float) -> None:
+def study(thinker: Thinker, helpers: Helpers, batch: dict, most_seconds: int) -> tuple[Tensor, ...]:
+    """Losses of the answers, of what the onlooker names and of unequal experts; what the scribe writes; which rows are wrong."""
+    ids, start, length = batch["ids"], batch["start"], batch["length"]
+    rows, deepstack, heard, seen = rows_of(thinker, batch, most_seconds)
+    hidden, _ = thinker.model(rows, batch["positions"], deepstack=deepstack)
+    place = start[:, None] - 1 + torch.arange(examples.MOST_REPLY, device=ids.device)
+    learned = place < length[:, None] - 1
+    place = place.clamp_max(ids.shape[1] - 2)
+    logits = thinker.lm_head(hidden.gather(1, place[..., None].expand(-1, -1, hidden.shape[2]))).float()
+    wanted = ids.gather(1, place + 1)
+    loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(wanted)
+    wrong = ((logits.argmax(-1) != wanted) & learned).any(1)
+    written = helpers.scribe(heard).float().log_softmax(-1)
+    unlike = loss.new_zeros(()) if seen is None else helpers.unlike(seen, batch["label"])
+    return (loss * learned).sum() / learned.sum(), unlike, thinker.model.imbalance(), written, wrong
+
+
+def hearing(source: Examples, batch: dict, written: Tensor) -> Tensor:
+    """How far what the scribe writes is from what was said."""
+    said, lengths = source.said[batch["clip"]], source.said_length[batch["clip"]]
+    tokens = batch["tokens"].clamp_min(1)
+    loss = F.ctc_loss(
+        written.transpose(0, 1), said, tokens, lengths, blank=VOCABULARY - 1, reduction="none", zero_infinity=True
+    )
+    return (loss / lengths.clamp_min(1) * batch["there"]).sum() / batch["there"].sum()
+
+
+def train(data: Path, out: Path, clock: Clock, begin: Path | None, keep_embeddings: bool, scale: float, share: float) -> None:
     tokenizer = Tokenizer.from_file(str(data / "tokenizer.json"))
-    source = Examples(data, tokenizer, clock, scale)
-    thinker = Thinker().to(DEVICE)
-    scribe = nn.Linear(THINKER["audio_config"]["output_dim"], VOCABULARY).to(DEVICE)
+    source = Examples(data, tokenizer, scale, seed=4 if begin else 3)
+    thinker, helpers = Thinker().to(DEVICE), Helpers().to(DEVICE)
     if begin:
         load(thinker, begin, "thinker")
-        load(scribe, begin, "scribe")
+        load(helpers, begin, "helpers")
     thinker.model.embed_tokens.requires_grad_(not keep_embeddings)
-    trainer = Trainer([thinker, scribe], clock, 8e-4 if begin else 1.5e-3, 0.03, (0.9, 0.98))
-    sizes = BATCH if scale >= 1 else (4, 2, 2, 2, 2)
-    # Prompts with tools are four times as long as others: apart, they do not make the others' padding as long.
-    share = sizes[-1] / sum(sizes)
+    trainer = Trainer([thinker, helpers], clock, 8e-4 if begin else 1.5e-3, 0.03, (0.9, 0.98))
+    sizes = [size.scaled(share) for size in (SHORT, LONG)]
+    for size in sizes:
+        source.check(size)
+    parts = [sum(size.rows) / sum(sizes[0].rows) for size in sizes]
+    learn = compiled(study)
     for _ in clock.ticks():
-        answer, hearing, exact = study(thinker, scribe, source, source.batch((*sizes[:-1], 0)))
-        imbalance = thinker.model.imbalance()
-        with_tools, heard_with_tools, exact_with_tools = study(thinker, scribe, source, source.batch((0, 0, 0, 0, sizes[-1])))
-        heard = hearing + share * heard_with_tools
-        trainer.step(answer + share * with_tools + (0.3 if clock.share < 0.7 else 0.1) * heard + 0.01 * imbalance)
+        loss, told, exact = 0.0, {}, []
+        for size, part, name in zip(sizes, parts, ("short", "long")):
+            batch = source.batch(size)
+            with autocast():
+                answer, unlike, imbalance, written, wrong = learn(thinker, helpers, batch, size.seconds)
+            heard = hearing(source, batch, written)
+            helped = (0.3 if clock.share < 0.7 else 0.1) * (heard + unlike)
+            loss = loss + part * (answer + helped + 0.01 * imbalance)
+            if clock.tells(250):
+                told |= {name: answer.item(), f"{name}_heard": heard.item()} | ({"unlike": unlike.item()} if size.pictures else {})
+                exact += [round(1 - group.float().mean().item(), 3) for group in wrong.split([n for n in size.rows if n])]
+        trainer.step(loss)
         if clock.tells(250):
-            exact += exact_with_tools
-            clock.say("thinker", answer=answer.item(), tools=with_tools.item(), hearing=hearing.item(), exact=exact)
+            clock.say("thinker", **told, exact=exact)
     save(thinker, out, "thinker")
-    save(scribe, out, "scribe")
+    save(helpers, out, "helpers")
 
 
 if __name__ == "__main__":
     parser = arguments(__doc__)
     parser.add_argument("--keep-embeddings", action="store_true", help="for a talker that was trained with them")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the examples")
+    parser.add_argument("--batch", type=float, default=1.0, help="share of a batch")
     args = parser.parse_args()
-    torch.manual_seed(21)
-    train(args.data, args.out, Clock(args.seconds, args.steps), args.begin, args.keep_embeddings, args.scale)
+    torch.manual_seed(22 if args.begin else 21)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
+    clock = Clock(args.seconds, args.steps)
+    train(args.data, args.out, clock, args.begin, args.keep_embeddings, args.scale, args.batch)

@@ -3,6 +3,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,19 +16,22 @@ MOST_BYTES = 14_000_000
 
 
 class Clock:
-    """How much of a stage has passed: of its seconds, or of its steps where those are given."""
+    """How much of a stage's training has passed: of its seconds, which begin with the stage, or of its steps if given."""
 
     def __init__(self, seconds: float, steps: int | None = None):
         self.begun, self.seconds, self.steps, self.done = time.time(), seconds, steps, 0
+        self.trained = self.begun
 
     @property
     def share(self) -> float:
         if self.steps:
             return self.done / self.steps
-        return (time.time() - self.begun) / self.seconds
+        return (time.time() - self.trained) / max(1.0, self.begun + self.seconds - self.trained)
 
     def ticks(self):
-        """Counts steps until the time is over."""
+        """Counts steps until the time is over. All before the second step is preparation: in the first, code is compiled."""
+        yield 0
+        self.done, self.trained = 1, time.time()
         while self.share < 1:
             yield self.done
             self.done += 1
@@ -63,6 +67,11 @@ class Trainer:
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, most)
         self.adam.step()
+
+
+def compiled(function: Callable) -> Callable:
+    """The function as fused kernels where there is a GPU; all its shapes are the same each time."""
+    return torch.compile(function, dynamic=False) if DEVICE == "cuda" else function
 
 
 def autocast() -> torch.autocast:

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import unittest
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -72,8 +71,8 @@ class Parity(unittest.TestCase):
         padded[0, len(samples) : len(samples) + 200] = samples[-201:-1].flip(0)
         mel = SpeechMel("cpu")(padded, torch.tensor([FRAMES]))
         tokens = torch.tensor([examples.audio_tokens(FRAMES)])
-        heard = self.thinker.audio_tower(mel, tokens)[:, : tokens[0]]
-        return self.thinker.embed(ids, heard.flatten(0, 1), torch.from_numpy(self.picture)[None])
+        heard = self.thinker.audio_tower(mel, tokens)
+        return self.thinker.embed(ids, heard, tokens, torch.from_numpy(self.picture)[None])[:2]
 
     @torch.no_grad()
     def test_an_answer_and_its_speech(self) -> None:
@@ -91,7 +90,7 @@ class Parity(unittest.TestCase):
         # Without an end the last token is not spoken.
         said = answer.tokens[:-1]
         codes = torch.tensor(answer.codes)[None]
-        spoken = SimpleNamespace(
+        spoken = talking.Said(
             frames=torch.tensor([codes.shape[1]]),
             codes=codes.short(),
             tokens=torch.tensor([said]),
@@ -101,7 +100,7 @@ class Parity(unittest.TestCase):
         before = {"ids": ids, "start": torch.tensor([ids.shape[1]])}
         context = talking.Contexts.gather(before, tapped)
         wrong, talking.spoil = talking.spoil, lambda true: true
-        found = talking.losses(self.talker, self.thinker.model.embed_tokens, spoken, torch.tensor([0]), context)
+        found = talking.losses(self.talker, self.thinker.model.embed_tokens, spoken, context)
         talking.spoil = wrong
         # All but what follows the last frame, which the limit has cut.
         self.assertAlmostEqual(found["right"].item(), codes.shape[1] / (codes.shape[1] + 1), places=5)

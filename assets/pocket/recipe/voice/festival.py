@@ -26,8 +26,7 @@ class Festival:
         program = ["festival"]
         if FOLDER:
             folder = Path(FOLDER, "festival").resolve()     # with its own C library and loader
-            program = [f"{folder}/lib/ld-linux-x86-64.so.2", "--library-path", f"{folder}/lib", f"{folder}/festival",
-                       "--libdir", f"{folder}/share"]
+            program = [f"{folder}/lib/ld-linux-x86-64.so.2", "--library-path", f"{folder}/lib", f"{folder}/festival"]
         self.child = subprocess.Popen(program + ["--pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, text=True)
         atexit.register(self.child.kill)
@@ -81,9 +80,8 @@ class Hts:
         self.library = library("libHTSEngine.so.1")
         self.engine = ctypes.create_string_buffer(1 << 16)
         self.library.HTS_Engine_initialize(self.engine)
-        share = Path(FOLDER, "festival", "share") if FOLDER else Path("/usr/share/festival")
-        path = share / "voices/us/cmu_us_slt_arctic_hts/hts/cmu_us_slt_arctic_hts.htsvoice"
-        files = (ctypes.c_char_p * 1)(str(path).encode())
+        path = "/usr/share/festival/voices/us/cmu_us_slt_arctic_hts/hts/cmu_us_slt_arctic_hts.htsvoice"
+        files = (ctypes.c_char_p * 1)(path.encode())
         if not self.library.HTS_Engine_load(self.engine, files, ctypes.c_size_t(1)):
             raise RuntimeError("the HTS engine does not load its voice")
         for name in ("get_sampling_frequency", "get_fperiod", "get_nstate"):

@@ -1,6 +1,6 @@
 """Makes all clips: questions in many voices, clips without speech, replies in the model's three voices.
 
-    python -m voice.speech DATA --questions 110000 --replies 14000 --processes 16 --seed 1
+    python -m voice.speech DATA --questions 70000 --replies 16000 --processes 16 --seed 1
 
 writes question.npy and reply.npy (int16, 16 kHz, all clips joined), *_offsets.npy (int64, where each clip starts, and
 the end) and *.json (text, task, reply and voice of each question; text and speaker of each reply).
@@ -56,9 +56,17 @@ def question_clip(job: tuple[str, Voice | int]) -> numpy.ndarray:
     return levelled(samples[:int(LONGEST * RATE)])
 
 
-def reply_clips(text: str) -> list[numpy.ndarray]:
-    """A reply in all voices of the model."""
-    return [reply(text, speaker) for speaker in REPLY_VOICES]
+def reply_clips(job: tuple[str, list[str]]) -> list[numpy.ndarray]:
+    """A reply by each of its speakers."""
+    text, speakers = job
+    return [reply(text, speaker) for speaker in speakers]
+
+
+def replies(random: Random, count: int) -> list[tuple[str, list[str]]]:
+    """What is replied, and by whom: every speaker says the fixed replies, and one of them each of the others."""
+    speakers, fixed = list(REPLY_VOICES), len(domain.fixed_replies())
+    texts = domain.reply_texts(random, count)[:count]
+    return [(text, speakers if i < fixed else [random.choice(speakers)]) for i, text in enumerate(texts)]
 
 
 def questions(random: Random, count: int) -> list[dict]:
@@ -124,17 +132,17 @@ def make(pool: Pool, folder: Path, name: str, work: Callable, jobs: Iterable, ro
 def main() -> None:
     parser = argparse.ArgumentParser(description="make all clips")
     parser.add_argument("data", type=Path)
-    parser.add_argument("--questions", type=int, default=110000)
-    parser.add_argument("--replies", type=int, default=9000)
+    parser.add_argument("--questions", type=int, default=70000)
+    parser.add_argument("--replies", type=int, default=16000)
     parser.add_argument("--processes", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     arguments.data.mkdir(parents=True, exist_ok=True)
     random = Random(arguments.seed)
-    texts = domain.reply_texts(random, arguments.replies)[:arguments.replies]
     with Pool(arguments.processes) as pool:
-        rows = [{"text": text, "speaker": speaker} for text in texts for speaker in REPLY_VOICES]
-        make(pool, arguments.data, "reply", reply_clips, texts, rows)
+        jobs = replies(random, arguments.replies)
+        rows = [{"text": text, "speaker": speaker} for text, speakers in jobs for speaker in speakers]
+        make(pool, arguments.data, "reply", reply_clips, jobs, rows)
         rows = questions(random, arguments.questions)
         jobs = [(row["text"], row["voice"]) for row in rows]
         rows = [{**row, "voice": str(row["voice"])} for row in rows]
