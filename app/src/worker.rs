@@ -251,7 +251,7 @@ impl Worker {
         let resumed = session.reset().and_then(|()| {
             turns.iter().try_for_each(|turn| {
                 let content = turn.parts.iter().filter_map(|part| part.open(None).ok()).collect();
-                session.push_message(Message { role: turn.role, content })
+                session.push_message(Message::new(turn.role, content))
             })
         });
         if let Err(error) = resumed {

@@ -46,7 +46,7 @@ pub use image::{Image, Video};
 pub use import::{
     CheckedFile, ErrorGroup, Import, ImportOptions, ImportReport, SourceFile, check_import, import,
 };
-pub use message::{Content, Message, Role};
+pub use message::{Content, Message, Role, ToolCall};
 pub use session::Session;
 pub use settings::{Device, Format, Options, Sampling, Settings};
 pub use shader::{CoopShape, Target};

@@ -98,7 +98,7 @@ pub fn ask_live(session: &mut Session, samples: &[f32], block: usize) -> Result<
 
 /// Adds an earlier turn.
 pub fn remember(session: &mut Session, role: Role, content: Vec<Content>) {
-    session.push_message(Message { role, content }).unwrap();
+    session.push_message(Message::new(role, content)).unwrap();
 }
 
 /// Adds an earlier turn of text.

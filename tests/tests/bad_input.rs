@@ -256,7 +256,7 @@ fn an_hour_of_sound_is_refused_at_once_where_it_does_not_fit() {
     let half = || Content::Audio(Audio { samples: hour.samples[..Audio::MAX_SAMPLES / 6].to_vec() });
     let error = ask(&mut session, vec![half(), half()]).unwrap_err();
     assert!(matches!(error, Error::Context { needed: 15_600.., limit: 8192 }), "{error}");
-    let message = Message { role: Role::User, content: vec![Content::Audio(hour)] };
+    let message = Message::new(Role::User, vec![Content::Audio(hour)]);
     assert!(matches!(session.push_message(message), Err(Error::Context { .. })));
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(ask_text(&mut session, "hello").text(), "Hello, how can I help you?");
@@ -316,7 +316,7 @@ fn empty_messages_and_placeholders_in_text() {
         let words = format!("what is {name} then");
         let refused = |error: Error| assert!(error.to_string().contains(name), "{error}");
         refused(session.push(text(&words)).unwrap_err());
-        let message = Message { role: Role::User, content: vec![text(&words)] };
+        let message = Message::new(Role::User, vec![text(&words)]);
         refused(session.push_message(message).unwrap_err());
         refused(session.set_settings(Settings { system: Some(words.clone()), ..silent() }).unwrap_err());
         session.push(Content::Audio(sample(3))).unwrap();

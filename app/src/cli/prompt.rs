@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use engine::{Audio, Content, Image, Message, Role, Video};
+use engine::{Audio, Content, Image, Message, Role, ToolCall, Video};
 use serde::Deserialize;
 
 use crate::clips::Clip;
@@ -47,20 +47,27 @@ pub(crate) struct Turn {
     pub(crate) role: Role,
     /// What is said, in order.
     pub(crate) parts: Vec<Part>,
+    /// Functions that the assistant has called.
+    pub(crate) tool_calls: Vec<ToolCall>,
 }
 
 impl Turn {
+    /// A turn without function calls.
+    pub(crate) fn new(role: Role, parts: Vec<Part>) -> Turn {
+        Turn { role, parts, tool_calls: vec![] }
+    }
+
     /// Opens all parts.
     ///
     /// # Errors
     /// As [`Part::open`].
     pub(crate) fn open(&self, fps: Option<f32>) -> Result<Message, engine::Error> {
         let content = self.parts.iter().map(|part| part.open(fps)).collect::<Result<_, _>>()?;
-        Ok(Message { role: self.role, content })
+        Ok(Message { role: self.role, content, tool_calls: self.tool_calls.clone() })
     }
 }
 
-/// A conversation: turns before the question, and the question.
+/// A conversation: turns before the question, and the question. It is empty where the last turn is a function's result.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Prompt {
     /// What the assistant is told about itself, where the conversation says so.
@@ -75,7 +82,26 @@ pub(crate) struct Prompt {
 #[serde(deny_unknown_fields)]
 struct FileMessage {
     role: FileRole,
-    content: FileContent,
+    #[serde(default)]
+    content: Option<FileContent>,
+    #[serde(default)]
+    tool_calls: Vec<FileCall>,
+    /// What joins a result to its call; the chat template goes by their order.
+    #[serde(default, rename = "tool_call_id")]
+    _tool_call_id: Option<String>,
+}
+
+/// A function call as chat programs write it.
+#[derive(Deserialize)]
+struct FileCall {
+    function: FileFunction,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileFunction {
+    name: String,
+    arguments: serde_json::Value,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +136,7 @@ impl Prompt {
     /// Reads a file of messages; paths in it are relative to its folder.
     ///
     /// # Errors
-    /// The file cannot be read, is not a list of messages, or does not end with the user's.
+    /// The file cannot be read, is not a list of messages, or does not end with the user's or a function's result.
     pub(crate) fn read(file: &Path) -> Result<Prompt> {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -125,10 +151,10 @@ impl Prompt {
         for (i, value) in values.into_iter().enumerate() {
             let message: FileMessage =
                 serde_json::from_value(value).with_context(|| format!("message {i}"))?;
-            turns.push(message.into_turn(folder));
+            turns.push(message.into_turn(folder).with_context(|| format!("message {i}"))?);
         }
         let system = match turns.first() {
-            Some(Turn { role: Role::System, parts }) => match parts.as_slice() {
+            Some(Turn { role: Role::System, parts, .. }) => match parts.as_slice() {
                 [Part::Text(text)] => Some(text.clone()),
                 _ => bail!("message 0: the system's message must be one text"),
             },
@@ -140,26 +166,38 @@ impl Prompt {
             "only the first message may be the system's"
         );
         match earlier.pop() {
-            Some(Turn { role: Role::User, parts }) => Ok(Prompt { system, earlier, question: parts }),
-            Some(_) => bail!("the last message must be the user's: it is what is answered"),
+            Some(Turn { role: Role::User, parts, .. }) => Ok(Prompt { system, earlier, question: parts }),
+            Some(result) if result.role == Role::Tool => {
+                earlier.push(result);
+                Ok(Prompt { system, earlier, question: vec![] })
+            }
+            Some(_) => bail!("the last message must be the user's or a tool's: it is what is answered"),
             None => bail!("there is no message of the user to answer"),
         }
     }
 }
 
 impl FileMessage {
-    fn into_turn(self, folder: &Path) -> Turn {
+    fn into_turn(self, folder: &Path) -> Result<Turn> {
         let role = match self.role {
             FileRole::System => Role::System,
             FileRole::User => Role::User,
             FileRole::Assistant => Role::Assistant,
             FileRole::Tool => Role::Tool,
         };
+        ensure!(
+            self.tool_calls.is_empty() || role == Role::Assistant,
+            "only the assistant's messages have tool_calls"
+        );
         let parts = match self.content {
-            FileContent::Text(text) => vec![Part::Text(text)],
-            FileContent::Parts(parts) => parts.into_iter().map(|part| part.into_part(folder)).collect(),
+            Some(FileContent::Text(text)) => vec![Part::Text(text)],
+            Some(FileContent::Parts(parts)) => parts.into_iter().map(|part| part.into_part(folder)).collect(),
+            None if self.tool_calls.is_empty() => bail!("content is missing"),
+            None => vec![Part::Text(String::new())],
         };
-        Turn { role, parts }
+        let call = |FileCall { function }| ToolCall { name: function.name, arguments: function.arguments };
+        let tool_calls = self.tool_calls.into_iter().map(call).collect();
+        Ok(Turn { role, parts, tool_calls })
     }
 }
 
@@ -195,11 +233,25 @@ mod tests {
         assert_eq!(prompt.system.as_deref(), Some("Be brief."));
         let first = vec![Part::Image("dir/a.png".into()), Part::Text("What?".into())];
         let second = vec![Part::Text("A cat.".into())];
-        assert_eq!(
-            prompt.earlier,
-            [Turn { role: Role::User, parts: first }, Turn { role: Role::Assistant, parts: second }]
-        );
+        assert_eq!(prompt.earlier, [Turn::new(Role::User, first), Turn::new(Role::Assistant, second)]);
         assert_eq!(prompt.question, [Part::Audio("/b.wav".into()), Part::Video("dir/c".into())]);
+    }
+
+    #[test]
+    fn the_last_message_may_be_a_function_s_result() {
+        let prompt = Prompt::parse(
+            r#"[{"role":"user","content":"What time is it?"},
+                {"role":"assistant","content":null,"tool_calls":[
+                    {"id":"1","type":"function","function":{"name":"get_time","arguments":{"zone":"UTC"}}}]},
+                {"role":"tool","tool_call_id":"1","content":"10:42"}]"#,
+            Path::new(""),
+        )
+        .unwrap();
+        let [_, call, result] = &prompt.earlier[..] else { panic!("{:?}", prompt.earlier) };
+        let arguments = serde_json::json!({"zone": "UTC"});
+        assert_eq!(call.tool_calls, [ToolCall { name: "get_time".into(), arguments }]);
+        assert_eq!((result.role, &result.parts[..]), (Role::Tool, &[Part::Text("10:42".into())][..]));
+        assert!(prompt.question.is_empty());
     }
 
     #[test]
@@ -218,6 +270,14 @@ mod tests {
                 vec!["message 1", "neither a text"],
             ),
             (r#"[{"role":"user"}]"#, vec!["message 0", "content"]),
+            (
+                r#"[{"role":"user","content":"a","tool_calls":[{"function":{"name":"f","arguments":{}}}]}]"#,
+                vec!["message 0", "only the assistant"],
+            ),
+            (
+                r#"[{"role":"assistant","content":"a","tool_calls":[{"function":{"name":"f"}}]}]"#,
+                vec!["message 0", "arguments"],
+            ),
             (r#"[{"role":"user","content":"a"},{"role":"system","content":"b"}]"#, vec!["only the first"]),
         ] {
             let fault = fault(text);

@@ -110,9 +110,9 @@ impl State {
                 (None, Some(sound)) => Part::Sound(sound),
                 (None, None) => Part::Text(SPOKEN.into()),
             });
-            messages.push(prompt::Turn { role: Role::User, parts });
+            messages.push(prompt::Turn::new(Role::User, parts));
             let parts = vec![Part::Text(exchange.answer.text.clone())];
-            messages.push(prompt::Turn { role: Role::Assistant, parts });
+            messages.push(prompt::Turn::new(Role::Assistant, parts));
             self.exchanges.push(exchange);
         }
         actions.push(Action::Resume(messages));

@@ -184,7 +184,7 @@ fn a_kept_conversation_is_taken_up_as_if_it_had_never_ended() {
     bench.ask(2, "count to ten");
     let second = bench.written(2);
 
-    let turn = |role, text: &str| prompt::Turn { role, parts: vec![Part::Text(text.into())] };
+    let turn = |role, text: &str| prompt::Turn::new(role, vec![Part::Text(text.into())]);
     let mut kept = vec![turn(Role::User, "seven plus eight"), turn(Role::Assistant, &first)];
     kept[0].parts.insert(0, Part::Image("gone.png".into()));
     bench.jobs.send(Job::Resume(kept)).unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Mark;
-use crate::message::{Content, Message, Role};
+use crate::message::{Content, Message, Role, ToolCall};
 
 /// A place in the conversation that the session can go back to: the end of a prompt, before the answer to it.
 #[derive(Clone, Debug)]
@@ -55,7 +55,12 @@ impl Conversation {
             [Content::Text(text)] => json!(text),
             parts => parts.iter().map(part).collect(),
         };
-        self.messages.push(json!({"role": role, "content": content}));
+        let mut value = json!({"role": role, "content": content});
+        if !message.tool_calls.is_empty() {
+            let call = |call: &ToolCall| json!({"type": "function", "function": {"name": call.name, "arguments": call.arguments}});
+            value["tool_calls"] = message.tool_calls.iter().map(call).collect();
+        }
+        self.messages.push(value);
         self.media.extend(message.content.into_iter().filter(|c| !matches!(c, Content::Text(_))));
     }
 
@@ -204,7 +209,7 @@ mod tests {
         assert!(conversation.take_back().is_none(), "nothing was said");
         for (text, rows) in [("one", 10), ("two", 20)] {
             let content = vec![audio.clone(), Content::Text(text.into())];
-            conversation.push(Message { role: Role::User, content });
+            conversation.push(Message::new(Role::User, content));
             assert!(conversation.take_back().is_none(), "nothing was answered");
             conversation.read.text.push_str(text);
             conversation.read.media += 1;
@@ -221,12 +226,30 @@ mod tests {
     }
 
     #[test]
+    fn a_function_call_is_given_to_the_template_as_such() {
+        let mut conversation = Conversation::new(None);
+        let call = ToolCall { name: "set_timer".into(), arguments: json!({"minutes": 3}) };
+        let turn = Message::new(Role::Assistant, vec![Content::Text(String::new())]);
+        conversation.push(Message { tool_calls: vec![call], ..turn });
+        assert!(!conversation.waits_for_answer());
+        conversation.push(Message::new(Role::Tool, vec![Content::Text("done".into())]));
+        assert!(conversation.waits_for_answer());
+        let function = json!({"name": "set_timer", "arguments": {"minutes": 3}});
+        let calls = json!([{"type": "function", "function": function}]);
+        assert_eq!(
+            conversation.messages[0],
+            json!({"role": "assistant", "content": "", "tool_calls": calls})
+        );
+        assert_eq!(conversation.messages[1], json!({"role": "tool", "content": "done"}));
+    }
+
+    #[test]
     fn a_dropped_turn_takes_its_media_with_it() {
         let mut conversation = conversation();
         let audio = || Content::Audio(crate::audio::Audio { samples: vec![0.0; 400] });
-        conversation.push(Message { role: Role::User, content: vec![audio()] });
+        conversation.push(Message::new(Role::User, vec![audio()]));
         let content = vec![Content::Text("both".into()), audio(), audio()];
-        conversation.push(Message { role: Role::User, content });
+        conversation.push(Message::new(Role::User, content));
         assert_eq!(conversation.media.len(), 3);
         conversation.drop_last_turn();
         assert_eq!((conversation.media.len(), conversation.waits_for_answer()), (1, true));

@@ -216,7 +216,7 @@ impl Session {
         let content = std::mem::take(&mut self.parts);
         let composed = !content.is_empty();
         if composed {
-            self.conversation.push(Message { role: Role::User, content });
+            self.conversation.push(Message::new(Role::User, content));
         }
         self.answer = Some(Answer::new(begun, self.settings.clone(), &self.engine, composed));
         Ok(())

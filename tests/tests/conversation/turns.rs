@@ -185,7 +185,7 @@ fn what_does_not_fit_is_refused_and_a_shorter_message_is_answered() {
     assert_eq!(numbers(session.push(Content::Audio(minute())).unwrap_err()), (780, 80));
     let live = minute().samples.chunks(1600).try_for_each(|block| session.push_audio(block));
     assert!(numbers(live.unwrap_err()).0 <= 80 + 2 * 104, "found before a second window was read");
-    let message = Message { role: Role::User, content: vec![Content::Audio(minute())] };
+    let message = Message::new(Role::User, vec![Content::Audio(minute())]);
     assert_eq!(numbers(session.push_message(message).unwrap_err()), (780, 80));
     let six = Audio { samples: minute().samples[..6 * 16_000].to_vec() };
     let two = vec![Content::Audio(six.clone()), Content::Audio(six)];
@@ -231,7 +231,7 @@ fn calls_out_of_turn_are_refused_and_do_not_disturb_the_answer() {
         assert!(session.push_audio(&sample(0).samples).is_err());
         assert!(session.push(text("hello")).is_err());
         assert!(session.respond().is_err());
-        assert!(session.push_message(Message { role: Role::User, content: vec![text("hello")] }).is_err());
+        assert!(session.push_message(Message::new(Role::User, vec![text("hello")])).is_err());
         session.discard();
         assert!(finish(&mut session).unwrap().bits() == whole, "after {steps} steps");
         assert!(ask_text(&mut session, "what is your name").bits() == next, "after {steps} steps");

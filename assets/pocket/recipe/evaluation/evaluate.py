@@ -61,6 +61,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
     parser.add_argument("checkpoint", help="folder of the checkpoint")
     parser.add_argument("--colloquy", required=True, help="the program")
+    parser.add_argument("--form", help="folder of another form of the checkpoint, say its Q8_0 form, for the program")
     parser.add_argument("--recognise", help='command that takes WAV files and prints "file | text" lines')
     parser.add_argument("--count", type=int, default=300, help="questions of each kind (default 300)")
     names = ",".join([*TASKS, "time"])
@@ -94,7 +95,7 @@ def measure(options: argparse.Namespace, cases: list[Case]) -> list[Measured]:
             answers[path] = ask_transformers(options.checkpoint, questions, options.jobs)
         else:
             folder = options.out / "messages"
-            answers[path] = ask_colloquy(options.colloquy, options.checkpoint, questions, options.jobs, folder)
+            answers[path] = ask_colloquy(options.colloquy, options.form, questions, options.jobs, folder)
         faults = [answer.fault for answer in answers[path] if answer.fault]
         say(f"{path}: {len(cases)} answers in {time.monotonic() - began:.0f} s, {len(faults)} failed")
         for fault in sorted(set(faults))[:5]:
@@ -227,7 +228,7 @@ def first_sounds(options: argparse.Namespace) -> list[list[str]]:
         dataclasses.replace(case.question, greedy=False, out=spoken_file(options.out, "time", i))
         for i, case in enumerate(cases)
     ]
-    answers = ask_colloquy(options.colloquy, options.checkpoint, questions, 1, options.out / "messages", threads=0)
+    answers = ask_colloquy(options.colloquy, options.form, questions, 1, options.out / "messages", threads=0)
     first = [answer.first_sound_ms for answer in answers if answer.first_sound_ms is not None]
     if not first:
         return []
@@ -244,6 +245,7 @@ def main() -> None:
     """Measures and reports."""
     options = arguments()
     options.checkpoint = str(Path(options.checkpoint).resolve())
+    options.form = str(Path(options.form).resolve()) if options.form else options.checkpoint
     options.out.mkdir(parents=True, exist_ok=True)
     began, cases = time.monotonic(), []
     for task in options.tasks:

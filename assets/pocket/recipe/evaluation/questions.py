@@ -1,5 +1,6 @@
 """The questions of the evaluation: what is asked, in which voice and through what noise, and what should come back."""
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,14 +84,22 @@ class Maker:
         messages = [{"role": "system", "content": talk.system}] if talk.system else []
         for i, turn in enumerate(talk.turns):
             if turn.task == "tool_answer":
-                # What the template makes of a tool's answer; the program answers a user's message only.
-                content = f"<tool_response>\n{turn.question}\n</tool_response>"
+                messages.append({"role": "tool", "content": turn.question})
             else:
                 content, asker = self.content(turn, 10 * number + i, choice, spoken(), photographed)
-            messages += [{"role": "user", "content": content}, {"role": "assistant", "content": turn.reply}]
+                messages.append({"role": "user", "content": content})
+            messages.append(answer(turn.reply))
         last = talk.turns[-1]
         question = Question(messages[:-1], list(talk.tools))
         return Case(section, last.task, last.question, last.reply, question, asker)
+
+
+def answer(reply: str) -> dict:
+    """The assistant's message; a function call as chat programs write it."""
+    call = reply.removeprefix("<tool_call>\n").removesuffix("\n</tool_call>")
+    if call == reply:
+        return {"role": "assistant", "content": reply}
+    return {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": json.loads(call)}]}
 
 
 def seeded(section: str, number: int = 0) -> random.Random:

@@ -46,8 +46,8 @@ class Size:
 
 
 # Spoken, typed and with a picture; and of several turns and with tools, which are longer.
-SHORT = Size((208, 32, 96, 0, 0), clips=304, seconds=880, pictures=144)
-LONG = Size((0, 0, 0, 40, 24), clips=128, seconds=352, pictures=0)
+SHORT = Size((208, 32, 96, 0, 0), clips=336, seconds=992, pictures=144)
+LONG = Size((0, 0, 0, 56, 24), clips=136, seconds=368, pictures=0)
 
 
 class Examples:
