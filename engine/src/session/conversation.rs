@@ -57,7 +57,10 @@ impl Conversation {
         };
         let mut value = json!({"role": role, "content": content});
         if !message.tool_calls.is_empty() {
-            let call = |call: &ToolCall| json!({"type": "function", "function": {"name": call.name, "arguments": call.arguments}});
+            let call = |call: &ToolCall| {
+                let function = json!({"name": call.name, "arguments": call.arguments});
+                json!({"type": "function", "function": function})
+            };
             value["tool_calls"] = message.tool_calls.iter().map(call).collect();
         }
         self.messages.push(value);

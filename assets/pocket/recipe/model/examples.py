@@ -13,7 +13,7 @@ from world.pictures import COLOURS, SHAPES, SIZE, Scene, draw
 from model.tokenizer import ROLES, SPECIALS, TEXT_TOKENS, tools_text
 from tokenizers import Tokenizer
 
-# How many examples of each group, in the order of `group`.
+# How many examples of each group.
 COUNTS = {"spoken": 70_000, "typed": 24_000, "picture": 36_000, "conversation": 20_000, "tool": 16_000}
 # Frames of 10 ms of a clip in its place: at least a second, so that it has a whole chunk, and at most six.
 SHORTEST, LONGEST = 104, 600

@@ -84,25 +84,21 @@ class Microphone:
         self.mel = SpeechMel(device)
 
     @torch.no_grad()
-    def features(self, clip: Tensor, frames: Tensor, distort: bool) -> Tensor:
+    def features(self, clip: Tensor, frames: Tensor) -> Tensor:
         """Mel features [n, 128, 100 seconds] of clips [n] in slots of so many frames of 10 ms [n]."""
-        samples, spoken = self.place(clip, frames, distort)
-        if distort:
-            samples = self.distort(samples, spoken)
+        samples = self.distort(*self.place(clip, frames))
         inside = torch.arange(self.length, device=self.device) < frames[:, None] * 160
-        mel = self.mel(samples * inside, frames)
-        return self.mask(mel, frames) if distort else mel
+        return self.mask(self.mel(samples * inside, frames), frames)
 
-    def place(self, clip: Tensor, frames: Tensor, distort: bool) -> tuple[Tensor, Tensor]:
+    def place(self, clip: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Puts each clip somewhere in its slot, at 0.85 to 1.2 of its speed: samples, and how many are spoken [n, 1]."""
         count, device = len(clip), self.device
         begin = self.offsets[clip][:, None]
         length = (self.offsets[clip + 1] - self.offsets[clip])[:, None].float()
         slot = frames[:, None] * 160.0
-        speed = between(count, device, 0.85, 1.2) if distort else torch.ones(count, 1, device=device)
-        speed = torch.maximum(speed, length / slot)
+        speed = torch.maximum(between(count, device, 0.85, 1.2), length / slot)
         spoken = length / speed
-        start = torch.rand(count, 1, device=device) * (slot - spoken).clamp_min(0) if distort else 0.0
+        start = torch.rand(count, 1, device=device) * (slot - spoken).clamp_min(0)
         at = (torch.arange(self.length, device=device) - start) * speed
         inside = (at >= 0) & (at < length - 1)
         whole = at.floor().clamp_min(0)

@@ -86,7 +86,7 @@ class Examples:
                 raise SystemExit(f"a batch has {mean:.0f} and more {what}, but room for {room}")
 
     @torch.no_grad()
-    def batch(self, size: Size, distort: bool = True) -> dict[str, Tensor | None]:
+    def batch(self, size: Size) -> dict[str, Tensor | None]:
         parts = []
         for rows, group in zip(size.rows, self.groups):
             if rows:
@@ -94,9 +94,9 @@ class Examples:
                 names = ("ids", "positions", "start", "length", "audio", "pictures")
                 parts.append({name: group[name][chosen].long() for name in names})
         longest = size.tokens
-        fit = lambda x: F.pad(x, (0, 0) * (x.dim() - 2) + (0, longest - x.shape[1]))
-        ids = torch.cat([F.pad(part["ids"], (0, longest - part["ids"].shape[1]), value=examples.PAD) for part in parts])
-        positions = torch.cat([fit(part["positions"]) for part in parts]).permute(2, 0, 1)
+        fit = lambda x, value: F.pad(x, (0, 0) * (x.dim() - 2) + (0, longest - x.shape[1]), value=value)
+        ids = torch.cat([fit(part["ids"], examples.PAD) for part in parts])
+        positions = torch.cat([fit(part["positions"], 0) for part in parts]).permute(2, 0, 1)
         start, length = (torch.cat([part[name] for part in parts]) for name in ("start", "length"))
         audio = torch.cat([part["audio"] for part in parts]).flatten(0, 1)
         audio = audio[in_order(audio[:, 0] >= 0, size.clips)]
@@ -105,14 +105,13 @@ class Examples:
         batch = {
             "ids": ids, "positions": positions, "start": start, "length": length, "clip": clip, "there": there,
             "tokens": torch.where(there, audio[:, 2], 0), "pictures": None, "label": None,
-            "mel": self.microphone.features(clip, frames, distort),
+            "mel": self.microphone.features(clip, frames),
         }
         if size.pictures:
             group = self.groups[GROUPS.index("picture")]
             shown = torch.cat([part["pictures"] for part in parts]).flatten()
             shown = shown[in_order(shown >= 0, size.pictures)].clamp_min(0)
-            pictures = group["drawn"][shown].float()
-            batch |= {"pictures": moved(pictures) if distort else pictures, "label": group["label"][shown]}
+            batch |= {"pictures": moved(group["drawn"][shown].float()), "label": group["label"][shown]}
         return batch
 
 
