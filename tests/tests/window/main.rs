@@ -13,6 +13,7 @@ mod first_run;
 mod hands_free;
 mod loading;
 mod sound;
+mod words;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -132,11 +133,24 @@ fn a_spoken_question_is_answered_aloud_as_talk_answers_it() {
     assert!(answer.contains(text) && text.contains("Paris"), "{answer} / {text}");
     let correlation = sound::correlation(&sound::wav(&reply), &sound::raw(&heard));
     assert!(correlation > 0.98, "what was heard is not what `talk` speaks: correlation {correlation:.4}");
+    paris_is_heard(&sound::raw(&heard));
 
     the_answer_is_heard_again(&desktop, &log, &reply);
     a_press_while_it_speaks_silences_it(&desktop, &log);
     losing_the_sound_system_is_told_and_text_still_works(&desktop, &log);
     assert!(colloquy.is_alive());
+}
+
+/// The recorded answer says the city's name to a listener.
+fn paris_is_heard(recorded: &[f32]) {
+    let (city, next) = words::most_like(recorded, sound::RATE_HZ, &root().join("tests/data/speech"));
+    assert_eq!(city, "paris", "the next one is {next:.2} times as unlike");
+    let file = kept("recorded.wav");
+    sound::write(&file, recorded.iter().copied());
+    match words::recognised(&file) {
+        Some(text) => assert!(text.contains("Paris"), "the recogniser heard: {text}"),
+        None => println!("COLLOQUY_RECOGNISER names no recogniser: the answer was heard by likeness alone"),
+    }
 }
 
 /// By the keyboard: from the text field over *Play question* and *Copy* to *Speak again*.

@@ -25,21 +25,27 @@ pub fn wav(file: &Path) -> Vec<f32> {
     out
 }
 
-/// Writes white noise whose root mean square is `level`.
-pub fn write_noise(file: &Path, seconds: u32, level: f32) {
+/// Writes samples at `RATE_HZ` as 16-bit integers.
+pub fn write(file: &Path, samples: impl Iterator<Item = f32>) {
     let format = hound::SampleFormat::Int;
     let spec =
         hound::WavSpec { channels: 1, sample_rate: RATE_HZ, bits_per_sample: 16, sample_format: format };
     let mut writer = hound::WavWriter::create(file, spec).unwrap();
+    samples.for_each(|sample| writer.write_sample((sample * 32767.0) as i16).unwrap());
+    writer.finalize().unwrap();
+}
+
+/// Writes white noise whose root mean square is `level`.
+pub fn write_noise(file: &Path, seconds: u32, level: f32) {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    for _ in 0..seconds * RATE_HZ {
+    let noise = (0..seconds * RATE_HZ).map(|_| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         let sample = (state >> 40) as f32 / (1 << 23) as f32 - 1.0;
-        writer.write_sample((sample * level * 3.0_f32.sqrt() * 32767.0) as i16).unwrap();
-    }
-    writer.finalize().unwrap();
+        sample * level * 3.0_f32.sqrt()
+    });
+    write(file, noise);
 }
 
 /// The largest normalised cross-correlation of `wanted` with any stretch of `recorded`.

@@ -20,11 +20,11 @@ from stages.training import weights
 MODEL = Path(__file__).parents[1] / "model"
 # Speech is sampled by default. The code predictor's published temperature of 1 is too warm for so small a model; no file can
 # change it, but its logits can be made sharper.
-SHARPER = 2.0
+SHARPER = 4.0
 GENERATION = {
     "talker_max_new_tokens": 256,
     "talker_repetition_penalty": 1.0,
-    "talker_temperature": 0.5,
+    "talker_temperature": 0.3,
     "talker_top_k": 20,
     "talker_top_p": 1.0,
 }
