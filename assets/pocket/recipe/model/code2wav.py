@@ -195,7 +195,6 @@ class ResidualQuantiser(nn.Module):
         self.register_buffer("book", torch.zeros(GROUPS, CODEBOOK, LATENT))
         self.register_buffer("count", torch.ones(GROUPS, CODEBOOK))
         self.register_buffer("total", torch.zeros(GROUPS, CODEBOOK, LATENT))
-        self.seen: Tensor | None = None
 
     @torch.no_grad()
     def begin(self, latents: Tensor) -> None:
@@ -227,8 +226,6 @@ class ResidualQuantiser(nn.Module):
             commitment = commitment + ((left - chosen).square() * used).mean()
             out, left = out + chosen * used, left - chosen
             codes.append(code)
-        if self.training:
-            self.seen = latents.detach()
         return latents + (out - latents).detach(), torch.stack(codes, dim=1), commitment
 
     @torch.no_grad()
@@ -239,9 +236,9 @@ class ResidualQuantiser(nn.Module):
         self.book[level].copy_(self.total[level] / self.count[level][:, None].clamp_min(1e-3))
 
     @torch.no_grad()
-    def revive(self, share: float = 0.08) -> int:
-        """Gives codes that are hardly used a row that was seen last; says how many."""
-        left, revived = self.seen, 0
+    def revive(self, latents: Tensor, share: float = 0.08) -> int:
+        """Gives codes that are hardly used one of the latents [n, latent], or what is left of it; says how many."""
+        left, revived = latents, 0
         for level in range(GROUPS):
             dead = self.count[level] < share * self.count[level].mean()
             number = int(dead.sum())

@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.code2wav import FRAME, Codec
+from model.models import GROUPS
 from stages.discriminators import Discriminators
 from model.sound import CodecMel, mel_filters
-from stages.training import DEVICE, Clock, Trainer, arguments, autocast, compiled, load, save
+from stages.training import DEVICE, Captured, Clock, Trainer, arguments, autocast, compiled, load, save
 
 # Shares of the time after which codes take the place of latents, the discriminators begin, and the codes are frozen. Codebooks
 # that begin with an untrained encoder's latents, which are all alike, use few of their codes for long.
-CODED, ADVERSE, FROZEN = 0.04, 0.35, 0.6
+CODED, ADVERSE, FROZEN = 0.03, 0.55, 0.7
 # Frames of a training piece, and samples of it that the discriminators hear.
 PIECE, HEARD = 32, 24_000
 
@@ -88,42 +89,49 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, decoder_only:
     encode, synthesise = compiled(codec.encoder), compiled(codec.code2wav)
     maker = Trainer([codec], clock, 4e-4 if decoder_only else 1e-3, 1e-3, (0.8, 0.95))
     judging = Trainer([judges], clock, 3e-4, 0.0, (0.8, 0.95))
-    coded = begin is not None
-    for done in clock.ticks():
-        frozen = decoder_only or clock.share > FROZEN
-        # In the first step too, so that all is compiled in it.
-        adverse = decoder_only or clock.share > ADVERSE or done == 0
-        codec.encoder.requires_grad_(not frozen)
+
+    def step(coded: bool, adverse: bool, frozen: bool) -> dict[str, Tensor | None]:
         codec.quantiser.train(not frozen)
         pieces = replies.pieces(batch)
         with autocast():
             latents = encode(mel(pieces)).float()
-        if not coded and clock.share > CODED:
-            codec.quantiser.begin(latents.detach().flatten(0, 1))
-            coded = True
+        latents = latents.detach() if frozen else latents
         quantised, codes, commitment = latents, None, 0.01 * latents.square().mean()
         if coded:
             # One in four learns to do with fewer levels, so that the first ones carry the most.
             few = torch.rand(batch, device=DEVICE) < 0.25
-            levels = torch.where(few, torch.randint(1, 4, (batch,), device=DEVICE), 4).repeat_interleave(PIECE)
+            levels = torch.where(few, torch.randint(1, GROUPS, (batch,), device=DEVICE), GROUPS).repeat_interleave(PIECE)
             quantised, codes, commitment = codec.quantiser(latents.flatten(0, 1), None if frozen else levels)
         with autocast():
             made = synthesise(codec.expand(quantised.view(batch, PIECE, -1)))
         made = made.float()
         wanted = pieces[:, : made.shape[1]]
         loss = spectral(made, wanted) + (0.0 if frozen else commitment)
-        judged = torch.zeros(())
+        judged = torch.zeros((), device=DEVICE)
         if adverse:
-            start = int(torch.randint(0, made.shape[1] - HEARD, (1,)))
-            a, b = made[:, start : start + HEARD], wanted[:, start : start + HEARD]
-            judged, fooled, alike = judges.judge(a, b, judging)
+            at = torch.randint(0, made.shape[1] - HEARD, (1,), device=DEVICE) + torch.arange(HEARD, device=DEVICE)
+            judged, fooled, alike = judges.judge(made.index_select(1, at), wanted.index_select(1, at), judging)
             loss = loss + fooled + alike
         maker.step(loss, 2.0)
-        if codes is not None and not frozen and done % 50 == 49:
-            codec.quantiser.revive()
+        return {"loss": loss.detach(), "judges": judged, "codes": codes, "latents": latents.detach()}
+
+    learn, coded = Captured(step), begin is not None
+    for done in clock.ticks():
+        frozen = decoder_only or clock.share > FROZEN
+        # In the first step too, so that all is compiled in it.
+        adverse = decoder_only or clock.share > ADVERSE or done == 0
+        if not coded and clock.share > CODED:
+            codec.quantiser.begin(latents)
+            coded = True
+        maker.schedule()
+        judging.schedule()
+        learned = learn(coded, adverse, frozen)
+        latents = learned["latents"].flatten(0, 1)
+        if coded and not frozen and done % 50 == 49:
+            codec.quantiser.revive(latents)
         if clock.tells(200):
-            used = [] if codes is None else [len(level.unique()) for level in codes.T]
-            clock.say("codec", loss=loss.item(), judges=judged.item(), used=used)
+            used = [len(level.unique()) for level in learned["codes"].T] if coded else []
+            clock.say("codec", loss=learned["loss"].item(), judges=learned["judges"].item(), used=used)
     codec.tabulate()
     save(codec, out, "codec")
     save(judges, out, "discriminators")

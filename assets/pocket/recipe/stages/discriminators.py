@@ -15,6 +15,12 @@ def convolution(inputs: int, outputs: int, kernel: tuple[int, int], stride: tupl
     return weight_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation=(dilation, 1)))
 
 
+def unlike(made: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """How far features are from those that are wanted, on average of all."""
+    distance = lambda a, b: (a.float() - b.float()).abs().mean() / (b.float().abs().mean() + 1e-3)
+    return torch.stack([distance(a, b) for a, b in zip(made, wanted)]).mean()
+
+
 class Chain(nn.Module):
     """Convolutions whose outputs are all compared, and a last one that judges."""
 
@@ -26,7 +32,8 @@ class Chain(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         seen = []
         for layer in self.layers:
-            x = F.leaky_relu(layer(x), 0.1)
+            # Channels last, as the convolutions on a GPU want them.
+            x = F.leaky_relu(layer(x.contiguous(memory_format=torch.channels_last)), 0.1)
             seen.append(x)
         return self.verdict(x).float(), seen
 
@@ -43,7 +50,7 @@ class Discriminators(nn.Module):
             first = convolution(2, 32, (3, 9), (1, 1))
             rest = [convolution(32, 32, (3, 9), (1, 2), dilation) for dilation in (1, 2, 4)]
             self.spectra.append(Chain([first, *rest], 32))
-        self.look = compiled(self.each)
+        self.look, self.compare = compiled(self.each), compiled(unlike)
 
     def views(self, samples: Tensor) -> list[Tensor]:
         """The samples as each discriminator sees them, all of about unit size."""
@@ -70,15 +77,13 @@ class Discriminators(nn.Module):
     def judge(self, made: Tensor, wanted: Tensor, trainer: Trainer) -> tuple[Tensor, Tensor, Tensor]:
         """Learns to tell them apart; then the losses of what was made: their own, how well it is told, how unlike it is."""
         self.requires_grad_(True)
-        verdicts, _ = self(torch.cat((made.detach(), wanted)))
+        verdicts, both = self(torch.cat((made.detach(), wanted)))
         pairs = (verdict.chunk(2) for verdict in verdicts)
         own = torch.stack([F.relu(1 + a).mean() + F.relu(1 - b).mean() for a, b in pairs]).mean()
+        real = [features.detach()[len(made) :] for seen in both for features in seen]
         trainer.step(own, 10.0)
         self.requires_grad_(False)
         verdicts, seen = self(made)
-        with torch.no_grad():
-            _, real = self(wanted)
         fooled = -torch.stack([verdict.mean() for verdict in verdicts]).mean()
-        distance = lambda a, b: (a.float() - b.float()).abs().mean() / (b.float().abs().mean() + 1e-3)
-        alike = torch.stack([distance(a, b) for x, y in zip(seen, real) for a, b in zip(x, y)]).mean()
+        alike = self.compare([features for each in seen for features in each], real)
         return own.detach(), 0.5 * fooled, 2.0 * alike

@@ -20,7 +20,7 @@ from stages.codec import Replies
 from model.models import CODEBOOK, CONFIG, GROUPS, SPEAKERS, TALKER, THINKER, Talker, Thinker, in_order
 from model.sound import CodecMel
 from stages.thinker import LONG, SHORT, Examples, rows_of
-from stages.training import DEVICE, Clock, Trainer, arguments, autocast, compiled, load, read_json, save
+from stages.training import DEVICE, Captured, Clock, Trainer, arguments, autocast, compiled, load, read_json, save
 
 # Rows of users' turns before an answer, at most.
 BEFORE = 96
@@ -115,14 +115,24 @@ class Spoken:
         return Said(*(field[chosen.clamp_max(len(self.use) - 1)] for field in self.all))
 
 
-def begin_rows(talker: Talker, embed: torch.nn.Embedding, text: Tensor, speaker: Tensor) -> tuple[Tensor, ...]:
+# What begins an answer, in tokens of the text and of the codec.
+TEXT_MARKS = ("im_start_token_id", "assistant_token_id", "tts_pad_token_id", "tts_bos_token_id", "tts_eos_token_id")
+CODE_MARKS = ("codec_nothink_id", "codec_think_bos_id", "codec_think_eos_id", "codec_pad_id", "codec_bos_id")
+
+
+def marks() -> tuple[Tensor, Tensor]:
+    """The ids of TEXT_MARKS with a new line, and of CODE_MARKS."""
+    text, codes = [CONFIG[name] for name in TEXT_MARKS] + [examples.NEWLINE], [TALKER[name] for name in CODE_MARKS]
+    return torch.tensor(text, device=DEVICE), torch.tensor(codes, device=DEVICE)
+
+
+def begin_rows(
+    talker: Talker, embed: torch.nn.Embedding, marked: tuple[Tensor, Tensor], text: Tensor, speaker: Tensor
+) -> tuple[Tensor, ...]:
     """The nine rows that begin an answer, and the rows that follow its text: its end, and nothing."""
     project, table = talker.text_projection, talker.model.codec_embedding
-    names = ("im_start_token_id", "assistant_token_id", "tts_pad_token_id", "tts_bos_token_id", "tts_eos_token_id")
-    ids = torch.tensor([CONFIG[name] for name in names] + [examples.NEWLINE], device=DEVICE)
-    begin, role, pad, bos, end, newline = project(embed(ids))
-    codes = ("codec_nothink_id", "codec_think_bos_id", "codec_think_eos_id", "codec_pad_id", "codec_bos_id")
-    nothink, think, thought, silent, go = table(torch.tensor([TALKER[name] for name in codes], device=DEVICE))
+    begin, role, pad, bos, end, newline = project(embed(marked[0]))
+    nothink, think, thought, silent, go = table(marked[1])
     same = (begin, role, newline, pad + nothink, pad + think, pad + thought)
     rows = [row.expand(len(text), -1) for row in same]
     rows += [pad + table(speaker), (bos + silent).expand(len(text), -1), text[:, 0] + go]
@@ -136,7 +146,9 @@ def spoil(codes: Tensor) -> Tensor:
     return torch.where(single, torch.randint_like(codes, CODEBOOK), torch.where(frames, codes.roll(1, 0), codes))
 
 
-def losses(talker: Talker, embed: torch.nn.Embedding, said: Said, context: tuple) -> dict[str, Tensor]:
+def losses(
+    talker: Talker, embed: torch.nn.Embedding, marked: tuple[Tensor, Tensor], said: Said, context: tuple
+) -> dict[str, Tensor]:
     """Of the first codes and of the others, teacher-forced, with the shares that are right."""
     codes, count, longest = said.codes.long(), len(said.codes), said.codes.shape[1]
     ids, hidden, mask, positions = context
@@ -144,7 +156,7 @@ def losses(talker: Talker, embed: torch.nn.Embedding, said: Said, context: tuple
     before = torch.where(medium[..., None], talker.hidden_projection(hidden.float()), talker.text_projection(embed(ids)))
 
     text = talker.text_projection(embed(said.tokens))
-    head, end, pad = begin_rows(talker, embed, text, said.speaker)
+    head, end, pad = begin_rows(talker, embed, marked, text, said.speaker)
     # Frame k comes with the token after the next: the first one stands in the head.
     place = torch.arange(longest, device=ids.device)[None]
     index = (place + 1).clamp_max(text.shape[1] - 1).expand(count, -1)
@@ -199,12 +211,19 @@ def train(data: Path, out: Path, parts: Path, clock: Clock, begin: Path | None, 
     contexts = Contexts(thinker, source, int(6000 * scale) + 8, share)
     embed = thinker.model.embed_tokens.requires_grad_(False)
     trainer = Trainer([talker], clock, 8e-4 if begin else 1.5e-3, 0.02, (0.9, 0.98))
-    learn = compiled(losses)
-    for _ in clock.ticks():
+    compared, marked = compiled(losses), marks()
+
+    def step() -> dict[str, Tensor]:
         context = contexts.take(torch.randint(0, len(contexts.ids), (batch,), device=DEVICE))
         with autocast():
-            loss = learn(talker, embed, spoken.draw(batch), context)
+            loss = compared(talker, embed, marked, spoken.draw(batch), context)
         trainer.step(loss["first"] + 2 * loss["rest"] + 0.01 * loss["imbalance"])
+        return {name: part.detach() for name, part in loss.items()}
+
+    learn = Captured(step)
+    for _ in clock.ticks():
+        trainer.schedule()
+        loss = learn()
         if clock.tells(200):
             rest_right = [round(part, 2) for part in loss["rest_right"].tolist()]
             told = {name: loss[name].item() for name in ("first", "rest", "right")}

@@ -171,8 +171,8 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, keep_embeddin
     if begin:
         load(thinker, begin, "thinker")
         load(helpers, begin, "helpers")
-    thinker.model.embed_tokens.requires_grad_(not keep_embeddings)
-    trainer = Trainer([thinker, helpers], clock, 8e-4 if begin else 1.5e-3, 0.03, (0.9, 0.98))
+    fixed = tuple(thinker.model.embed_tokens.parameters()) if keep_embeddings else ()
+    trainer = Trainer([thinker, helpers], clock, 8e-4 if begin else 1.5e-3, 0.03, (0.9, 0.98), fixed)
     sizes = [size.scaled(share) for size in (SHORT, LONG)]
     for size in sizes:
         source.check(size)
@@ -190,6 +190,7 @@ def train(data: Path, out: Path, clock: Clock, begin: Path | None, keep_embeddin
             if clock.tells(250):
                 told |= {name: answer.item(), f"{name}_heard": heard.item()} | ({"unlike": unlike.item()} if size.pictures else {})
                 exact += [round(1 - group.float().mean().item(), 3) for group in wrong.split([n for n in size.rows if n])]
+        trainer.schedule()
         trainer.step(loss)
         if clock.tells(250):
             clock.say("thinker", **told, exact=exact)

@@ -3,6 +3,7 @@ import argparse
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,23 +47,31 @@ class Clock:
 
 
 class Trainer:
-    """AdamW with a warm-up and a cosine over the clock. Vectors do not decay."""
+    """AdamW with a warm-up and a cosine over the clock. Vectors do not decay, and those in `fixed` stay as they are."""
 
-    def __init__(self, modules: list[nn.Module], clock: Clock, peak: float, decay: float, betas: tuple[float, float]):
-        self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    def __init__(
+        self, modules: list[nn.Module], clock: Clock, peak: float, decay: float, betas: tuple[float, float], fixed: tuple = ()
+    ):
+        fixed_ids = {id(p) for p in fixed}
+        self.parameters = [p for module in modules for p in module.parameters() if id(p) not in fixed_ids]
         groups = [
             {"params": [p for p in self.parameters if p.dim() >= 2], "weight_decay": decay},
             {"params": [p for p in self.parameters if p.dim() < 2], "weight_decay": 0.0},
         ]
-        self.adam = torch.optim.AdamW(groups, peak, betas=betas, fused=DEVICE == "cuda")
+        # The rate is a tensor and the count of steps on the device, so that a step can be part of a graph.
+        self.rate = torch.tensor(peak, device=DEVICE)
+        on_gpu = DEVICE == "cuda"
+        self.adam = torch.optim.AdamW(groups, self.rate, betas=betas, fused=on_gpu, capturable=on_gpu)
         self.clock, self.peak = clock, peak
+
+    def schedule(self) -> None:
+        """Sets the rate for the step that comes."""
+        warm = min(1.0, (self.clock.done + 1) / 300)
+        cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.clock.share))
+        self.rate.fill_(self.peak * warm * cosine + 0.01 * self.peak)
 
     def step(self, loss: Tensor, most: float = 1.0) -> None:
         """One step down `loss`, with gradients of at most this norm."""
-        warm = min(1.0, (self.clock.done + 1) / 300)
-        rate = self.peak * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, self.clock.share))) + 0.01 * self.peak
-        for group in self.adam.param_groups:
-            group["lr"] = rate
         self.adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, most)
@@ -72,6 +81,37 @@ class Trainer:
 def compiled(function: Callable) -> Callable:
     """The function as fused kernels where there is a GPU; all its shapes are the same each time."""
     return torch.compile(function, dynamic=False) if DEVICE == "cuda" else function
+
+
+class Captured:
+    """A step as one CUDA graph for each set of its arguments, so that the GPU does not wait for Python; else just the step.
+
+    Whatever decides what is computed must be an argument, and what a step gives is overwritten by the next.
+    """
+
+    EAGER = 3  # steps in which code is compiled and memory found
+
+    def __init__(self, step: Callable[..., dict[str, Tensor]]):
+        self.step, self.graphs, self.seen = step, {}, Counter()
+
+    def __call__(self, *key: bool) -> dict[str, Tensor]:
+        if DEVICE != "cuda":
+            return self.step(*key)
+        self.seen[key] += 1
+        if self.seen[key] <= self.EAGER:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                result = self.step(*key)
+            torch.cuda.current_stream().wait_stream(side)
+            return result
+        if key not in self.graphs:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self.graphs[key] = graph, self.step(*key)
+        graph, result = self.graphs[key]
+        graph.replay()
+        return result
 
 
 def autocast() -> torch.autocast:

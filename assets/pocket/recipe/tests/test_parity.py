@@ -100,7 +100,7 @@ class Parity(unittest.TestCase):
         before = {"ids": ids, "start": torch.tensor([ids.shape[1]])}
         context = talking.Contexts.gather(before, tapped)
         wrong, talking.spoil = talking.spoil, lambda true: true
-        found = talking.losses(self.talker, self.thinker.model.embed_tokens, spoken, context)
+        found = talking.losses(self.talker, self.thinker.model.embed_tokens, talking.marks(), spoken, context)
         talking.spoil = wrong
         # All but what follows the last frame, which the limit has cut.
         self.assertAlmostEqual(found["right"].item(), codes.shape[1] / (codes.shape[1] + 1), places=5)
