@@ -181,19 +181,19 @@ fn a_kept_conversation_is_taken_up_as_if_it_had_never_ended() {
     let bench = Bench::start(&pocket());
     bench.ask(1, "seven plus eight");
     let first = bench.written(1).text;
-    bench.ask(2, "count to ten");
+    bench.ask(2, "say that again");
     let second = bench.written(2);
 
     let turn = |role, text: &str| prompt::Turn::new(role, vec![Part::Text(text.into())]);
     let mut kept = vec![turn(Role::User, "seven plus eight"), turn(Role::Assistant, &first)];
     kept[0].parts.insert(0, Part::Image("gone.png".into()));
     bench.jobs.send(Job::Resume(kept)).unwrap();
-    bench.ask(3, "count to ten");
+    bench.ask(3, "say that again");
     let resumed = bench.written(3);
     assert_eq!(resumed.text, second.text);
     // The answer tells whether the earlier turn was read: without it, it is another.
     bench.jobs.send(Job::Reset).unwrap();
-    bench.ask(4, "count to ten");
+    bench.ask(4, "say that again");
     assert_ne!(bench.written(4).text, second.text);
 }
 
